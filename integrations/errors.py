@@ -1,0 +1,132 @@
+"""The error family: the API's `code`, the log's `error_code` and the retry decision all come from here.
+
+    IntegrationError
+        InvalidRequest           our caller asked for something that cannot be
+            Conflict             ... or that contradicts what is already there
+            NotSupported         ... or that this provider declares it cannot do
+        ConfigurationError       the connection lacks a credential or a setting
+            ConnectionNotReady   the connection is not in a state to be used
+        AuthenticationFailed     the provider refuses the credentials
+        RateLimited              our limit or the provider's is used up
+        Rejected                 the provider understood and said no
+        Unavailable              no answer, or a 5xx: may be tried again
+            TimedOut             no answer in time: the call may have taken effect
+        InvalidResponse          an answer that is not what the provider documents
+        EgressRefused            the address may not be reached
+        SignatureRefused         a webhook that does not prove its sender
+        UnreadablePayload        a webhook body that cannot be read
+"""
+
+from __future__ import annotations
+
+
+class IntegrationError(Exception):
+    """Base of the family. `str(error)` is fit to be shown and never holds a secret."""
+
+    code = "integration_error"
+    http_status = 500
+    retryable = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidRequest(IntegrationError):
+    """The caller's input is wrong; `field` names the part where one part is to blame."""
+
+    code = "invalid_request"
+    http_status = 400
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Conflict(InvalidRequest):
+    code = "conflict"
+    http_status = 409
+
+
+class NotSupported(InvalidRequest):
+    code = "not_supported"
+    http_status = 422
+
+
+class ConfigurationError(IntegrationError):
+    code = "configuration_error"
+    http_status = 409
+
+
+class ConnectionNotReady(ConfigurationError):
+    code = "connection_not_ready"
+
+
+class AuthenticationFailed(IntegrationError):
+    code = "authentication_failed"
+    http_status = 502
+
+
+class RateLimited(IntegrationError):
+    """A limit is used up; `retry_after` is in seconds."""
+
+    code = "rate_limited"
+    http_status = 429
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Rejected(IntegrationError):
+    """The provider's own refusal, with the code and the message that it gave."""
+
+    code = "rejected_by_provider"
+    http_status = 422
+
+    def __init__(self, message: str, *, provider_code: str = "", provider_status: int = 0) -> None:
+        super().__init__(message)
+        self.provider_code = provider_code
+        self.provider_status = provider_status
+
+
+class Unavailable(IntegrationError):
+    """No usable answer. `may_have_taken_effect` says that the request may have reached the provider,
+    so that a write must be looked up there before anyone repeats it elsewhere."""
+
+    code = "provider_unavailable"
+    http_status = 503
+    retryable = True
+
+    def __init__(self, message: str, *, may_have_taken_effect: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.may_have_taken_effect = may_have_taken_effect
+        self.retry_after = retry_after
+
+
+class TimedOut(Unavailable):
+    code = "provider_timeout"
+    http_status = 504
+
+
+class InvalidResponse(IntegrationError):
+    """The provider answered with something it does not document. The call may have taken effect."""
+
+    code = "invalid_response"
+    http_status = 502
+
+
+class EgressRefused(IntegrationError):
+    code = "egress_refused"
+    http_status = 403
+
+
+class SignatureRefused(IntegrationError):
+    code = "signature_refused"
+    http_status = 401
+
+
+class UnreadablePayload(IntegrationError):
+    code = "unreadable_payload"
+    http_status = 400

@@ -1,0 +1,61 @@
+"""Amounts: a Decimal with an ISO 4217 code, never a float, rounded nowhere."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from iso4217 import Currency
+
+from .errors import InvalidRequest
+
+_PLAIN_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,4})?", re.ASCII)
+
+
+def currency_exponent(currency: str) -> int:
+    """Digits after the decimal point that ISO 4217 gives `currency`: AED 2, KWD 3, JPY 0.
+
+    Raises InvalidRequest for a code that is not an active ISO 4217 currency, and for one without a minor unit (gold).
+    """
+    try:
+        exponent = Currency(currency).exponent
+    except ValueError as error:
+        raise InvalidRequest(f"{currency!r} is not an ISO 4217 currency code.", field="currency") from error
+    if exponent is None:
+        raise InvalidRequest(f"{currency} has no minor unit and cannot be paid in.", field="currency")
+    return int(exponent)
+
+
+def parse_amount(text: str, currency: str) -> Decimal:
+    """Read a positive amount written as a plain decimal, `"12.50"`, with no more decimals than `currency` has.
+
+    Raises InvalidRequest with the field to blame.
+    """
+    exponent = currency_exponent(currency)
+    if not _PLAIN_DECIMAL.fullmatch(text):
+        raise InvalidRequest("The amount must be a plain positive decimal such as 12.50.", field="amount")
+    amount = Decimal(text)
+    if amount <= 0:
+        raise InvalidRequest("The amount must be greater than zero.", field="amount")
+    return check_decimals(amount, currency, exponent)
+
+
+def check_decimals(amount: Decimal, currency: str, exponent: int) -> Decimal:
+    """Return `amount` with exactly `exponent` decimals; refuse one that would have to be rounded."""
+    quantum = Decimal(1).scaleb(-exponent)
+    exact = amount.quantize(quantum)
+    if exact != amount:
+        raise InvalidRequest(f"{currency} has {exponent} decimals; {amount} has more.", field="amount")
+    return exact
+
+
+def to_minor_units(amount: Decimal, currency: str, *, exponent: int | None = None) -> int:
+    """AED 12.50 as 1250 fils. `exponent` is for a provider that counts otherwise than ISO 4217."""
+    digits = currency_exponent(currency) if exponent is None else exponent
+    return int(check_decimals(amount, currency, digits).scaleb(digits))
+
+
+def from_minor_units(units: int, currency: str, *, exponent: int | None = None) -> Decimal:
+    """1250 fils as AED 12.50."""
+    digits = currency_exponent(currency) if exponent is None else exponent
+    return Decimal(units).scaleb(-digits)

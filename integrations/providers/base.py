@@ -1,0 +1,183 @@
+"""What a provider is: facts as attributes, then one short method an operation.
+
+A provider is stateless and pure. It never logs, retries, decrypts, reads a setting or opens a socket: the bound
+`Client` that each operation is handed has the base URL, the authentication, the limits and the retries in it already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, Protocol
+
+from ..errors import InvalidResponse, NotSupported
+from .auth import Auth
+from .events import EventIdentity, NormalizedEvent
+from .results import PaymentRequest, PaymentResult, RefundResult
+from .signatures import Signature
+
+
+class ProviderType(StrEnum):
+    PAYMENT = "payment"
+    SHIPPING = "shipping"
+    SOCIAL_MEDIA = "social_media"
+    MARKETING = "marketing"
+    COMMUNICATION = "communication"
+    DELIVERY = "delivery"
+    ACCOUNTING = "accounting"
+    PAYROLL = "payroll"
+    RESERVATION = "reservation"
+    CLOUD = "cloud"
+    DEVELOPER = "developer"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value that a connection needs, as the provider's dashboard calls it, in snake case.
+
+    `pattern` is a regular expression that the whole value must match; `choices` are the values allowed.
+    """
+
+    key: str
+    label: str
+    label_ar: str
+    required: bool = True
+    secret: bool = False
+    help: str = ""
+    help_ar: str = ""
+    pattern: str = ""
+    kind: Literal["string", "boolean", "integer"] = "string"
+    choices: tuple[str, ...] = ()
+    default: str | bool | int | None = None
+    credential_type: str = "api_key"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The provider's HTTP answer. `headers` are looked up in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises InvalidResponse when it is anything else."""
+        try:
+            value = json.loads(self.body, parse_float=Decimal)
+        except (ValueError, RecursionError) as error:
+            raise InvalidResponse(f"The provider answered {self.status} with a body that is not JSON.") from error
+        if not isinstance(value, dict):
+            raise InvalidResponse(f"The provider answered {self.status} with JSON that is not an object.")
+        return value
+
+
+class Client(Protocol):
+    """A connection's way to its provider, made by the gateway for one operation.
+
+    Paths are relative to the provider's base URL. An answer that is not 2xx is raised as one of `integrations.errors`.
+    `idempotency_key` goes out in the provider's own header and makes a POST safe to repeat.
+    """
+
+    environment: str
+    configuration: Mapping[str, Any]
+
+    def credential(self, key: str) -> str:
+        """A credential's value for the few providers that want it in the body. Raises ConfigurationError."""
+        ...
+
+    def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Answer: ...
+
+    def post(
+        self,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+    ) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The cheapest call that proves the credentials: a GET that any valid key may make."""
+
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+class Provider:
+    """Facts that every provider declares. Those without a default must be set; the conformance suite says which miss."""
+
+    slug: ClassVar[str]
+    name: ClassVar[str]
+    name_ar: ClassVar[str]
+    type: ClassVar[ProviderType]
+    description: ClassVar[str]
+    description_ar: ClassVar[str]
+    documentation_url: ClassVar[str]
+    base_urls: ClassVar[Mapping[str, str]]  # by environment: production, staging, development
+    auth: ClassVar[Auth]
+    credentials: ClassVar[tuple[Field, ...]]
+    probe: ClassVar[Probe]
+
+    configuration: ClassVar[tuple[Field, ...]] = ()
+    api_version: ClassVar[str] = ""
+    regions: ClassVar[tuple[str, ...]] = ()
+    countries: ClassVar[tuple[str, ...]] = ()
+    currencies: ClassVar[tuple[str, ...]] = ()
+    is_mena: ClassVar[bool] = False
+    requires_oauth: ClassVar[bool] = False
+    pricing_model: ClassVar[str] = "usage_based"
+    operations: ClassVar[frozenset[str]] = frozenset()  # which of the capability class's methods this provider has
+    rate_limits: ClassVar[Mapping[str, int]] = {}  # documented limits by limit type: {"per_minute": 600}
+    headers: ClassVar[Mapping[str, str]] = {}  # sent with every call
+    idempotency_header: ClassVar[str] = ""
+    signature: ClassVar[Signature | None] = None
+    webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found
+    event_types: ClassVar[Mapping[str, str]] = {}  # the provider's name -> EventType
+    recommended_events: ClassVar[tuple[str, ...]] = ()
+
+    def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
+        """The provider's error code and message, from the JSON of an answer that is not 2xx."""
+        return str(body.get("code", "")), str(body.get("message", ""))
+
+    def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
+        """The id and type of a verified webhook. Raises UnreadablePayload when there is none."""
+        raise NotSupported(f"{self.name} sends no webhooks.")
+
+    def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
+        """What a stored webhook says, in our words; a list, since several providers batch."""
+        raise NotSupported(f"{self.name} sends no webhooks.")
+
+
+class PaymentProvider(Provider):
+    """A gateway that takes payments. `operations` ⊆ {create, get, capture, void, refund}; `amount` None means all."""
+
+    type = ProviderType.PAYMENT
+    payment_capabilities: ClassVar[frozenset[str]] = frozenset()
+
+    def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
+        raise NotSupported(f"{self.name} cannot create payments.")
+
+    def get_payment(self, client: Client, provider_reference: str) -> PaymentResult:
+        raise NotSupported(f"{self.name} cannot look up payments.")
+
+    def capture_payment(
+        self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
+    ) -> PaymentResult:
+        raise NotSupported(f"{self.name} cannot capture separately.")
+
+    def void_payment(self, client: Client, provider_reference: str, *, idempotency_key: str) -> PaymentResult:
+        raise NotSupported(f"{self.name} cannot void.")
+
+    def refund_payment(
+        self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
+    ) -> RefundResult:
+        raise NotSupported(f"{self.name} cannot refund.")
