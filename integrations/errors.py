@@ -1,20 +1,20 @@
 """The error family: the API's `code`, the log's `error_code` and the retry decision all come from here.
 
-    IntegrationError
-        InvalidRequest           our caller asked for something that cannot be
-            Conflict             ... or that contradicts what is already there
-            NotSupported         ... or that this provider declares it cannot do
-        ConfigurationError       the connection lacks a credential or a setting
-            ConnectionNotReady   the connection is not in a state to be used
-        AuthenticationFailed     the provider refuses the credentials
-        RateLimited              our limit or the provider's is used up
-        Rejected                 the provider understood and said no
-        Unavailable              no answer, or a 5xx: may be tried again
-            TimedOut             no answer in time: the call may have taken effect
-        InvalidResponse          an answer that is not what the provider documents
-        EgressRefused            the address may not be reached
-        SignatureRefused         a webhook that does not prove its sender
-        UnreadablePayload        a webhook body that cannot be read
+IntegrationError
+    InvalidRequest           our caller asked for something that cannot be
+        Conflict             ... or that contradicts what is already there
+        NotSupported         ... or that this provider declares it cannot do
+    ConfigurationError       the connection lacks a credential or a setting
+        ConnectionNotReady   the connection is not in a state to be used
+    AuthenticationFailed     the provider refuses the credentials
+    RateLimited              our limit or the provider's is used up
+    Rejected                 the provider understood and said no
+    Unavailable              no answer, or a 5xx: may be tried again
+        TimedOut             no answer in time: the call may have taken effect
+    InvalidResponse          an answer that is not what the provider documents
+    EgressRefused            the address may not be reached
+    SignatureRefused         a webhook that does not prove its sender
+    UnreadablePayload        a webhook body that cannot be read
 """
 
 from __future__ import annotations

@@ -1,0 +1,23 @@
+from .catalogue import IntegrationProvider
+from .connections import Connection, RateLimit
+from .credentials import Credential
+from .organizations import ApiToken, Membership, Organization, User
+from .payments import Payment, PaymentOperation, PaymentSettings
+from .shipping import ShippingSettings
+from .social import SocialAccount
+
+__all__ = [
+    "ApiToken",
+    "Connection",
+    "Credential",
+    "IntegrationProvider",
+    "Membership",
+    "Organization",
+    "Payment",
+    "PaymentOperation",
+    "PaymentSettings",
+    "RateLimit",
+    "ShippingSettings",
+    "SocialAccount",
+    "User",
+]

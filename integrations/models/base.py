@@ -1,0 +1,47 @@
+"""What the tables have in common: time-ordered keys, times, and the organization that a row belongs to."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from uuid_utils import compat
+
+
+def uuid7() -> uuid.UUID:
+    """A version 7 UUID (RFC 9562): ordered by time, so that inserts stay at the right edge of the index."""
+    return compat.uuid7()
+
+
+class IdentifiedModel(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True, db_default=Now())
+
+    class Meta:
+        abstract = True
+
+
+class TimestampedModel(IdentifiedModel):
+    updated_at = models.DateTimeField(_("updated"), auto_now=True, db_default=Now())
+
+    class Meta:
+        abstract = True
+
+
+class TenantModel(models.Model):
+    """A row of one organization: set when the row is made, never changed, and what row-level security looks at."""
+
+    organization = models.ForeignKey(
+        "integrations.Organization", on_delete=models.CASCADE, related_name="+", verbose_name=_("organization")
+    )
+
+    class Meta:
+        abstract = True
+
+
+def organization_key(**options: Any) -> models.ForeignKey[Any, Any]:
+    """The organization of a hot or long-lived table, with what is worth leaving out said by `options`."""
+    return models.ForeignKey("integrations.Organization", related_name="+", verbose_name=_("organization"), **options)

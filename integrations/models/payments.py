@@ -1,0 +1,168 @@
+"""Payments, what was done to them, and how a payment connection takes them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from .base import IdentifiedModel, TenantModel, TimestampedModel, organization_key
+from .connections import Connection
+
+
+def default_currencies() -> list[str]:
+    return ["AED"]
+
+
+class MoneyField(models.DecimalField):  # type: ignore[type-arg]
+    """Major units. Four decimals hold every ISO 4217 currency exactly; the currency's code is in the column beside it."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **{"max_digits": 19, "decimal_places": 4, **kwargs})  # type: ignore[arg-type]
+
+
+class PaymentSettings(TenantModel, TimestampedModel):
+    class SettlementSchedule(models.TextChoices):
+        INSTANT = "instant", _("Instant")
+        DAILY = "daily", _("Daily")
+        WEEKLY = "weekly", _("Weekly")
+
+    connection = models.OneToOneField(
+        Connection, on_delete=models.CASCADE, related_name="payment_settings", verbose_name=_("connection")
+    )
+    provider_name = models.CharField(_("provider"), max_length=100)
+    merchant_id = models.CharField(_("merchant id"), max_length=100, blank=True)
+    account_id = models.CharField(_("account id"), max_length=100, blank=True)
+    supported_currencies = ArrayField(
+        models.CharField(max_length=3), default=default_currencies, verbose_name=_("currencies")
+    )
+    supported_payment_methods = ArrayField(
+        models.CharField(max_length=32), default=list, blank=True, verbose_name=_("payment methods")
+    )
+    webhook_url = models.URLField(_("webhook address"), max_length=500, blank=True)
+    success_url = models.URLField(_("success address"), max_length=500, blank=True)
+    cancel_url = models.URLField(_("cancel address"), max_length=500, blank=True)
+    is_test_mode = models.BooleanField(_("test mode"), default=False)
+    auto_capture = models.BooleanField(_("capture at once"), default=True)
+    settlement_schedule = models.CharField(
+        _("settlement"), max_length=8, choices=SettlementSchedule, default=SettlementSchedule.DAILY
+    )
+
+    class Meta:
+        db_table = "payment_providers"
+        verbose_name = _("payment settings")
+        verbose_name_plural = _("payment settings")
+
+    def __str__(self) -> str:
+        return self.provider_name
+
+
+class Payment(TenantModel, TimestampedModel):
+    class Status(models.TextChoices):
+        REQUIRES_ACTION = "requires_action", _("Requires action")
+        PENDING = "pending", _("Pending")
+        AUTHORISED = "authorised", _("Authorised")
+        CAPTURED = "captured", _("Captured")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+        PARTIALLY_REFUNDED = "partially_refunded", _("Partially refunded")
+        REFUNDED = "refunded", _("Refunded")
+        DISPUTED = "disputed", _("Disputed")
+
+    class CaptureMode(models.TextChoices):
+        AUTOMATIC = "automatic", _("At once")
+        MANUAL = "manual", _("Later")
+
+    organization = organization_key(on_delete=models.CASCADE, db_index=False)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, null=True, related_name="payments", verbose_name=_("connection")
+    )
+    reference = models.CharField(_("reference"), max_length=255)
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True, editable=False)  # noqa: DJ001
+    request_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    provider_reference = models.CharField(_("provider's reference"), max_length=255, blank=True)
+    amount = MoneyField(_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    amount_captured = MoneyField(_("captured"), default=Decimal(0))
+    amount_refunded = MoneyField(_("refunded"), default=Decimal(0))
+    method = models.CharField(_("method"), max_length=32, blank=True)
+    capture_mode = models.CharField(_("capture"), max_length=9, choices=CaptureMode, default=CaptureMode.AUTOMATIC)
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
+    customer = models.JSONField(_("customer"), default=dict, blank=True)
+    redirect_url = models.URLField(_("payment page"), max_length=2000, blank=True)
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    failure_code = models.CharField(_("failure code"), max_length=100, blank=True)
+    failure_message = models.TextField(_("failure"), blank=True)
+    attempts = models.JSONField(_("attempts"), default=list, blank=True)
+
+    class Meta:
+        db_table = "payments"
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ("-id",)
+        indexes: ClassVar = [
+            models.Index(fields=["connection", "provider_reference"], name="payments_provider_ref"),
+            models.Index(fields=["organization", "-id"], name="payments_org_newest"),
+            models.Index(fields=["organization", "reference"], name="payments_org_reference"),
+            models.Index(fields=["organization", "status"], name="payments_org_status"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "idempotency_key"], name="payments_idempotency_key"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(amount_refunded__gte=0) & Q(amount_refunded__lte=F("amount_captured")),
+                name="payments_refund_within_capture",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} · {self.amount} {self.currency}"
+
+
+class PaymentOperation(TenantModel, IdentifiedModel):
+    """One thing that was done to a payment, or that its provider told of it."""
+
+    class Kind(models.TextChoices):
+        CREATE = "create", _("Create")
+        CAPTURE = "capture", _("Capture")
+        VOID = "void", _("Void")
+        REFUND = "refund", _("Refund")
+        SYNC = "sync", _("Sync")
+        EVENT = "event", _("Event")
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Pending")
+        SUCCEEDED = "succeeded", _("Succeeded")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    payment = models.ForeignKey(Payment, on_delete=models.CASCADE, related_name="operations", verbose_name=_("payment"))
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind)
+    amount = MoneyField(_("amount"), null=True)
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.PENDING)
+    provider_reference = models.CharField(_("provider's reference"), max_length=255, blank=True)
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True)  # noqa: DJ001 - NULLs don't collide
+    request_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    error_code = models.CharField(_("error code"), max_length=100, blank=True)
+    error_message = models.TextField(_("error"), blank=True)
+    raw = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
+
+    class Meta:
+        db_table = "payment_operations"
+        verbose_name = _("payment operation")
+        verbose_name_plural = _("payment operations")
+        ordering = ("-id",)
+        indexes: ClassVar = [models.Index(fields=["payment", "kind"], name="payment_operations_kind")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["payment", "kind", "idempotency_key"], name="payment_operations_idempotency_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.get_status_display()}"

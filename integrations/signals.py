@@ -1,0 +1,18 @@
+"""What this floor tells the ones above it. Sent with `send_robust`, received in their `AppConfig.ready`.
+
+api_call_finished    call: integrations.gateway.FinishedCall — one attempt of one call, redacted, whatever became of it
+connection_changed   connection: Connection, change: str ("created", "activated", "deactivated", "tested", "health",
+                     "credentials", "updated", "deleted") — after the change is committed
+rate_limit_exceeded  connection: Connection, window: str, reset_at: datetime — once a window
+action_taken         action: str, target: Model, changes: dict — a person or a program changed something; who it was is
+                     in integrations.request_id.current_origin(). Sent inside the transaction of the change.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+api_call_finished = Signal()
+connection_changed = Signal()
+rate_limit_exceeded = Signal()
+action_taken = Signal()

@@ -1,0 +1,100 @@
+"""AES-256-GCM under named master keys.
+
+A sealed text reads `hub1.<key id>.<base64url of nonce and ciphertext with tag>`. The key's id and the context (table and
+column) are authenticated with it, so a value cannot be read under another name or in another column.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+from .errors import IntegrationError
+
+METHOD = "AES-256-GCM"
+_FORMAT = "hub1"
+_NONCE_BYTES = 12  # NIST SP 800-38D: 96 random bits, at most 2**32 values under one key
+
+
+class VaultError(IntegrationError):
+    """A secret cannot be read: its master key is missing, or key, context or ciphertext do not fit."""
+
+    code = "vault_error"
+
+
+class SealedText:
+    """A secret that stays sealed until `reveal` is called. It has no `str` and no `repr` that shows it."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, token: str, *, context: str) -> None:
+        self._token = token
+        self._context = context
+
+    @classmethod
+    def seal(cls, plaintext: str, *, context: str) -> Self:
+        """Encrypt under the newest master key. `context` says where the value will live: `table.column`."""
+        key_id, key = settings.MASTER_KEYS[0]
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = AESGCM(key).encrypt(nonce, plaintext.encode(), _associated_data(key_id, context))
+        encoded = base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
+        return cls(f"{_FORMAT}.{key_id}.{encoded}", context=context)
+
+    def reveal(self) -> str:
+        """Decrypt. Raises VaultError; never returns anything but the secret."""
+        key_id, sealed = self._parts()
+        key = dict(settings.MASTER_KEYS).get(key_id)
+        if key is None:
+            raise VaultError(f"The master key {key_id!r} that seals this secret is not configured.")
+        try:
+            plaintext = AESGCM(key).decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _associated_data(key_id, self._context)
+            )
+        except (InvalidTag, ValueError) as error:
+            raise VaultError(f"This secret does not open with the master key {key_id!r} in this place.") from error
+        return plaintext.decode()
+
+    @property
+    def key_id(self) -> str:
+        return self._parts()[0]
+
+    @property
+    def token(self) -> str:
+        """The sealed form, as it is stored."""
+        return self._token
+
+    def _parts(self) -> tuple[str, bytes]:
+        marker, _, rest = self._token.partition(".")
+        key_id, _, encoded = rest.partition(".")
+        if marker != _FORMAT or not key_id or not encoded:
+            raise VaultError("This is not a sealed secret.")
+        try:
+            return key_id, base64.urlsafe_b64decode(encoded)
+        except (binascii.Error, ValueError) as error:
+            raise VaultError("This sealed secret is damaged.") from error
+
+    def __str__(self) -> str:
+        return "••••"
+
+    __repr__ = __str__
+
+
+def fingerprint(secret: str) -> str:
+    """Twelve hexadecimal digits that tell two secrets apart without reading either; keyed, so not to be guessed at.
+
+    The key derives from SECRET_KEY rather than from a master key, so that fingerprints stay comparable over rotations.
+    """
+    key = hashlib.sha256(b"hub.fingerprint:" + settings.SECRET_KEY.encode()).digest()
+    return hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()[:12]
+
+
+def _associated_data(key_id: str, context: str) -> bytes:
+    return f"{_FORMAT}|{key_id}|{context}".encode()
