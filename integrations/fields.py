@@ -10,7 +10,7 @@ from encrypted_fields.fields import EncryptedFieldMixin
 from .vault import SealedText
 
 
-class EncryptedTextField(EncryptedFieldMixin, models.TextField):  # type: ignore[misc]
+class EncryptedTextField(EncryptedFieldMixin, models.TextField):  # type: ignore[misc, type-arg]
     """Text that is sealed in the database and in memory: loading gives a `SealedText`, saving a `str` seals it.
 
     Of the library's mixin the column's shape is kept, and these are replaced: the cipher (Fernet is AES-128), a wrong
@@ -33,17 +33,17 @@ class EncryptedTextField(EncryptedFieldMixin, models.TextField):  # type: ignore
             return None
         if not isinstance(value, SealedText):
             value = SealedText.seal(str(value), context=self._context())
-        return value.token
+        token: str = value.token
+        return token
 
     def value_to_string(self, obj: models.Model) -> str:
         """What a fixture would hold: the sealed form, never the secret."""
         return self.get_prep_value(self.value_from_object(obj)) or ""
 
     def _context(self) -> str:
-        return f"{self.model._meta.db_table}.{self.column}"
+        return f"{self.model._meta.db_table}.{self.name}"
 
     @staticmethod
     def context_of(instance: models.Model, field_name: str) -> str:
         """The context that the column `field_name` of `instance` seals with."""
-        field = instance._meta.get_field(field_name)
-        return f"{instance._meta.db_table}.{field.column}"
+        return f"{instance._meta.db_table}.{instance._meta.get_field(field_name).name}"

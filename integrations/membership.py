@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from .models import Membership, Organization, User
@@ -41,8 +42,8 @@ def _carries_token(request: HttpRequest) -> bool:
     return request.path.startswith("/api/") and request.headers.get("Authorization", "").startswith("Bearer ")
 
 
-def organizations_of(user: User) -> Any:
-    """The organizations that `user` may work for, as a QuerySet."""
+def organizations_of(user: User) -> QuerySet[Organization]:
+    """The organizations that `user` may work for."""
     active = Organization.objects.filter(is_active=True)
     if user.is_superuser:
         return active
@@ -53,7 +54,9 @@ def organization_of_session(request: HttpRequest, user: User) -> Organization | 
     """The organization chosen in this session if it is still theirs, else the first of theirs."""
     organizations = organizations_of(user)
     chosen = _as_uuid(request.session.get(SESSION_KEY))
-    return (organizations.filter(pk=chosen).first() if chosen else None) or organizations.first()
+    if chosen and (organization := organizations.filter(pk=chosen).first()):
+        return organization
+    return organizations.first()
 
 
 def role_in(user: User, organization_id: uuid.UUID | None) -> str:
@@ -82,18 +85,27 @@ class MembershipBackend(ModelBackend):
         )
 
 
-_VIEWED = (
-    "integrations.integrationprovider integrations.connection integrations.ratelimit integrations.paymentsettings "
-    "integrations.payment integrations.paymentoperation integrations.shippingsettings integrations.socialaccount "
-    "webhooks.webhookendpoint webhooks.webhookevent monitoring.calllog monitoring.healthcheck "
-    "monitoring.hourlymetrics monitoring.dailyanalytics"
-).split()
-_STAFF_CHANGES = (
-    "integrations.connection integrations.ratelimit integrations.paymentsettings integrations.payment "
-    "integrations.shippingsettings integrations.socialaccount webhooks.webhookendpoint webhooks.webhookevent"
-).split()
-_ADMIN_VIEWS = "integrations.organization webhooks.webhookaccesslog monitoring.auditlog".split()
-_ADMIN_CHANGES = "integrations.credential integrations.apitoken integrations.membership".split()
+_STAFF_CHANGES = [
+    "integrations.connection",
+    "integrations.ratelimit",
+    "integrations.paymentsettings",
+    "integrations.payment",
+    "integrations.shippingsettings",
+    "integrations.socialaccount",
+    "webhooks.webhookendpoint",
+    "webhooks.webhookevent",
+]
+_VIEWED = [
+    *_STAFF_CHANGES,
+    "integrations.integrationprovider",
+    "integrations.paymentoperation",
+    "monitoring.calllog",
+    "monitoring.healthcheck",
+    "monitoring.hourlymetrics",
+    "monitoring.dailyanalytics",
+]
+_ADMIN_VIEWS = ["integrations.organization", "webhooks.webhookaccesslog", "monitoring.auditlog"]
+_ADMIN_CHANGES = ["integrations.credential", "integrations.apitoken", "integrations.membership"]
 
 
 def _codes(models: list[str], *actions: str) -> frozenset[str]:

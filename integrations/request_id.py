@@ -35,6 +35,12 @@ def current_origin() -> Origin:
     return _origin.get() or Origin(request_id=str(uuid7()))
 
 
+def current_request_id() -> str:
+    """The id of the work at hand, or an empty string outside of any: for log lines."""
+    origin = _origin.get()
+    return origin.request_id if origin else ""
+
+
 @contextmanager
 def originating(origin: Origin) -> Iterator[Origin]:
     """Work in this block is done on behalf of `origin`."""

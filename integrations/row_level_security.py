@@ -45,7 +45,7 @@ def grant(table: str, privileges: str) -> migrations.RunSQL:
 
 
 def wall(table: str, *, privileges: str = ALL, visible: str = f"organization_id = {_CURRENT}") -> migrations.RunSQL:
-    """Enable row-level security on `table`: tenants read and write the rows for which `visible` holds, and no others."""
+    """Enable row-level security on `table`: tenants read and write the rows for which `visible` holds."""
     return migrations.RunSQL(
         f"""
         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;

@@ -4,7 +4,7 @@ Work on behalf of an organization runs as the role `hub_tenant` with `hub.organi
 table show it that organization's rows only, and none when the setting is empty. Everything else (super admins in the
 admin, the webhook door, workers) runs as the service, the tables' owner, which policies do not bind.
 
-Role and setting are set on the database session by one statement and undone by another. Three things hold that together:
+Role and setting are set on the database session by one statement and undone by another. Three things hold that up:
 `acting_for` undoes in `finally`; a connection that is opened anew within it gets them again; and a pooled connection
 that was ever a tenant's is wiped when it returns to the pool.
 """
@@ -119,7 +119,7 @@ def _switch(database: BaseDatabaseWrapper, acting: Acting) -> None:
 
 
 def apply_to_new_session(sender: object, connection: BaseDatabaseWrapper, **kwargs: object) -> None:
-    """Receiver of `connection_created`: a session opened in the middle of a request is as walled as the one it replaces."""
+    """Receiver of `connection_created`: a session opened midway is as walled as the one it replaces."""
     acting = _acting.get()
     if acting.tenant:
         _switch(connection, acting)

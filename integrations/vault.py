@@ -1,7 +1,7 @@
 """AES-256-GCM under named master keys.
 
-A sealed text reads `hub1.<key id>.<base64url of nonce and ciphertext with tag>`. The key's id and the context (table and
-column) are authenticated with it, so a value cannot be read under another name or in another column.
+A sealed text reads `hub1.<key id>.<base64url of nonce and ciphertext with tag>`. The key's id and the context (table
+and column) are authenticated with it, so a value cannot be read under another name or in another column.
 """
 
 from __future__ import annotations

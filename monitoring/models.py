@@ -29,7 +29,7 @@ class LoggedConnection(models.Model):
         abstract = True
 
 
-class CallLog(TenantModel, LoggedConnection):
+class CallLog(TenantModel):
     """One attempt of one call to a provider. The table is partitioned by month on `created_at` (see `partitions`).
 
     In the database the primary key is `(id, created_at)`, as partitioning wants it.

