@@ -19,6 +19,9 @@ IntegrationError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class IntegrationError(Exception):
     """Base of the family. `str(error)` is fit to be shown and never holds a secret."""
@@ -80,15 +83,27 @@ class RateLimited(IntegrationError):
 
 
 class Rejected(IntegrationError):
-    """The provider's own refusal, with the code and the message that it gave."""
+    """The provider's own refusal, with the code and the message that it gave.
+
+    `body` is the JSON of its answer, for a provider whose refusal says more (a declined payment's state, say). It may
+    hold personal data: it is in neither `str` nor `repr`, and is not to be logged unredacted.
+    """
 
     code = "rejected_by_provider"
     http_status = 422
 
-    def __init__(self, message: str, *, provider_code: str = "", provider_status: int = 0) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider_code: str = "",
+        provider_status: int = 0,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.provider_code = provider_code
         self.provider_status = provider_status
+        self.body: Mapping[str, Any] = body or {}
 
 
 class Unavailable(IntegrationError):

@@ -56,6 +56,8 @@ def to_minor_units(amount: Decimal, currency: str, *, exponent: int | None = Non
 
 
 def from_minor_units(units: int, currency: str, *, exponent: int | None = None) -> Decimal:
-    """1250 fils as AED 12.50."""
-    digits = currency_exponent(currency) if exponent is None else exponent
-    return Decimal(units).scaleb(-digits)
+    """1250 fils as AED 12.50, with the currency's own decimals even where the provider counts otherwise."""
+    own = currency_exponent(currency)
+    amount = Decimal(units).scaleb(-(own if exponent is None else exponent))
+    exact = amount.quantize(Decimal(1).scaleb(-own))
+    return exact if exact == amount else amount

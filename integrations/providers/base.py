@@ -112,8 +112,13 @@ class Probe:
     params: Mapping[str, str] = field(default_factory=dict)
 
 
+def codes(line: str) -> tuple[str, ...]:
+    """Country or currency codes written in a line: `codes("AE SA KW")`."""
+    return tuple(line.split())
+
+
 class Provider:
-    """Facts that every provider declares. Those without a default must be set; the conformance suite says which miss."""
+    """Facts that every provider declares. Those with no default must be set: the conformance suite says which miss."""
 
     slug: ClassVar[str]
     name: ClassVar[str]
@@ -122,7 +127,7 @@ class Provider:
     description: ClassVar[str]
     description_ar: ClassVar[str]
     documentation_url: ClassVar[str]
-    base_urls: ClassVar[Mapping[str, str]]  # by environment: production, staging, development
+    base_urls: ClassVar[Mapping[str, str]]  # by environment; the gateway fills in {public_url}, our own address
     auth: ClassVar[Auth]
     credentials: ClassVar[tuple[Field, ...]]
     probe: ClassVar[Probe]
@@ -133,6 +138,7 @@ class Provider:
     countries: ClassVar[tuple[str, ...]] = ()
     currencies: ClassVar[tuple[str, ...]] = ()
     is_mena: ClassVar[bool] = False
+    is_sandbox: ClassVar[bool] = False  # the far end is this application's own: offered only where that is switched on
     requires_oauth: ClassVar[bool] = False
     pricing_model: ClassVar[str] = "usage_based"
     operations: ClassVar[frozenset[str]] = frozenset()  # which of the capability class's methods this provider has
@@ -140,6 +146,7 @@ class Provider:
     headers: ClassVar[Mapping[str, str]] = {}  # sent with every call
     idempotency_header: ClassVar[str] = ""
     signature: ClassVar[Signature | None] = None
+    registers_webhooks: ClassVar[bool] = False  # has register_webhook; otherwise a person enters the address by hand
     webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found
     event_types: ClassVar[Mapping[str, str]] = {}  # the provider's name -> EventType
     recommended_events: ClassVar[tuple[str, ...]] = ()
@@ -147,6 +154,10 @@ class Provider:
     def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
         """The provider's error code and message, from the JSON of an answer that is not 2xx."""
         return str(body.get("code", "")), str(body.get("message", ""))
+
+    def register_webhook(self, client: Client, url: str, secret: str) -> None:
+        """Tell the provider to send its events to `url`, signed with `secret`; again, to rotate it."""
+        raise NotSupported(f"{self.name} is told the webhook's address in its dashboard.")
 
     def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
         """The id and type of a verified webhook. Raises UnreadablePayload when there is none."""
