@@ -26,6 +26,9 @@ DATA_DIR = data_dir(BASE_DIR)
 HOST = env.str("HUB_HOST", default="127.0.0.1")
 PORT = env.int("HUB_PORT", default=8000)
 PUBLIC_URL = env.str("HUB_PUBLIC_URL", default=f"http://{HOST}:{PORT}").rstrip("/")
+WEB_WORKERS = env.int("HUB_WEB_WORKERS", default=2)
+WEB_THREADS = env.int("HUB_WEB_THREADS", default=16)
+ADMIN_PASSWORD = env.str("HUB_ADMIN_PASSWORD", default="")  # used once, for the first super admin
 EMBEDDED = env.bool("HUB_EMBEDDED", default=False)  # set by config.embedded for the servers that it started
 
 for name in ("HUB_SECRET_KEY", "HUB_MASTER_KEYS", "DATABASE_URL", "REDIS_URL", "HUB_ALLOWED_HOSTS"):
