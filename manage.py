@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,10 +16,12 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     from config.embedded import ensure_servers
-    from config.environment import data_dir, read_environment, refuse
+    from config.environment import Environment, data_dir, refuse
 
+    # SIGTERM unwinds like Ctrl-C, so that exit handlers stop the embedded servers.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        read_environment(BASE_DIR)
+        Environment(BASE_DIR)
         if not SERVERLESS.intersection(sys.argv[1:2]):
             ensure_servers(data_dir(BASE_DIR))
         execute_from_command_line(sys.argv)

@@ -4,29 +4,90 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import os
 import re
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 MasterKey = tuple[str, bytes]
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}", re.ASCII)
 _LINE = re.compile(r"\s*(#.*|(export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=.*)?", re.ASCII)
 
 
-def read_environment(base_dir: Path) -> environ.Env:
-    """The process's environment, completed from `.env`, which never overrides it. An unreadable line stops us."""
-    env_file = base_dir / ".env"
-    if env_file.is_file():
-        for number, line in enumerate(env_file.read_text().splitlines(), start=1):
-            if not _LINE.fullmatch(line):
-                raise ImproperlyConfigured(f".env, line {number}: expected NAME=value.")
-        environ.Env.read_env(str(env_file))
-    return environ.Env()
+class Environment:
+    """Typed reading of variables. Each method raises ImproperlyConfigured naming the variable, never its value."""
+
+    def __init__(self, base_dir: Path) -> None:
+        """Takes the process's environment, completed from `.env`, which never overrides it."""
+        env_file = base_dir / ".env"
+        if env_file.is_file():
+            _check_lines(env_file)
+            environ.Env.read_env(str(env_file))
+        self._env = environ.Env()
+
+    def text(self, name: str, default: str = "") -> str:
+        return str(self._env.str(name, default=default))
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        given = self.text(name).lower()
+        if given not in ("", *_YES, *_NO):
+            raise ImproperlyConfigured(f"{name} must be true or false.")
+        return given in _YES if given else default
+
+    def number(self, name: str, *, default: int, low: int, high: int) -> int:
+        given = self.text(name) or str(default)
+        if not given.isdecimal() or not low <= int(given) <= high:
+            raise ImproperlyConfigured(f"{name} must be a whole number from {low} to {high}.")
+        return int(given)
+
+    def choice(self, name: str, *choices: str) -> str:
+        """One of `choices`, the first by default."""
+        given = self.text(name) or choices[0]
+        if given not in choices:
+            raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}.")
+        return given
+
+    def matching(self, name: str, pattern: str, *, default: str, form: str) -> str:
+        """Text that matches `pattern` as a whole; `form` tells a reader what that looks like."""
+        given = self.text(name) or default
+        if not re.fullmatch(pattern, given):
+            raise ImproperlyConfigured(f"{name} must look like {form}.")
+        return given
+
+    def items(self, name: str, default: str = "") -> list[str]:
+        """Parts separated by commas."""
+        return [item.strip() for item in (self.text(name) or default).split(",") if item.strip()]
+
+    def hosts_or_networks(self, name: str) -> list[str]:
+        for item in (items := self.items(name)):
+            try:
+                is_network = "/" in item and bool(ipaddress.ip_network(item, strict=False))
+            except ValueError:
+                is_network = False
+            if not is_network and not _HOST.fullmatch(item):
+                raise ImproperlyConfigured(f"{name} must list hosts or CIDRs such as 10.1.0.0/16.")
+        return items
+
+    def database(self, name: str, default: str) -> dict[str, Any]:
+        """Django's settings for a `postgresql://` address; `?host=/folder` names a Unix socket."""
+        address = self.text(name) or default
+        if not address.startswith(("postgresql://", "postgres://")):
+            raise ImproperlyConfigured(f"{name} must be a postgresql:// address.")
+        return dict(environ.Env.db_url_config(address))
+
+
+def _check_lines(env_file: Path) -> None:
+    for number, line in enumerate(env_file.read_text().splitlines(), start=1):
+        if not _LINE.fullmatch(line):
+            raise ImproperlyConfigured(f".env, line {number}: expected NAME=value.")
 
 
 def data_dir(base_dir: Path) -> Path:

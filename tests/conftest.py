@@ -50,9 +50,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Ends the servers before their folder goes; their own exit handlers then find nothing left to do."""
     if not _data_dirs:
         return
-    from config.embedded import stop_servers
+    from config.embedded import release_servers
 
-    stop_servers(_data_dirs[0])
+    release_servers(_data_dirs[0], os.getpid())
     shutil.rmtree(_data_dirs.pop(), ignore_errors=True)
 
 

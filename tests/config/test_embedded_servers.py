@@ -1,0 +1,103 @@
+"""Processes of one data folder share its servers: the first starts them, the last one out stops them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.xdist_group("embedded")
+
+ATTACH = """
+import os, sys
+from pathlib import Path
+from config.embedded import ensure_servers
+ensure_servers(Path(sys.argv[1]), durable=False)
+import psycopg, redis
+from urllib.parse import urlsplit, parse_qs
+host = parse_qs(urlsplit(os.environ["DATABASE_URL"]).query)["host"][0]
+with psycopg.connect(host=host, user="postgres", dbname="hub") as session:
+    session.execute("SELECT 1")
+redis.Redis.from_url(os.environ["REDIS_URL"]).ping()
+print("attached", flush=True)
+sys.stdin.read()
+"""
+
+
+class Attached:
+    def __init__(self, data_dir: Path) -> None:
+        environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", ATTACH, str(data_dir)],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "attached\n"
+
+    def leave(self) -> None:
+        self.process.communicate(timeout=20)
+
+    def die(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=20)
+
+
+def server_processes(data_dir: Path) -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] in ("postgres", "redis-server")
+        and str(data_dir) in " ".join(process.info["cmdline"] or [])
+    ]
+
+
+def servers(data_dir: Path) -> set[str]:
+    """The names of the server processes that work in this folder."""
+    return {process.info["name"] for process in server_processes(data_dir)}
+
+
+def wait_until_gone(data_dir: Path) -> None:
+    deadline = time.monotonic() + 10
+    while servers(data_dir) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert servers(data_dir) == set()
+
+
+@pytest.fixture
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("data")
+    for parent in (folder, *folder.parents[:3]):
+        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
+            parent.chmod(0o755)
+    yield folder
+    for process in server_processes(folder):
+        process.kill()
+
+
+def test_the_last_one_out_stops_the_servers(data_dir: Path) -> None:
+    first = Attached(data_dir)
+    second = Attached(data_dir)
+    first.leave()
+    assert servers(data_dir) == {"postgres", "redis-server"}
+    second.leave()
+    wait_until_gone(data_dir)
+
+
+def test_a_killed_process_does_not_count_for_ever(data_dir: Path) -> None:
+    killed = Attached(data_dir)
+    killed.die()
+    assert servers(data_dir) == {"postgres", "redis-server"}
+    Attached(data_dir).leave()
+    wait_until_gone(data_dir)
