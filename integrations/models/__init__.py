@@ -3,6 +3,7 @@ from .connections import Connection, RateLimit
 from .credentials import Credential
 from .organizations import ApiToken, Membership, Organization, User
 from .payments import Payment, PaymentOperation, PaymentSettings
+from .sandbox import SandboxDelivery, SandboxPayment, SandboxRequest, SandboxWebhook
 from .shipping import ShippingSettings
 from .social import SocialAccount
 
@@ -17,6 +18,10 @@ __all__ = [
     "PaymentOperation",
     "PaymentSettings",
     "RateLimit",
+    "SandboxDelivery",
+    "SandboxPayment",
+    "SandboxRequest",
+    "SandboxWebhook",
     "ShippingSettings",
     "SocialAccount",
     "User",

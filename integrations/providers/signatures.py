@@ -130,6 +130,10 @@ class StandardWebhooks:
         signature = base64.b64encode(self._digest(event_id, str(timestamp), body, key)).decode("ascii")
         return {self.id_header: event_id, self.timestamp_header: str(timestamp), self.header: f"v1,{signature}"}
 
+    def is_secret(self, text: str) -> bool:
+        """Whether `text` is a secret as the specification wants it: 24 to 64 bytes."""
+        return text.startswith(_STANDARD_PREFIX) and 24 <= len(_standard_key(text)) <= 64
+
     def generate_secret(self) -> str:
         return _STANDARD_PREFIX + base64.b64encode(random.token_bytes(32)).decode("ascii")
 
