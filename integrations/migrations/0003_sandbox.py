@@ -3,10 +3,11 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
+from django.db import migrations, models
+
 import integrations.fields
 import integrations.models.base
 import integrations.models.payments
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

@@ -5,8 +5,8 @@
 | .02      | declined: insufficient_funds                                        |
 | .05      | declined: card_declined                                             |
 | .08      | declined: expired_card                                              |
-| .20      | slow: a new payment is answered after three seconds                 |
-| .50      | down: a new payment is answered with 503, and no payment is made    |
+| .03      | slow: a new payment is answered after three seconds                 |
+| .53      | down: a new payment is answered with 503, and no payment is made    |
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ DECLINES = {
     Decimal("0.05"): "card_declined",
     Decimal("0.08"): "expired_card",
 }
-SLOW = Decimal("0.20")
+SLOW = Decimal("0.03")
 SLOW_SECONDS = 3
-DOWN = Decimal("0.50")
+DOWN = Decimal("0.53")
 
 FAILURES: dict[str, str | Promise] = {
     "insufficient_funds": _("The card has insufficient funds."),
