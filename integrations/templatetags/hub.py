@@ -1,0 +1,95 @@
+"""How the pages write money, times and states, in the reader's language."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from babel.dates import format_timedelta
+from babel.numbers import format_currency, format_decimal
+from django import template
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+# CLDR puts a space between a currency's letters and the digits; Babel does not.
+_LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
+
+_TONES = {
+    "success": "active healthy completed captured succeeded",
+    "warning": "degraded testing retrying partially_refunded requires_action error_rate",
+    "danger": "error down failed disputed exceeded",
+    "info": "pending processing authorised",
+}
+_TONE_OF = {status: tone for tone, statuses in _TONES.items() for status in statuses.split()}
+
+
+def babel_locale() -> str:
+    """The reader's language, as it is written in the UAE where that is Arabic."""
+    return "ar_AE" if get_language() == "ar" else "en"
+
+
+@register.filter
+def money(amount: Decimal | int | None, currency: str = "AED") -> str:
+    """`AED 12.50`, or `12.50 د.إ.` in Arabic, with the currency's own decimals; a dash for no amount."""
+    if amount is None:
+        return "–"
+    text = format_currency(amount, currency, locale=babel_locale(), numbering_system="default")
+    return _LETTER_BEFORE_DIGIT.sub("\N{NO-BREAK SPACE}", text)
+
+
+@register.filter
+def number(value: Decimal | float | None) -> str:
+    """A number with its thousands grouped; a dash for none."""
+    return "–" if value is None else format_decimal(value, locale=babel_locale(), numbering_system="default")
+
+
+@register.filter
+def milliseconds(value: int | None) -> str:
+    return "–" if value is None else _("%(number)s ms") % {"number": number(value)}
+
+
+@register.filter
+def percent(value: Decimal | float | None) -> str:
+    """A figure that is a percentage already: `99.95` reads `99.95%`."""
+    return "–" if value is None else f"{number(value)}%"
+
+
+@register.filter
+def when(moment: datetime | None) -> str:
+    """`DD/MM/YYYY HH:MM` in the current time zone, which is Asia/Dubai; a dash for no time."""
+    return "–" if moment is None else f"{timezone.localtime(moment):%d/%m/%Y %H:%M}"
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long since (or until) a time, in words; "never" for no time."""
+    if moment is None:
+        return _("never")
+    elapsed = moment - timezone.now()
+    if abs(elapsed) < timedelta(seconds=10):
+        return _("just now")
+    return format_timedelta(elapsed, add_direction=True, locale=babel_locale())
+
+
+@register.filter
+def tone(status: str | None) -> str:
+    """The colour that a state is shown in: success, warning, danger, info or neutral."""
+    return _TONE_OF.get(str(status), "neutral")
+
+
+@register.filter
+def http_tone(status: int | None) -> str:
+    """The colour of an HTTP status; no answer at all is as bad as a 5xx."""
+    if status is None or status >= 500:
+        return "danger"
+    return "warning" if status >= 400 else "success"
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Up to two letters that stand for a provider where it has no logo."""
+    return "".join(word[0] for word in name.split()[:2]).upper()
