@@ -15,11 +15,12 @@ IntegrationError
     EgressRefused            the address may not be reached
     SignatureRefused         a webhook that does not prove its sender
     UnreadablePayload        a webhook body that cannot be read
+    UnknownSubject           an event about something that may be ours, but is not known yet: try again soon
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -36,14 +37,18 @@ class IntegrationError(Exception):
 
 
 class InvalidRequest(IntegrationError):
-    """The caller's input is wrong; `field` names the part where one part is to blame."""
+    """The caller's input is wrong; `field` names the part where one part is to blame.
+
+    Where several are, `details` lists them all: `({"field": "credentials.api_key", "message": "is required"}, …)`.
+    """
 
     code = "invalid_request"
     http_status = 400
 
-    def __init__(self, message: str, *, field: str = "") -> None:
+    def __init__(self, message: str, *, field: str = "", details: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(message)
         self.field = field
+        self.details = tuple(details)
 
 
 class Conflict(InvalidRequest):
@@ -145,3 +150,11 @@ class SignatureRefused(IntegrationError):
 class UnreadablePayload(IntegrationError):
     code = "unreadable_payload"
     http_status = 400
+
+
+class UnknownSubject(IntegrationError):
+    """An event's payment is not known, but one that is just being created may turn out to be it."""
+
+    code = "unknown_subject"
+    http_status = 404
+    retryable = True

@@ -641,6 +641,7 @@ class Migration(migrations.Migration):
                 ),
                 ("customer", models.JSONField(blank=True, default=dict, verbose_name="customer")),
                 ("redirect_url", models.URLField(blank=True, max_length=2000, verbose_name="payment page")),
+                ("client_secret", integrations.fields.EncryptedTextField(editable=False, null=True)),
                 ("metadata", models.JSONField(blank=True, default=dict, verbose_name="metadata")),
                 ("failure_code", models.CharField(blank=True, max_length=100, verbose_name="failure code")),
                 ("failure_message", models.TextField(blank=True, verbose_name="failure")),

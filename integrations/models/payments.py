@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from ..fields import EncryptedTextField
 from .base import IdentifiedModel, TenantModel, TimestampedModel, organization_key
 from .connections import Connection
 
@@ -95,6 +96,7 @@ class Payment(TenantModel, TimestampedModel):
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
     customer = models.JSONField(_("customer"), default=dict, blank=True)
     redirect_url = models.URLField(_("payment page"), max_length=2000, blank=True)
+    client_secret = EncryptedTextField(null=True, editable=False)  # the gateway's, for the payer's browser
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     failure_code = models.CharField(_("failure code"), max_length=100, blank=True)
     failure_message = models.TextField(_("failure"), blank=True)
