@@ -1,0 +1,322 @@
+"""Connections: made, tested, activated, changed, deactivated and deleted.
+
+pending ──activate──▶ testing ──▶ active ──deactivate──▶ inactive ──activate──▶ testing …
+                         └──────▶ error  ──activate──▶ testing …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import ProtectedError, Q
+from django.utils import timezone
+
+from ..configuration import validate, validate_configuration, with_defaults
+from ..errors import Conflict, InvalidRequest
+from ..models import Connection, Credential, IntegrationProvider, Organization, PaymentSettings, RateLimit, User
+from ..providers.base import PaymentProvider, Provider, ProviderType
+from .announce import announce, record_action
+from .catalogue import offered_provider
+from .connection_test import ConnectionTest, probe
+from .credentials import new_credential
+from .locks import lock_until_commit
+
+__all__ = [
+    "ConnectionTest",
+    "activate_connection",
+    "create_and_activate",
+    "create_connection",
+    "deactivate_connection",
+    "delete_connection",
+    "provider_of",
+    "test_candidate",
+    "test_connection",
+    "update_connection",
+]
+
+_CHANGEABLE = frozenset({"connection_name", "configuration", "is_primary", "region"})
+
+
+def create_connection(
+    organization: Organization,
+    *,
+    provider_slug: str,
+    connection_name: str,
+    environment: str,
+    configuration: Mapping[str, Any],
+    credentials: Mapping[str, str],
+    is_primary: bool = False,
+    region: str = "",
+    created_by: User | None = None,
+) -> Connection:
+    """Make a connection, still pending, with its credentials, its settings and the provider's documented rate limits.
+
+    A new primary takes the place of the one before. Raises InvalidRequest, and then nothing is written.
+    """
+    row, provider = _offered(organization, provider_slug)
+    configuration, credentials = _checked(provider, environment, configuration, credentials)
+    connection = Connection(
+        organization=organization,
+        provider=row,
+        provider_type=row.provider_type,
+        connection_name=_checked_name(connection_name),
+        environment=environment,
+        configuration=configuration,
+        is_primary=is_primary,
+        region=_checked_region(region),
+        created_by=created_by,
+    )
+    with transaction.atomic():
+        if is_primary:
+            _demote_others(connection)
+        connection.save()
+        stored = _furnish(connection, provider, credentials)
+        changes = {"provider": provider_slug, "environment": environment, "credentials": stored}
+        record_action("connection.created", connection, changes)
+        announce(connection, "created")
+    return connection
+
+
+def update_connection(connection: Connection, **changes: Any) -> Connection:
+    """Change the name, the configuration (whole), the region, or whether it is the primary one.
+
+    Raises InvalidRequest for anything else: provider and environment stay, credentials are added and rotated.
+    """
+    if surplus := sorted(changes.keys() - _CHANGEABLE):
+        raise InvalidRequest(f"A connection's {surplus[0]} cannot be changed.", field=surplus[0])
+    changes = _checked_changes(connection, changes)
+    with transaction.atomic():
+        if changes.get("is_primary"):
+            _demote_others(connection)
+        locked = Connection.objects.select_for_update().get(pk=connection.pk)
+        before = {name: getattr(locked, name) for name in changes}
+        changed = {name: [before[name], value] for name, value in changes.items() if before[name] != value}
+        if changed:
+            Connection.objects.filter(pk=locked.pk).update(**changes, updated_at=timezone.now())
+            connection.refresh_from_db()
+            record_action("connection.updated", connection, changed)
+            announce(connection, "updated")
+    return connection
+
+
+def test_connection(connection: Connection) -> ConnectionTest:
+    """Make the provider's cheapest authenticated call, whatever the connection's status, and change nothing.
+
+    Never raises for what the provider or the configuration does wrong: the answer says it.
+    """
+    outcome = probe(connection, provider_of(connection))
+    announce(connection, "tested")
+    return outcome
+
+
+def activate_connection(connection: Connection) -> Connection:
+    """Test the connection and open it to traffic. One that is active already is left as it is.
+
+    When the test fails the connection's status is `error`, and the test's error is raised.
+    """
+    if not _begin_testing(connection):
+        return connection
+    outcome = probe(connection, provider_of(connection))
+    status = Connection.Status.ACTIVE if outcome.ok else Connection.Status.ERROR
+    with transaction.atomic():
+        changes: dict[str, Any] = {"status": status, "error_message": "" if outcome.ok else outcome.message}
+        if outcome.ok:
+            changes |= {"connected_at": timezone.now(), "disconnected_at": None}
+        # Whoever deactivated it while it was tested has the last word.
+        testing = Connection.objects.filter(pk=connection.pk, status=Connection.Status.TESTING)
+        if not testing.update(**changes, updated_at=timezone.now()):
+            raise Conflict("The connection was changed while it was tested.")
+        connection.refresh_from_db()
+        record_action(
+            "connection.activated" if outcome.ok else "connection.test_failed", connection, {"status": status}
+        )
+        announce(connection, "activated" if outcome.ok else "tested")
+    if outcome.error is not None:
+        raise outcome.error
+    return connection
+
+
+def deactivate_connection(connection: Connection, *, reason: str = "") -> Connection:
+    """Close the connection to traffic at once; `reason` is shown with it. A second time changes nothing."""
+    with transaction.atomic():
+        open_one = Connection.objects.filter(pk=connection.pk).exclude(status=Connection.Status.INACTIVE)
+        now = timezone.now()
+        changed = open_one.update(
+            status=Connection.Status.INACTIVE, error_message=reason, disconnected_at=now, updated_at=now
+        )
+        connection.refresh_from_db()
+        if changed:
+            record_action("connection.deactivated", connection, {"reason": reason})
+            announce(connection, "deactivated")
+    return connection
+
+
+def delete_connection(connection: Connection) -> None:
+    """Remove the connection and its credentials. Raises Conflict when payments were made through it."""
+    with transaction.atomic():
+        record_action("connection.deleted", connection, {"connection_name": connection.connection_name})
+        key = connection.pk
+        try:
+            connection.delete()
+        except ProtectedError as error:
+            message = "Payments were made through this connection: deactivate it instead of deleting it."
+            raise Conflict(message) from error
+        connection.pk = key
+        announce(connection, "deleted")
+
+
+def create_and_activate(organization: Organization, **options: Any) -> Connection:
+    """What the set-up wizard does: `create_connection` with the same arguments, then a live test.
+
+    When the test fails nothing stays behind, and the test's error is raised.
+    """
+    connection = create_connection(organization, **options)
+    try:
+        return activate_connection(connection)
+    except Exception:
+        delete_connection(connection)
+        raise
+
+
+def test_candidate(
+    organization: Organization,
+    provider_slug: str,
+    environment: str,
+    configuration: Mapping[str, Any],
+    credentials: Mapping[str, str],
+) -> ConnectionTest:
+    """Test what is not saved yet. A row is there while the test lasts, and gone after it.
+
+    Raises InvalidRequest when it could not be saved either; a provider's failure is in the answer.
+    """
+    row, provider = _offered(organization, provider_slug)
+    configuration, credentials = _checked(provider, environment, configuration, credentials)
+    candidate = Connection(
+        organization=organization,
+        provider=row,
+        provider_type=row.provider_type,
+        connection_name="—",
+        status=Connection.Status.TESTING,
+        environment=environment,
+        configuration=configuration,
+    )
+    with transaction.atomic():
+        candidate.save()
+        _furnish(candidate, provider, credentials)
+    try:
+        return probe(candidate, provider)
+    finally:
+        candidate.delete()
+
+
+def provider_of(connection: Connection) -> Provider:
+    """The code of the connection's provider. Raises InvalidRequest when this installation no longer has it."""
+    provider = offered_provider(connection.provider.slug)
+    if provider is None:
+        raise InvalidRequest(f"{connection.provider.provider_name} is no longer offered.", field="provider")
+    return provider
+
+
+def _begin_testing(connection: Connection) -> bool:
+    """Set the status to testing; False when the connection is active already."""
+    inactive = Connection.objects.filter(pk=connection.pk).exclude(status=Connection.Status.ACTIVE)
+    with transaction.atomic(durable=True):
+        began = inactive.update(status=Connection.Status.TESTING, updated_at=timezone.now())
+    connection.refresh_from_db()
+    return bool(began)
+
+
+def _offered(organization: Organization, slug: str) -> tuple[IntegrationProvider, Provider]:
+    """The catalogue's row and the code. A private provider is another organization's secret: unknown, too."""
+    rows = IntegrationProvider.objects.filter(Q(organization=None) | Q(organization=organization), is_active=True)
+    row = rows.filter(slug=slug).first() if "\x00" not in slug else None
+    provider = offered_provider(slug)
+    if row is None or provider is None:
+        raise InvalidRequest(f"There is no provider {slug[:50]!r}.", field="provider")
+    return row, provider
+
+
+def _checked(
+    provider: Provider, environment: str, configuration: Mapping[str, Any], credentials: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    if isinstance(configuration, Mapping) and isinstance(credentials, Mapping):
+        configuration = with_defaults(provider.configuration, configuration)
+        credentials = with_defaults(provider.credentials, credentials)
+    validate(provider, environment=environment, configuration=configuration, credentials=credentials)
+    return dict(configuration), dict(credentials)
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        raise InvalidRequest("A connection needs a name of 1 to 100 printable characters.", field="connection_name")
+    return name
+
+
+def _checked_region(region: str) -> str:
+    if len(region) > 32 or not region.isprintable():
+        raise InvalidRequest("A region has at most 32 printable characters.", field="region")
+    return region
+
+
+def _checked_changes(connection: Connection, changes: Mapping[str, Any]) -> dict[str, Any]:
+    checked = dict(changes)
+    if "connection_name" in checked:
+        checked["connection_name"] = _checked_name(checked["connection_name"])
+    if "region" in checked:
+        checked["region"] = _checked_region(checked["region"])
+    if "configuration" in checked:
+        provider = provider_of(connection)
+        if isinstance(checked["configuration"], Mapping):
+            checked["configuration"] = with_defaults(provider.configuration, checked["configuration"])
+        environment = connection.environment
+        validate_configuration(provider, environment=environment, configuration=checked["configuration"])
+    return checked
+
+
+def _demote_others(connection: Connection) -> None:
+    """Two that become primary at once take turns: the constraint allows one, and the later stays."""
+    lock_until_commit("primary", connection.organization_id, connection.provider_type, connection.environment)
+    others = Connection.objects.filter(
+        organization_id=connection.organization_id,
+        provider_type=connection.provider_type,
+        environment=connection.environment,
+        is_primary=True,
+    ).exclude(pk=connection.pk)
+    for other in others:
+        Connection.objects.filter(pk=other.pk).update(is_primary=False, updated_at=timezone.now())
+        other.is_primary = False
+        record_action("connection.updated", other, {"is_primary": [True, False]})
+        announce(other, "updated")
+
+
+def _furnish(connection: Connection, provider: Provider, credentials: Mapping[str, str]) -> dict[str, str]:
+    """Write what hangs on a new connection; returns the credentials' fingerprints by key."""
+    fields = {field.key: field for field in provider.credentials}
+    stored = [new_credential(connection, fields[key], value) for key, value in credentials.items()]
+    Credential.objects.bulk_create(stored)
+    RateLimit.objects.bulk_create(
+        RateLimit(
+            organization_id=connection.organization_id, connection=connection, limit_type=window, max_requests=limit
+        )
+        for window, limit in provider.rate_limits.items()
+    )
+    if provider.type == ProviderType.PAYMENT:
+        _payment_settings(connection, provider).save()
+    return {credential.credential_key: credential.fingerprint for credential in stored}
+
+
+def _payment_settings(connection: Connection, provider: Provider) -> PaymentSettings:
+    methods = sorted(provider.payment_capabilities) if isinstance(provider, PaymentProvider) else []
+    settings = PaymentSettings(
+        organization_id=connection.organization_id,
+        connection=connection,
+        provider_name=provider.name,
+        supported_payment_methods=methods,
+        is_test_mode=not connection.is_live,
+    )
+    if provider.currencies:
+        settings.supported_currencies = list(provider.currencies)
+    return settings

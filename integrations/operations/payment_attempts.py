@@ -1,0 +1,45 @@
+"""What an error means for a payment: nothing was taken, something may have been, or the payer was declined."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from ..errors import IntegrationError, InvalidResponse, NotSupported, Rejected, Unavailable
+from ..models import Connection, Payment
+from ..providers.base import PaymentProvider
+from .catalogue import offered_provider
+
+_PAYMENT_REQUIRED = 402  # what gateways answer when the payer's bank says no
+
+
+def may_have_taken_effect(error: IntegrationError) -> bool:
+    """Whether the provider may have done what was asked, so that nobody else may be asked for it."""
+    return isinstance(error, InvalidResponse) or (isinstance(error, Unavailable) and error.may_have_taken_effect)
+
+
+def is_decline(error: Rejected) -> bool:
+    """The payer's bank said no: another gateway would ask the same bank."""
+    return error.provider_status == _PAYMENT_REQUIRED
+
+
+def add_attempt(payment: Payment, connection: Connection, *, outcome: str, code: str = "", message: str = "") -> None:
+    """Append to the payment's story: `outcome` is accepted, declined, failed or unknown."""
+    payment.attempts.append(
+        {
+            "connection": str(connection.pk),
+            "connection_name": connection.connection_name,
+            "provider": connection.provider.slug,
+            "outcome": outcome,
+            "code": code,
+            "message": message,
+            "at": timezone.now().isoformat(),
+        }
+    )
+
+
+def payment_provider(connection: Connection) -> PaymentProvider:
+    """The code behind a payment connection. Raises NotSupported when it is none."""
+    provider = offered_provider(connection.provider.slug)
+    if not isinstance(provider, PaymentProvider):
+        raise NotSupported(f"{connection.provider.provider_name} takes no payments here.")
+    return provider

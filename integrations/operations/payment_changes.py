@@ -1,0 +1,234 @@
+"""Capture, void and refund: each is written down before it is asked for, and asked for under a key of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from ..errors import Conflict, IntegrationError, InvalidRequest, NotSupported
+from ..gateway import client_for
+from ..models import Payment, PaymentOperation
+from ..money import parse_amount
+from ..providers.base import PaymentProvider
+from ..providers.results import PaymentResult, RefundResult, RefundStatus
+from .announce import record_action
+from .payment_attempts import may_have_taken_effect, payment_provider
+from .payment_settlement import settle_operations
+from .payment_states import ALLOWED_IN, apply_result
+
+Kind, Status = PaymentOperation.Kind, PaymentOperation.Status
+IN_FLIGHT_FOR = timedelta(minutes=2)
+_PAST = {Kind.CAPTURE: "captured", Kind.VOID: "voided", Kind.REFUND: "refunded"}
+
+
+def capture_payment(payment: Payment, *, amount: str | None = None, idempotency_key: str = "") -> Payment:
+    """Take what was authorised, or a part of it (plain decimal, major units); most gateways let the rest go.
+
+    Raises NotSupported, Conflict when the payment is in no state for it, InvalidRequest for the amount, and what the
+    provider made of it. After a time-out the capture stays pending: repeat it with the same key, or `sync_payment`.
+    """
+    return _change(payment, _Asked(Kind.CAPTURE, amount, idempotency_key))
+
+
+def void_payment(payment: Payment, *, idempotency_key: str = "") -> Payment:
+    """Let an authorisation go, or a payment that nobody has paid yet. Raises as `capture_payment` does."""
+    return _change(payment, _Asked(Kind.VOID, None, idempotency_key))
+
+
+def refund_payment(
+    payment: Payment, *, amount: str | None = None, reason: str = "", idempotency_key: str = ""
+) -> Payment:
+    """Give back all that is left of what was captured, or a part of it. Raises as `capture_payment` does.
+
+    Refunds that are under way count against what is left, so that together they never exceed what was captured.
+    """
+    return _change(payment, _Asked(Kind.REFUND, amount, idempotency_key, reason))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    kind: PaymentOperation.Kind
+    amount: str | None
+    idempotency_key: str
+    reason: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(repr((self.kind.value, self.amount, self.reason)).encode()).hexdigest()
+
+
+def _change(payment: Payment, asked: _Asked) -> Payment:
+    _check(asked)
+    provider = _capable_provider(payment, asked.kind)
+    operation = _write_down(payment, asked, provider)
+    if operation is None:
+        return Payment.objects.get(pk=payment.pk)
+    try:
+        result = _call(provider, payment, operation)
+    except IntegrationError as error:
+        _record_failure(operation, error)
+        raise
+    totals = _read_totals(provider, payment) if isinstance(result, RefundResult) else result
+    return _record_result(operation, result, totals)
+
+
+def _check(asked: _Asked) -> None:
+    if len(asked.idempotency_key) > 255 or not asked.idempotency_key.isprintable():
+        raise InvalidRequest("An idempotency key has at most 255 printable characters.", field="idempotency_key")
+    if len(asked.reason) > 500 or not asked.reason.isprintable():
+        raise InvalidRequest("A reason has at most 500 printable characters.", field="reason")
+    if asked.amount is not None and not isinstance(asked.amount, str):
+        raise InvalidRequest("The amount must be a string such as 12.50.", field="amount")
+
+
+def _capable_provider(payment: Payment, kind: PaymentOperation.Kind) -> PaymentProvider:
+    if payment.connection is None:
+        raise Conflict("The payment has no connection.")
+    provider = payment_provider(payment.connection)
+    if kind.value not in provider.operations:
+        raise NotSupported(f"{provider.name} cannot {kind.value}.")
+    return provider
+
+
+def _write_down(payment: Payment, asked: _Asked, provider: PaymentProvider) -> PaymentOperation | None:
+    """Commit the operation as pending, under the payment's lock; None when it was done, or is being done, already."""
+    with transaction.atomic(durable=True):
+        locked = Payment.objects.select_for_update().get(pk=payment.pk)
+        earlier = _earlier(locked, asked)
+        if earlier is not None:
+            return _to_repeat(earlier, asked, provider)
+        _refuse_illegal(locked, asked.kind)
+        operation = PaymentOperation.objects.create(
+            organization_id=locked.organization_id,
+            payment=locked,
+            kind=asked.kind,
+            amount=_amount_of(locked, asked),
+            idempotency_key=asked.idempotency_key or None,
+            request_fingerprint=asked.fingerprint,
+            raw={"reason": asked.reason} if asked.reason else {},
+        )
+        changes = {"operation": str(operation.pk), "amount": str(operation.amount), "reason": asked.reason}
+        record_action(f"payment.{asked.kind.value}", locked, changes)
+    return operation
+
+
+def _earlier(payment: Payment, asked: _Asked) -> PaymentOperation | None:
+    if not asked.idempotency_key:
+        return None
+    return payment.operations.filter(kind=asked.kind, idempotency_key=asked.idempotency_key).first()
+
+
+def _to_repeat(earlier: PaymentOperation, asked: _Asked, provider: PaymentProvider) -> PaymentOperation | None:
+    """An operation of the same key: to be asked for again only where its answer got lost."""
+    if earlier.request_fingerprint != asked.fingerprint:
+        raise Conflict("This idempotency key was used for another request.", field="idempotency_key")
+    if earlier.status in {Status.FAILED, Status.CANCELLED}:
+        message = earlier.error_message or "The provider refused it."
+        raise Conflict(f"This {asked.kind.value} failed: {message} To try again, use a new idempotency key.")
+    answer_is_lost = earlier.status == Status.PENDING and not earlier.provider_reference
+    # The error says that the answer is lost; with none, another process may be waiting for it still.
+    is_idle = bool(earlier.error_code) or timezone.now() - earlier.created_at > IN_FLIGHT_FOR
+    return earlier if answer_is_lost and is_idle and provider.idempotency_header else None
+
+
+def _refuse_illegal(payment: Payment, kind: PaymentOperation.Kind) -> None:
+    if payment.status not in ALLOWED_IN[kind]:
+        raise Conflict(f"A payment that is {payment.status} cannot be {_PAST[kind]}.")
+    if not payment.provider_reference:
+        raise Conflict("The provider's answer to this payment is still unknown: sync it first.")
+    rivals = [Kind.CAPTURE, Kind.VOID]
+    if kind in rivals and payment.operations.filter(kind__in=rivals, status=Status.PENDING).exists():
+        raise Conflict("Another capture or void of this payment is under way.")
+
+
+def _amount_of(payment: Payment, asked: _Asked) -> Decimal | None:
+    """The amount in question. Raises InvalidRequest when it is more than is left."""
+    if asked.kind == Kind.VOID:
+        return None
+    left = payment.amount - payment.amount_captured if asked.kind == Kind.CAPTURE else _refundable(payment)
+    amount = left if asked.amount is None else parse_amount(asked.amount, payment.currency)
+    if amount <= 0:
+        raise Conflict("All of this payment is refunded, or is being refunded.")
+    if amount > left:
+        raise InvalidRequest(f"The amount is more than the {left} {payment.currency} that is left.", field="amount")
+    return amount
+
+
+def _refundable(payment: Payment) -> Decimal:
+    pending = payment.operations.filter(kind=Kind.REFUND, status=Status.PENDING).aggregate(sum=Sum("amount"))["sum"]
+    return payment.amount_captured - payment.amount_refunded - (pending or Decimal(0))
+
+
+def _call(provider: PaymentProvider, payment: Payment, operation: PaymentOperation) -> PaymentResult | RefundResult:
+    assert payment.connection is not None  # noqa: S101 - _capable_provider has seen to it
+    reference = Payment.objects.values_list("provider_reference", flat=True).get(pk=payment.pk)
+    client = client_for(payment.connection, operation=f"{operation.kind}_payment")
+    key = str(operation.pk)
+    if operation.kind == Kind.VOID:
+        return provider.void_payment(client, reference, idempotency_key=key)
+    ask = provider.capture_payment if operation.kind == Kind.CAPTURE else provider.refund_payment
+    return ask(client, reference, amount=operation.amount, currency=payment.currency, idempotency_key=key)
+
+
+def _read_totals(provider: PaymentProvider, payment: Payment) -> PaymentResult | None:
+    """The payment after a refund, as far as the provider will tell just now: the refund itself is not in doubt."""
+    if "get" not in provider.operations or payment.connection is None:
+        return None
+    reference = Payment.objects.values_list("provider_reference", flat=True).get(pk=payment.pk)
+    try:
+        return provider.get_payment(client_for(payment.connection, operation="get_payment"), reference)
+    except IntegrationError:
+        return None
+
+
+def _record_result(
+    operation: PaymentOperation, result: PaymentResult | RefundResult, totals: PaymentResult | None
+) -> Payment:
+    with transaction.atomic():
+        payment = Payment.objects.select_for_update().get(pk=operation.payment_id)
+        operation.refresh_from_db()
+        _close(operation, result)
+        if totals is not None:
+            apply_result(payment, totals)
+        if isinstance(result, RefundResult):
+            _count_own_refunds(payment)
+        settle_operations(payment)
+        payment.save()
+    return payment
+
+
+def _close(operation: PaymentOperation, result: PaymentResult | RefundResult) -> None:
+    operation.provider_reference = result.provider_reference
+    operation.error_code = operation.error_message = ""
+    if isinstance(result, RefundResult):
+        operation.status = Status(result.status.value)
+        operation.error_message = result.failure_message
+        if result.status is RefundStatus.FAILED:
+            operation.error_code = "refund_failed"
+    else:
+        operation.status = Status.SUCCEEDED
+    operation.save()
+
+
+def _count_own_refunds(payment: Payment) -> None:
+    """The total is at least what our own refunds gave back, even where the provider could not be asked for it."""
+    succeeded = payment.operations.filter(kind=Kind.REFUND, status=Status.SUCCEEDED).aggregate(sum=Sum("amount"))["sum"]
+    payment.amount_refunded = max(payment.amount_refunded, succeeded or Decimal(0))
+    if payment.amount_refunded and payment.status in ALLOWED_IN[Kind.REFUND]:
+        is_all = payment.amount_refunded >= payment.amount_captured
+        payment.status = Payment.Status.REFUNDED if is_all else Payment.Status.PARTIALLY_REFUNDED
+
+
+def _record_failure(operation: PaymentOperation, error: IntegrationError) -> None:
+    """A refusal ends the operation; where it may have been done, it stays pending and keeps its amount reserved."""
+    code = getattr(error, "provider_code", "") or error.code
+    status = Status.PENDING if may_have_taken_effect(error) else Status.FAILED
+    PaymentOperation.objects.filter(pk=operation.pk, status=Status.PENDING).update(
+        status=status, error_code=code[:100], error_message=error.message
+    )

@@ -1,0 +1,142 @@
+"""What a caller orders, checked whole before anything is written or sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from ..errors import InvalidRequest
+from ..money import parse_amount
+from ..providers.results import Customer, PaymentRequest
+
+_CUSTOMER_KEYS = ("name", "email", "phone")
+_MAX_METADATA = 40  # Stripe takes 50 keys; some stay free for our own
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Issuers' ranges (ISO/IEC 7812): 3 to 6 for most, sixteen digits for those that begin with 2, 8 or 9. Narrower than
+# "13 to 19 digits", because timestamps and order numbers pass the Luhn check one time in ten. A "+" makes it a phone's.
+_CARD = re.compile(r"(?<![\d+])(?:[3-6](?:[ -]?\d){12,18}|[289](?:[ -]?\d){15})(?!\d)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class PaymentOrder:
+    """A payment that a caller wants taken. `amount` is a plain decimal in major units; `connection_id` None: routed.
+
+    `payment_token` is the gateway's own name for a way to pay, never a card number.
+    """
+
+    amount: str
+    currency: str
+    reference: str
+    method: str = ""
+    capture: bool = True
+    customer: Mapping[str, str] = field(default_factory=dict)
+    success_url: str = ""
+    cancel_url: str = ""
+    country: str = ""
+    connection_id: UUID | str | None = None
+    payment_token: str = field(default="", repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def request(self) -> PaymentRequest:
+        """The order as providers take it. Raises InvalidRequest naming the field that is wrong."""
+        self._check_shape()
+        self._check_texts()
+        return PaymentRequest(
+            amount=parse_amount(self.amount, self.currency),
+            currency=self.currency,
+            reference=self.reference,
+            capture=self.capture,
+            method=self.method,
+            customer=Customer(**{key: self.customer.get(key, "") for key in _CUSTOMER_KEYS}),
+            success_url=self.success_url,
+            cancel_url=self.cancel_url,
+            payment_token=self.payment_token,
+            metadata=dict(self.metadata),
+        )
+
+    def fingerprint(self) -> str:
+        """The same for the same order, whichever way its parts were arranged."""
+        canonical = json.dumps(asdict(self), sort_keys=True, default=str)
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _check_shape(self) -> None:
+        if not isinstance(self.capture, bool):
+            raise InvalidRequest("capture is true or false.", field="capture")
+        for name, limit in _TEXT_LIMITS.items():
+            if not isinstance(getattr(self, name), str):
+                raise InvalidRequest(f"{name} must be a string.", field=name)
+            if len(getattr(self, name)) > limit:
+                raise InvalidRequest(f"{name} has at most {limit} characters.", field=name)
+        _check_mapping("customer", self.customer, max_items=len(_CUSTOMER_KEYS))
+        _check_mapping("metadata", self.metadata, max_items=_MAX_METADATA)
+        if surplus := sorted(set(self.customer) - set(_CUSTOMER_KEYS)):
+            raise InvalidRequest(f"A customer has no {surplus[0]!r}.", field="customer")
+
+    def _check_texts(self) -> None:
+        for name, text in self._texts():
+            if _UNSTORABLE.search(text):
+                raise InvalidRequest(f"{name} contains characters that cannot be stored.", field=name)
+            if holds_card_number(text):
+                message = f"{name} looks like a card number. Card numbers are not taken here: send the gateway's token."
+                raise InvalidRequest(message, field=name)
+        if not self.reference.strip():
+            raise InvalidRequest("A payment needs a reference of yours.", field="reference")
+        if self.country and not re.fullmatch("[A-Z]{2}", self.country):
+            raise InvalidRequest("The country is an ISO 3166-1 code of two letters.", field="country")
+        for name in ("success_url", "cancel_url"):
+            _check_url(name, getattr(self, name))
+
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        yield from ((name, getattr(self, name)) for name in _TEXT_LIMITS)
+        for name in ("customer", "metadata"):
+            yield from ((name, text) for pair in getattr(self, name).items() for text in pair)
+
+
+_TEXT_LIMITS = {
+    "amount": 64,
+    "currency": 8,
+    "reference": 255,
+    "method": 32,
+    "success_url": 2000,
+    "cancel_url": 2000,
+    "country": 8,
+    "payment_token": 2000,
+}
+
+
+def holds_card_number(text: str) -> bool:
+    """Whether a run of digits in `text` has a card's length, an issuer's beginning and a right check digit."""
+    return any(_passes_luhn(re.sub(r"\D", "", match)) for match in _CARD.findall(text))
+
+
+def _passes_luhn(digits: str) -> bool:
+    """ISO/IEC 7812-1, annex B."""
+    doubled = (int(digit) * 2 for digit in digits[-2::-2])
+    return (sum(map(int, digits[::-2])) + sum(value - 9 if value > 9 else value for value in doubled)) % 10 == 0
+
+
+def _check_mapping(name: str, value: Any, *, max_items: int) -> None:
+    if not isinstance(value, Mapping) or len(value) > max_items:
+        raise InvalidRequest(f"{name} is an object of at most {max_items} entries.", field=name)
+    for key, text in value.items():
+        if not isinstance(key, str) or not isinstance(text, str) or not 0 < len(key) <= 40 or len(text) > 500:
+            message = f"{name} holds keys of at most 40 and strings of at most 500 characters."
+            raise InvalidRequest(message, field=name)
+
+
+def _check_url(name: str, url: str) -> None:
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        is_web_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isprintable()
+    except ValueError:
+        is_web_address = False
+    if not is_web_address or " " in url:
+        raise InvalidRequest(f"{name} must be an http(s) address.", field=name)

@@ -1,0 +1,209 @@
+"""Payments: taken here, and changed by what the modules beside this one do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from ..errors import Conflict, IntegrationError, InvalidRequest, Rejected
+from ..gateway import client_for
+from ..models import Connection, Organization, Payment, PaymentOperation, PaymentSettings
+from ..providers.results import PaymentRequest, PaymentResult, PaymentStatus
+from .announce import record_action
+from .payment_attempts import add_attempt, is_decline, may_have_taken_effect, payment_provider
+from .payment_changes import capture_payment, refund_payment, void_payment
+from .payment_events import OUR_ID, apply_event, sync_payment
+from .payment_order import PaymentOrder
+from .payment_states import TRANSITIONS, apply_result
+from .routing import connections_for_payment
+
+__all__ = [
+    "PaymentOrder",
+    "apply_event",
+    "capture_payment",
+    "create_payment",
+    "refund_payment",
+    "sync_payment",
+    "void_payment",
+]
+
+logger = logging.getLogger(__name__)
+
+# Longer than any attempt lasts: a payment that nobody has touched for so long was left by a process that died.
+ABANDONED_AFTER = timedelta(minutes=2)
+
+
+def create_payment(organization: Organization, order: PaymentOrder, *, idempotency_key: str = "") -> Payment:
+    """Take a payment, by the first of the fitting connections that answers.
+
+    The row is committed before any provider is called. The next connection is tried only when it is certain that the
+    one before took nothing. What comes back may be failed (a decline), or pending where a provider may have taken the
+    payment without our hearing of it: its events or `sync_payment` then settle it. With an `idempotency_key` that was
+    used before, the same order gets the same payment, and another order Conflict.
+
+    Raises InvalidRequest and ConfigurationError before anything is written; when every connection failed, the payment
+    is kept as failed and the last one's error is raised.
+    """
+    request = order.request()
+    _check_idempotency_key(idempotency_key)
+    earlier = _earlier(organization, order, idempotency_key)
+    if earlier is not None:
+        return _resume(earlier, order, request)
+    connections = connections_for_payment(organization, order)
+    try:
+        payment = _insert(organization, order, request, connections[0], idempotency_key)
+    except IntegrityError:
+        twin = _earlier(organization, order, idempotency_key)
+        if twin is None:
+            raise
+        return twin
+    return _charge(payment, request, connections)
+
+
+def _check_idempotency_key(key: str) -> None:
+    if len(key) > 255 or not key.isprintable():
+        raise InvalidRequest("An idempotency key has at most 255 printable characters.", field="idempotency_key")
+
+
+def _earlier(organization: Organization, order: PaymentOrder, idempotency_key: str) -> Payment | None:
+    if not idempotency_key:
+        return None
+    earlier = Payment.objects.filter(organization=organization, idempotency_key=idempotency_key).first()
+    if earlier is not None and earlier.request_fingerprint != order.fingerprint():
+        raise Conflict("This idempotency key was used for another order.", field="idempotency_key")
+    return earlier
+
+
+def _insert(
+    organization: Organization,
+    order: PaymentOrder,
+    request: PaymentRequest,
+    connection: Connection,
+    idempotency_key: str,
+) -> Payment:
+    """Commit the payment as pending. Raises IntegrityError when a twin was faster."""
+    with transaction.atomic(durable=True):
+        payment = Payment.objects.create(
+            organization=organization,
+            connection=connection,
+            reference=request.reference,
+            idempotency_key=idempotency_key or None,
+            request_fingerprint=order.fingerprint(),
+            amount=request.amount,
+            currency=request.currency,
+            method=request.method,
+            capture_mode=Payment.CaptureMode.AUTOMATIC if request.capture else Payment.CaptureMode.MANUAL,
+            customer=dict(order.customer),
+            metadata=dict(request.metadata),
+        )
+        kind = PaymentOperation.Kind.CREATE
+        PaymentOperation.objects.create(organization=organization, payment=payment, kind=kind, amount=request.amount)
+        record_action("payment.created", payment, {"amount": str(payment.amount), "currency": payment.currency})
+    return payment
+
+
+def _resume(payment: Payment, order: PaymentOrder, request: PaymentRequest) -> Payment:
+    """Ask again, under the same provider's key, for a payment whose answer was never written down.
+
+    While another process may still be waiting for that answer, the payment is returned as it is.
+    """
+    is_open = payment.status == Payment.Status.PENDING and not payment.provider_reference
+    if not is_open or payment.connection is None or timezone.now() - payment.updated_at < ABANDONED_AFTER:
+        return payment
+    provider = payment_provider(payment.connection)
+    if not provider.idempotency_header:
+        return payment
+    return _charge(payment, request, [payment.connection])
+
+
+def _charge(payment: Payment, request: PaymentRequest, connections: Sequence[Connection]) -> Payment:
+    """Try the connections in order until one answers, or may have."""
+    error: IntegrationError | None = None
+    for connection in connections:
+        if not _begin_attempt(payment, connection):
+            break
+        try:
+            result = _ask(payment, request, connection)
+            return _record_answer(payment, connection, result)
+        except IntegrationError as failure:
+            error = failure
+            if may_have_taken_effect(failure):
+                logger.warning("Payment %s may have been taken: %s", payment.pk, failure.code)
+                return _record_failure(payment, connection, failure, outcome="unknown")
+            is_last = connection is connections[-1]
+            if isinstance(failure, Rejected) and is_decline(failure):
+                return _record_failure(payment, connection, failure, outcome="declined", ends=True)
+            _record_failure(payment, connection, failure, outcome="failed", ends=is_last)
+    if error is not None:
+        raise error
+    return Payment.objects.get(pk=payment.pk)
+
+
+def _begin_attempt(payment: Payment, connection: Connection) -> bool:
+    """Note, before the call, where the payment is tried; False when an event has settled it meanwhile."""
+    now = timezone.now()
+    still_open = Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING, provider_reference="")
+    began = bool(still_open.update(connection=connection, updated_at=now))
+    payment.connection, payment.updated_at = connection, now
+    return began
+
+
+def _ask(payment: Payment, request: PaymentRequest, connection: Connection) -> PaymentResult:
+    """Call the provider. The key is the payment's with the connection's: asked twice, it is one charge."""
+    settings = PaymentSettings.objects.filter(connection=connection).first()
+    request = replace(
+        request,
+        success_url=request.success_url or (settings.success_url if settings else ""),
+        cancel_url=request.cancel_url or (settings.cancel_url if settings else ""),
+        metadata={**request.metadata, OUR_ID: str(payment.pk)},
+    )
+    client = client_for(connection, operation="create_payment")
+    provider = payment_provider(connection)
+    return provider.create_payment(client, request, idempotency_key=f"{payment.pk}:{connection.pk}")
+
+
+def _record_answer(payment: Payment, connection: Connection, result: PaymentResult) -> Payment:
+    is_declined = result.status is PaymentStatus.FAILED
+    with transaction.atomic():
+        locked = Payment.objects.select_for_update().get(pk=payment.pk)
+        apply_result(locked, result, fresh=locked.updated_at == payment.updated_at)
+        add_attempt(
+            locked,
+            connection,
+            outcome="declined" if is_declined else "accepted",
+            code=result.failure_code,
+            message=result.failure_message,
+        )
+        locked.save()
+        locked.operations.filter(kind=PaymentOperation.Kind.CREATE).update(
+            status=PaymentOperation.Status.FAILED if is_declined else PaymentOperation.Status.SUCCEEDED,
+            provider_reference=result.provider_reference,
+            error_code=result.failure_code[:100],
+            error_message=result.failure_message,
+        )
+    return locked
+
+
+def _record_failure(
+    payment: Payment, connection: Connection, failure: IntegrationError, *, outcome: str, ends: bool = False
+) -> Payment:
+    """Write down an attempt that brought no answer; `ends`: there is nothing left to try."""
+    code = getattr(failure, "provider_code", "") or failure.code
+    with transaction.atomic():
+        locked = Payment.objects.select_for_update().get(pk=payment.pk)
+        add_attempt(locked, connection, outcome=outcome, code=code, message=failure.message)
+        if ends and Payment.Status.FAILED in TRANSITIONS[locked.status]:
+            locked.status = Payment.Status.FAILED
+            locked.failure_code, locked.failure_message = code[:100], failure.message
+        locked.save()
+        payment.updated_at = locked.updated_at
+        status = PaymentOperation.Status.FAILED if ends else PaymentOperation.Status.PENDING
+        locked.operations.filter(kind=PaymentOperation.Kind.CREATE).update(
+            status=status, error_code=code[:100], error_message=failure.message
+        )
+    return locked

@@ -1,0 +1,108 @@
+"""Which connection takes a payment, and which come after it when it cannot."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ..errors import ConfigurationError, ConnectionNotReady, InvalidRequest
+from ..models import Connection, Organization, PaymentSettings
+from ..models.connections import ConnectionQuerySet
+from ..providers.base import PaymentProvider, ProviderType
+from .catalogue import offered_provider
+from .payment_order import PaymentOrder
+
+_HEALTH_RANK = {
+    Connection.Health.HEALTHY: 0,
+    Connection.Health.UNKNOWN: 1,
+    Connection.Health.DEGRADED: 2,
+    Connection.Health.DOWN: 3,
+}
+
+
+def connections_for_payment(organization: Organization, order: PaymentOrder) -> list[Connection]:
+    """The connections to try, in order; never empty.
+
+    A connection that the order names is the only one. Otherwise those of one environment: production where the
+    organization has an active payment connection there, else staging, else development, so that live and test are never
+    mixed. Of them the ones that fit (operations, currency, country, method): the primary first, then healthy, unknown,
+    degraded. Those known to be down are tried only when there is no other.
+
+    Raises InvalidRequest for a connection that is not the organization's or does not fit, ConnectionNotReady for one
+    that is not active, ConfigurationError when there is none.
+    """
+    if order.connection_id:
+        return [_named(organization, order)]
+    active = _active(organization)
+    fitting = [connection for connection in active if not misfit(connection, order)]
+    if not fitting:
+        raise ConfigurationError(_why_none(active, order))
+    standing = [connection for connection in fitting if connection.health_status != Connection.Health.DOWN]
+    return sorted(standing or fitting, key=_rank)
+
+
+def misfit(connection: Connection, order: PaymentOrder) -> str:
+    """The field of the order that this connection cannot serve, or an empty string."""
+    provider = offered_provider(connection.provider.slug)
+    settings = PaymentSettings.objects.filter(connection=connection).first()
+    if not isinstance(provider, PaymentProvider) or "create" not in provider.operations:
+        return "connection"
+    if not order.capture and "capture" not in provider.operations:
+        return "capture"
+    if not _serves(order.currency, provider.currencies, settings.supported_currencies if settings else ()):
+        return "currency"
+    if order.country and not _serves(order.country, provider.countries):
+        return "country"
+    methods = settings.supported_payment_methods if settings else ()
+    if order.method and not _serves(order.method, provider.payment_capabilities, methods):
+        return "method"
+    return ""
+
+
+def _serves(wanted: str, *offers: object) -> bool:
+    """Whether every offer that says anything includes what is wanted."""
+    return all(wanted in offer for offer in offers if offer)  # type: ignore[operator]
+
+
+def _named(organization: Organization, order: PaymentOrder) -> Connection:
+    found = _payment_connections(organization).filter(pk=_as_uuid(order.connection_id)).first()
+    if found is None:
+        raise InvalidRequest("There is no such payment connection.", field="connection")
+    if found.status != Connection.Status.ACTIVE:
+        raise ConnectionNotReady(f"The connection {found.connection_name!r} is {found.get_status_display().lower()}.")
+    if field := misfit(found, order):
+        raise InvalidRequest(f"The connection {found.connection_name!r} does not offer this {field}.", field=field)
+    return found
+
+
+def _active(organization: Organization) -> list[Connection]:
+    """The active payment connections of the most serious environment that has any."""
+    active = list(_payment_connections(organization).usable())
+    for environment in Connection.Environment.values:
+        if here := [connection for connection in active if connection.environment == environment]:
+            return here
+    return []
+
+
+def _payment_connections(organization: Organization) -> ConnectionQuerySet:
+    return Connection.objects.filter(organization=organization, provider_type=ProviderType.PAYMENT).select_related(
+        "provider"
+    )
+
+
+def _rank(connection: Connection) -> tuple[bool, int, object]:
+    return (not connection.is_primary, _HEALTH_RANK[Connection.Health(connection.health_status)], connection.pk)
+
+
+def _why_none(active: list[Connection], order: PaymentOrder) -> str:
+    if not active:
+        return "No payment connection is active: set one up and activate it."
+    wanted = {"currency": order.currency, "country": order.country, "method": order.method}
+    named = ", ".join(f"{name} {value}" for name, value in wanted.items() if value)
+    return f"No active payment connection serves {named}{'' if order.capture else ', capture later'}."
+
+
+def _as_uuid(value: UUID | str | None) -> UUID:
+    try:
+        return value if isinstance(value, UUID) else UUID(str(value))
+    except ValueError as error:
+        raise InvalidRequest("There is no such payment connection.", field="connection") from error
