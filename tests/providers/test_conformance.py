@@ -1,0 +1,365 @@
+"""What every provider must be: this suite finds them by itself and asks each for `tests/providers/<slug>/`.
+
+There: `wire.py` (`answer`, `CREDENTIALS`, `BAD_CREDENTIALS`, `PAYMENT_TOKEN`, `PAYMENT`), and payloads in `events/`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel import Locale
+
+from integrations.errors import AuthenticationFailed, NotSupported, SignatureRefused, UnreadablePayload
+from integrations.money import currency_exponent
+from integrations.providers.base import Field, PaymentProvider, Provider, ProviderType
+from integrations.providers.events import EventType, NormalizedEvent
+from integrations.providers.registry import providers
+from integrations.providers.results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
+from integrations.providers.signatures import InboundRequest, Signature
+from tests.providers.wire_client import WireClient
+from tests.wire import WireServer
+
+SLUGS = sorted(providers())
+SIGNING = sorted(slug for slug, provider in providers().items() if provider.signature)
+PAYMENT = sorted(slug for slug, provider in providers().items() if isinstance(provider, PaymentProvider))
+HERE = Path(__file__).parent
+PAYLOADS = [(slug, path) for slug in SLUGS for path in sorted((HERE / slug / "events").glob("*.json"))]
+
+METHODS = {
+    "create": "create_payment",
+    "get": "get_payment",
+    "capture": "capture_payment",
+    "void": "void_payment",
+    "refund": "refund_payment",
+}
+NOT_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "XK", "ZZ"}
+ARABIC = re.compile(r"[\u0600-\u06ff]")
+
+each_provider = pytest.mark.parametrize("slug", SLUGS)
+each_payment_provider = pytest.mark.parametrize("slug", PAYMENT)
+each_signer = pytest.mark.parametrize("slug", SIGNING)
+each_payload = pytest.mark.parametrize(
+    ("slug", "path"), PAYLOADS, ids=[f"{slug}-{path.stem}" for slug, path in PAYLOADS]
+)
+
+
+def provider_of(slug: str) -> Any:
+    return providers()[slug]
+
+
+def wire_of(slug: str) -> Any:
+    return import_module(f"tests.providers.{slug}.wire")
+
+
+def fields_of(provider: Provider) -> tuple[Field, ...]:
+    return provider.credentials + provider.configuration
+
+
+@pytest.fixture
+def server(slug: str) -> Iterator[WireServer]:
+    with WireServer(wire_of(slug).answer) as server:
+        yield server
+
+
+@pytest.fixture
+def client(slug: str, server: WireServer) -> WireClient:
+    return WireClient(provider_of(slug), server.url, wire_of(slug).CREDENTIALS)
+
+
+def perform(slug: str, operation: str, client: WireClient) -> Any:
+    """One operation with everyday arguments: 12.50 of the provider's first currency that has two decimals."""
+    provider, wire = provider_of(slug), wire_of(slug)
+    once = {"idempotency_key": f"key-{operation}"}
+    some = {"amount": Decimal("5.00"), "currency": "AED"}
+    token = {"payment_token": wire.PAYMENT_TOKEN}
+    match operation:
+        case "create":
+            order = PaymentRequest(amount=Decimal("12.50"), currency="AED", reference="order-1", **token)
+            return provider.create_payment(client, order, **once)
+        case "get":
+            return provider.get_payment(client, wire.PAYMENT)
+        case "void":
+            return provider.void_payment(client, wire.PAYMENT, **once)
+        case _:
+            return getattr(provider, METHODS[operation])(client, wire.PAYMENT, **some, **once)
+
+
+@each_provider
+def test_the_catalogue_s_facts_are_complete_in_both_languages(slug: str) -> None:
+    provider = provider_of(slug)
+
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", slug)
+    assert isinstance(provider.type, ProviderType)
+    assert provider.name
+    assert provider.description
+    assert ARABIC.search(provider.name_ar)
+    assert ARABIC.search(provider.description_ar)
+    assert provider.documentation_url.startswith("https://")
+    for field in fields_of(provider):
+        assert field.label, field.key
+        assert ARABIC.search(field.label_ar), field.key
+        assert bool(field.help) == bool(ARABIC.search(field.help_ar)), field.key
+
+
+@each_provider
+def test_every_environment_has_an_https_address(slug: str) -> None:
+    provider = provider_of(slug)
+
+    assert set(provider.base_urls) == {"production", "staging", "development"}
+    beginning = "{public_url}/" if provider.is_sandbox else "https://"
+    for address in provider.base_urls.values():
+        assert address.startswith(beginning)
+        assert not address.endswith("/")
+    assert provider.probe.path.startswith("/")
+
+
+@each_provider
+def test_countries_and_currencies_are_iso_codes_named_once(slug: str) -> None:
+    provider = provider_of(slug)
+    known = {code for code in Locale("en").territories if re.fullmatch("[A-Z]{2}", code)} - NOT_COUNTRIES
+
+    assert set(provider.countries) <= known
+    assert len(set(provider.countries)) == len(provider.countries)
+    assert len(set(provider.currencies)) == len(provider.currencies)
+    for currency in provider.currencies:
+        currency_exponent(currency)
+
+
+@each_provider
+def test_fields_are_named_once_and_match_their_own_patterns(slug: str) -> None:
+    provider = provider_of(slug)
+    samples: dict[str, str] = wire_of(slug).CREDENTIALS
+    keys = [field.key for field in fields_of(provider)]
+
+    assert len(set(keys)) == len(keys)
+    assert set(samples) <= {field.key for field in provider.credentials}
+    for field in provider.credentials:
+        sample = str(samples.get(field.key, ""))
+        assert sample or not field.required, f"the sample credentials miss {field.key}"
+        assert not sample or re.fullmatch(field.pattern or ".*", sample), field.key
+
+
+@each_provider
+def test_what_proves_the_caller_is_a_secret_credential(slug: str) -> None:
+    provider = provider_of(slug)
+    secret = {field.key for field in provider.credentials if field.secret}
+
+    assert secret
+    assert secret & set(provider.auth.keys)
+    assert set(provider.auth.keys) <= {field.key for field in provider.credentials}
+    assert {field.key for field in provider.credentials if field.credential_type == "webhook_secret"} <= secret
+    assert not any(field.secret for field in provider.configuration)
+
+
+@each_payment_provider
+@pytest.mark.parametrize("operation", METHODS)
+def test_an_operation_is_declared_where_it_is_written(slug: str, operation: str, client: WireClient) -> None:
+    provider = provider_of(slug)
+    method = METHODS[operation]
+    is_written = getattr(type(provider), method) is not getattr(PaymentProvider, method)
+
+    assert provider.operations <= set(METHODS)
+    assert (operation in provider.operations) == is_written
+    if not is_written:
+        with pytest.raises(NotSupported):
+            perform(slug, operation, client)
+
+
+@each_payment_provider
+@pytest.mark.parametrize("operation", METHODS)
+def test_an_operation_sends_what_the_documentation_says(
+    slug: str, operation: str, client: WireClient, server: WireServer
+) -> None:
+    provider = provider_of(slug)
+    if operation not in provider.operations:
+        pytest.skip("not declared")
+    result = perform(slug, operation, client)
+
+    expected = {"void": PaymentStatus.CANCELLED, "refund": RefundStatus.SUCCEEDED}
+    assert isinstance(result, RefundResult if operation == "refund" else PaymentResult)
+    assert result.status == expected.get(operation, PaymentStatus.CAPTURED)
+    assert result.currency == "AED"
+    assert result.amount == (Decimal("5.00") if operation == "refund" else Decimal("12.50"))
+    if operation == "capture" and isinstance(result, PaymentResult):
+        assert result.amount_captured == Decimal("5.00")
+    if operation != "get" and provider.idempotency_header:
+        sent = server.requests[-1].headers[provider.idempotency_header.lower()]
+        assert sent == f"key-{operation}"
+
+
+@each_payment_provider
+def test_a_secret_goes_out_as_authentication_and_nowhere_else(
+    slug: str, client: WireClient, server: WireServer
+) -> None:
+    provider = provider_of(slug)
+    results = [perform(slug, operation, client) for operation in sorted(provider.operations)]
+    proof = provider.auth.headers(client.credentials)
+
+    for field in provider.credentials:
+        secret = client.credentials.get(field.key, "")
+        if not field.secret or not secret:
+            continue
+        assert secret not in repr(results)
+        for request in server.requests:
+            elsewhere = {name: value for name, value in request.headers.items() if value not in proof.values()}
+            assert secret not in f"{request.path} {elsewhere} {request.body!r}"
+            assert secret not in str(request.query) or provider.auth.params(client.credentials)
+
+
+@each_provider
+def test_the_probe_tells_good_credentials_from_bad(slug: str, client: WireClient, server: WireServer) -> None:
+    provider = provider_of(slug)
+    assert client.get(provider.probe.path, params=provider.probe.params).ok
+
+    stranger = WireClient(provider, server.url, wire_of(slug).BAD_CREDENTIALS)
+    with pytest.raises(AuthenticationFailed):
+        stranger.get(provider.probe.path, params=provider.probe.params)
+
+
+@each_provider
+@pytest.mark.parametrize("body", [{}, {"error": None}, {"error": "text"}, {"error": []}, {"code": 7, "message": None}])
+def test_an_odd_refusal_is_still_read(slug: str, body: dict[str, Any]) -> None:
+    code, message = provider_of(slug).error_details(body)
+
+    assert isinstance(code, str)
+    assert isinstance(message, str)
+
+
+@each_provider
+def test_a_webhook_is_registered_where_the_provider_takes_that(slug: str, client: WireClient) -> None:
+    provider = provider_of(slug)
+    is_written = type(provider).register_webhook is not Provider.register_webhook
+
+    assert provider.registers_webhooks == is_written
+    if is_written:
+        provider.register_webhook(client, "http://127.0.0.1:8000/webhooks/sample/", "whsec_sample")
+
+
+@each_signer
+def test_every_declared_event_has_a_payload(slug: str) -> None:
+    provider = provider_of(slug)
+    have = {path.stem.partition("__")[0] for owner, path in PAYLOADS if owner == slug}
+
+    assert set(provider.event_types) <= have
+    assert set(provider.recommended_events) <= set(provider.event_types)
+    assert (HERE / slug / "SOURCE.md").exists()
+
+
+@each_payload
+def test_a_payload_is_read_as_declared(slug: str, path: Path) -> None:
+    provider, payload = provider_of(slug), json.loads(path.read_bytes(), parse_float=Decimal)
+    declared = EventType(provider.event_types.get(path.stem.partition("__")[0], EventType.UNKNOWN))
+
+    identity = provider.identify_event(payload, {})
+    assert identity.event_id
+    assert identity.event_type == path.stem.partition("__")[0]
+    events = provider.parse_events(payload, {})
+    assert [event.type for event in events] == [declared]
+    for event in events:
+        check_event(provider, event)
+
+
+def check_event(provider: Provider, event: NormalizedEvent) -> None:
+    if event.type is EventType.UNKNOWN:
+        assert (event.subject, event.payment) == ("", None)
+        return
+    if event.payment:
+        assert event.payment.provider_reference == event.subject
+        assert event.payment.currency in provider.currencies
+    assert event.occurred_at is None or event.occurred_at.tzinfo
+
+
+@each_signer
+def test_event_ids_differ(slug: str) -> None:
+    payloads = [json.loads(path.read_bytes()) for owner, path in PAYLOADS if owner == slug]
+    identities = {provider_of(slug).identify_event(payload, {}).event_id for payload in payloads}
+
+    assert len(identities) == len(payloads)
+
+
+@each_payload
+@pytest.mark.parametrize("damage", [None, {}, [], "text", 7, {"object": {"object": "payment_intent"}}], ids=str)
+def test_a_damaged_payload_is_unreadable_at_worst(slug: str, path: Path, damage: Any) -> None:
+    provider, payload = provider_of(slug), json.loads(path.read_bytes())
+    payload["data"] = damage
+    try:
+        events = provider.parse_events(payload, {})
+    except UnreadablePayload:
+        return
+    assert all(event.payment is None for event in events)
+
+
+@each_signer
+@pytest.mark.parametrize("payload", [{}, {"id": 7, "type": "x"}, {"id": "", "type": "x"}, {"id": "x"}, {"type": "x"}])
+def test_a_payload_that_names_no_event_is_unreadable(slug: str, payload: dict[str, Any]) -> None:
+    with pytest.raises(UnreadablePayload):
+        provider_of(slug).identify_event(payload, {})
+
+
+@pytest.fixture
+def scheme(slug: str) -> Signature:
+    signature: Signature = provider_of(slug).signature
+    return signature
+
+
+BODY = b'{"id": "evt_sample", "type": "sample"}'
+
+
+def signed(scheme: Signature, secret: str, *, at: float, body: bytes = BODY) -> InboundRequest:
+    """A genuine webhook, signed at `at` and received now."""
+    headers = scheme.sign(body, secret, event_id="evt_sample", timestamp=int(at))
+    return InboundRequest(body, headers, time.time())
+
+
+@each_signer
+def test_the_genuine_is_accepted_during_a_rotation_too(slug: str, scheme: Signature) -> None:
+    old, new = scheme.generate_secret(), scheme.generate_secret()
+    assert old != new
+
+    for secret in (old, new):
+        scheme.verify(signed(scheme, secret, at=time.time()), [new, old])
+
+
+@each_signer
+def test_a_fresh_secret_has_the_form_that_the_connection_wants(slug: str, scheme: Signature) -> None:
+    for field in provider_of(slug).credentials:
+        if field.credential_type == "webhook_secret":
+            assert re.fullmatch(field.pattern, scheme.generate_secret())
+
+
+@each_signer
+def test_the_wrongly_keyed_and_the_unsigned_are_refused(slug: str, scheme: Signature) -> None:
+    secret, other = scheme.generate_secret(), scheme.generate_secret()
+    request = signed(scheme, secret, at=time.time())
+
+    for keys in ([other], [""], []):
+        with pytest.raises(SignatureRefused):
+            scheme.verify(request, keys)
+    for name in request.headers:
+        without = {key: value for key, value in request.headers.items() if key != name}
+        with pytest.raises(SignatureRefused):
+            scheme.verify(InboundRequest(BODY, without, time.time()), [secret])
+
+
+@each_signer
+def test_the_altered_the_stale_and_the_premature_are_refused(slug: str, scheme: Signature) -> None:
+    if scheme.trust != "signed":
+        pytest.skip("the scheme proves the sender alone")
+    secret = scheme.generate_secret()
+    genuine = signed(scheme, secret, at=time.time())
+
+    for request in (
+        InboundRequest(BODY + b" ", genuine.headers, time.time()),
+        signed(scheme, secret, at=time.time() - 302),
+        signed(scheme, secret, at=time.time() + 302),
+    ):
+        with pytest.raises(SignatureRefused):
+            scheme.verify(request, [secret])
