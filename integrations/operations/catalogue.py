@@ -47,7 +47,7 @@ def offered_provider(slug: str) -> Provider | None:
 
 
 def _facts(provider: Provider) -> dict[str, Any]:
-    is_payment = isinstance(provider, PaymentProvider)
+    capabilities = provider.payment_capabilities if isinstance(provider, PaymentProvider) else frozenset()
     return {
         "provider_name": provider.name,
         "provider_name_ar": provider.name_ar,
@@ -62,7 +62,7 @@ def _facts(provider: Provider) -> dict[str, Any]:
         "supported_currencies": list(provider.currencies),
         "is_mena_provider": provider.is_mena,
         "primary_locale": "ar" if provider.is_mena else "en",
-        "payment_capabilities": sorted(provider.payment_capabilities) if is_payment else [],
+        "payment_capabilities": sorted(capabilities),
         "pricing_model": provider.pricing_model,
         "configuration_schema": schema_of(provider),
     }

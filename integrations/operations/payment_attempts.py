@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.utils import timezone
 
 from ..errors import IntegrationError, InvalidResponse, NotSupported, Rejected, Unavailable
 from ..models import Connection, Payment
 from ..providers.base import PaymentProvider
 from .catalogue import offered_provider
+
+# Longer than a call with its retries lasts: what nobody has touched for so long was left by a process that died.
+ABANDONED_AFTER = timedelta(minutes=2)
+# Providers remember an idempotency key for a day (Stripe: at least 24 hours); after that the same key is a new charge.
+REPEATABLE_FOR = timedelta(hours=20)
 
 _PAYMENT_REQUIRED = 402  # what gateways answer when the payer's bank says no
 
@@ -17,9 +24,9 @@ def may_have_taken_effect(error: IntegrationError) -> bool:
     return isinstance(error, InvalidResponse) or (isinstance(error, Unavailable) and error.may_have_taken_effect)
 
 
-def is_decline(error: Rejected) -> bool:
+def is_decline(error: IntegrationError) -> bool:
     """The payer's bank said no: another gateway would ask the same bank."""
-    return error.provider_status == _PAYMENT_REQUIRED
+    return isinstance(error, Rejected) and error.provider_status == _PAYMENT_REQUIRED
 
 
 def add_attempt(payment: Payment, connection: Connection, *, outcome: str, code: str = "", message: str = "") -> None:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from ..errors import Conflict, IntegrationError, InvalidRequest, NotSupported
+from ..errors import Conflict, IntegrationError, InvalidRequest, InvalidResponse, NotSupported
 from ..gateway import client_for
 from ..models import Payment, PaymentOperation
-from ..money import parse_amount
+from ..money import currency_exponent, parse_amount
 from ..providers.base import PaymentProvider
 from ..providers.results import PaymentResult, RefundResult, RefundStatus
 from .announce import record_action
-from .payment_attempts import may_have_taken_effect, payment_provider
+from .payment_attempts import ABANDONED_AFTER, REPEATABLE_FOR, may_have_taken_effect, payment_provider
 from .payment_settlement import settle_operations
 from .payment_states import ALLOWED_IN, apply_result
 
+logger = logging.getLogger(__name__)
+
 Kind, Status = PaymentOperation.Kind, PaymentOperation.Status
-IN_FLIGHT_FOR = timedelta(minutes=2)
 _PAST = {Kind.CAPTURE: "captured", Kind.VOID: "voided", Kind.REFUND: "refunded"}
 
 
@@ -71,11 +72,11 @@ def _change(payment: Payment, asked: _Asked) -> Payment:
         return Payment.objects.get(pk=payment.pk)
     try:
         result = _call(provider, payment, operation)
+        totals = _read_totals(provider, payment) if isinstance(result, RefundResult) else result
+        return _record_result(operation, result, totals)
     except IntegrationError as error:
         _record_failure(operation, error)
         raise
-    totals = _read_totals(provider, payment) if isinstance(result, RefundResult) else result
-    return _record_result(operation, result, totals)
 
 
 def _check(asked: _Asked) -> None:
@@ -133,8 +134,14 @@ def _to_repeat(earlier: PaymentOperation, asked: _Asked, provider: PaymentProvid
         raise Conflict(f"This {asked.kind.value} failed: {message} To try again, use a new idempotency key.")
     answer_is_lost = earlier.status == Status.PENDING and not earlier.provider_reference
     # The error says that the answer is lost; with none, another process may be waiting for it still.
-    is_idle = bool(earlier.error_code) or timezone.now() - earlier.created_at > IN_FLIGHT_FOR
-    return earlier if answer_is_lost and is_idle and provider.idempotency_header else None
+    age = timezone.now() - earlier.created_at
+    is_idle = bool(earlier.error_code) or age > ABANDONED_AFTER
+    can_be_repeated = bool(provider.idempotency_header) and age < REPEATABLE_FOR
+    if not (answer_is_lost and is_idle and can_be_repeated):
+        return None
+    earlier.error_code = earlier.error_code or "interrupted"  # marks what follows as a repetition
+    earlier.save(update_fields=["error_code"])
+    return earlier
 
 
 def _refuse_illegal(payment: Payment, kind: PaymentOperation.Kind) -> None:
@@ -152,6 +159,7 @@ def _amount_of(payment: Payment, asked: _Asked) -> Decimal | None:
     if asked.kind == Kind.VOID:
         return None
     left = payment.amount - payment.amount_captured if asked.kind == Kind.CAPTURE else _refundable(payment)
+    left = left.quantize(Decimal(1).scaleb(-currency_exponent(payment.currency)))
     amount = left if asked.amount is None else parse_amount(asked.amount, payment.currency)
     if amount <= 0:
         raise Conflict("All of this payment is refunded, or is being refunded.")
@@ -162,7 +170,8 @@ def _amount_of(payment: Payment, asked: _Asked) -> Decimal | None:
 
 def _refundable(payment: Payment) -> Decimal:
     pending = payment.operations.filter(kind=Kind.REFUND, status=Status.PENDING).aggregate(sum=Sum("amount"))["sum"]
-    return payment.amount_captured - payment.amount_refunded - (pending or Decimal(0))
+    reserved: Decimal = pending or Decimal(0)
+    return payment.amount_captured - payment.amount_refunded - reserved
 
 
 def _call(provider: PaymentProvider, payment: Payment, operation: PaymentOperation) -> PaymentResult | RefundResult:
@@ -194,13 +203,23 @@ def _record_result(
         payment = Payment.objects.select_for_update().get(pk=operation.payment_id)
         operation.refresh_from_db()
         _close(operation, result)
-        if totals is not None:
-            apply_result(payment, totals)
         if isinstance(result, RefundResult):
+            _apply_totals_if_sound(payment, totals)
             _count_own_refunds(payment)
+        else:
+            apply_result(payment, result)
         settle_operations(payment)
         payment.save()
     return payment
+
+
+def _apply_totals_if_sound(payment: Payment, totals: PaymentResult | None) -> None:
+    """The refund is made and is to be written down, whatever the provider says of the payment as a whole."""
+    try:
+        if totals is not None:
+            apply_result(payment, totals)
+    except InvalidResponse as error:
+        logger.warning("Payment %s after a refund: %s", payment.pk, error)
 
 
 def _close(operation: PaymentOperation, result: PaymentResult | RefundResult) -> None:
@@ -226,9 +245,13 @@ def _count_own_refunds(payment: Payment) -> None:
 
 
 def _record_failure(operation: PaymentOperation, error: IntegrationError) -> None:
-    """A refusal ends the operation; where it may have been done, it stays pending and keeps its amount reserved."""
+    """A refusal ends the operation; where it may have been done, it stays pending and keeps its amount reserved.
+
+    That holds for a repetition too, whose refusal says nothing of the first time.
+    """
     code = getattr(error, "provider_code", "") or error.code
-    status = Status.PENDING if may_have_taken_effect(error) else Status.FAILED
+    is_repetition = bool(operation.error_code)
+    status = Status.PENDING if is_repetition or may_have_taken_effect(error) else Status.FAILED
     PaymentOperation.objects.filter(pk=operation.pk, status=Status.PENDING).update(
         status=status, error_code=code[:100], error_message=error.message
     )

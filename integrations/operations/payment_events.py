@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from ..errors import Conflict, NotSupported, UnknownSubject
+from ..errors import Conflict, NotSupported, Unavailable, UnknownSubject
 from ..gateway import client_for
 from ..models import Connection, Payment, PaymentOperation
 from ..providers.events import EventType, NormalizedEvent, Trust
@@ -49,15 +49,14 @@ def apply_event(connection: Connection, event: NormalizedEvent, *, trust: Trust)
     return _apply(payment, event, result, fresh=fresh)
 
 
-def sync_payment(payment: Payment) -> Payment:
-    """Ask the provider how the payment stands and settle what was left open.
+def read_payment(payment: Payment) -> Payment:
+    """Ask the provider how a payment stands whose reference there is known, and settle what was left open.
 
-    Raises Conflict while the provider's reference is unknown, NotSupported where it cannot be asked, and what the
-    fetch raises.
+    Raises NotSupported where the provider cannot be asked, and what the fetch raises.
     """
     payment = Payment.objects.select_related("connection__provider").get(pk=payment.pk)
     if payment.connection is None or not payment.provider_reference:
-        raise Conflict("The provider's reference of this payment is unknown: it waits for the provider's event.")
+        raise Conflict("The provider's reference of this payment is unknown.")
     result = _fetch(payment.connection, payment.provider_reference)
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
@@ -119,7 +118,9 @@ def _apply(payment: Payment, event: NormalizedEvent, result: PaymentResult, *, f
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
         is_fresh = fresh and locked.updated_at == payment.updated_at
-        refund_failed = is_fresh and event.type is EventType.PAYMENT_REFUND_FAILED
+        refund_failed = event.type is EventType.PAYMENT_REFUND_FAILED
+        if refund_failed and not is_fresh:
+            raise Unavailable("The payment was changed while it was looked up.")
         apply_result(locked, result, fresh=is_fresh, refund_failed=refund_failed)
         settle_operations(locked)
         locked.save()

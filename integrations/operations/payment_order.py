@@ -7,13 +7,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from ..errors import InvalidRequest
-from ..money import parse_amount
+from ..models import Payment, PaymentOperation
+from ..money import currency_exponent, parse_amount
 from ..providers.results import Customer, PaymentRequest
+from ..vault import SealedText
 
 _CUSTOMER_KEYS = ("name", "email", "phone")
 _MAX_METADATA = 40  # Stripe takes 50 keys; some stay free for our own
@@ -98,6 +101,33 @@ class PaymentOrder:
             yield from ((name, text) for pair in getattr(self, name).items() for text in pair)
 
 
+def kept_request(request: PaymentRequest) -> dict[str, str]:
+    """What a repetition of the request needs beside the payment's own columns; the token sealed."""
+    kept = {"success_url": request.success_url, "cancel_url": request.cancel_url}
+    if request.payment_token:
+        kept["payment_token"] = SealedText.seal(request.payment_token, context=_TOKEN_CONTEXT).token
+    return kept
+
+
+def stored_request(payment: Payment) -> PaymentRequest:
+    """The request as it was first made, read back from the payment and its create operation."""
+    kept = payment.operations.get(kind=PaymentOperation.Kind.CREATE).raw
+    sealed_token = kept.get("payment_token", "")
+    return PaymentRequest(
+        amount=payment.amount.quantize(Decimal(1).scaleb(-currency_exponent(payment.currency))),
+        currency=payment.currency,
+        reference=payment.reference,
+        capture=payment.capture_mode == Payment.CaptureMode.AUTOMATIC,
+        method=payment.method,
+        customer=Customer(**payment.customer),
+        success_url=kept.get("success_url", ""),
+        cancel_url=kept.get("cancel_url", ""),
+        payment_token=SealedText(sealed_token, context=_TOKEN_CONTEXT).reveal() if sealed_token else "",
+        metadata=payment.metadata,
+    )
+
+
+_TOKEN_CONTEXT = "payment_operations.raw"  # noqa: S105 - where the token is kept
 _TEXT_LIMITS = {
     "amount": 64,
     "currency": 8,

@@ -46,7 +46,7 @@ def _is_proven(operation: PaymentOperation, payment: Payment, unexplained: Decim
         case Kind.CREATE:
             return bool(payment.provider_reference) and payment.status != Payment.Status.FAILED
         case Kind.CAPTURE:
-            return payment.amount_captured > 0
+            return bool(payment.amount_captured > 0)
         case Kind.VOID:
             return payment.status == Payment.Status.CANCELLED
         case Kind.REFUND:

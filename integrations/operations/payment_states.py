@@ -1,7 +1,7 @@
 """Which state of a payment may follow which, and how what a provider tells is laid over what we know.
 
-Providers repeat themselves and overtake themselves: an event may come twice, late, or before the answer to the call that
-caused it. So amounts are totals that only grow, and a state follows another only where the table says so.
+Providers repeat and overtake themselves: an event may come twice, late, or before the answer to the call that caused
+it. So amounts are totals that only grow, and a state follows another only where the table says so.
 """
 
 from __future__ import annotations

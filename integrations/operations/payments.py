@@ -5,20 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ..errors import Conflict, IntegrationError, InvalidRequest, Rejected
+from ..errors import Conflict, IntegrationError, InvalidRequest
 from ..gateway import client_for
 from ..models import Connection, Organization, Payment, PaymentOperation, PaymentSettings
 from ..providers.results import PaymentRequest, PaymentResult, PaymentStatus
 from .announce import record_action
-from .payment_attempts import add_attempt, is_decline, may_have_taken_effect, payment_provider
+from .payment_attempts import (
+    ABANDONED_AFTER,
+    REPEATABLE_FOR,
+    add_attempt,
+    is_decline,
+    may_have_taken_effect,
+    payment_provider,
+)
 from .payment_changes import capture_payment, refund_payment, void_payment
-from .payment_events import OUR_ID, apply_event, sync_payment
-from .payment_order import PaymentOrder
+from .payment_events import OUR_ID, apply_event, read_payment
+from .payment_order import PaymentOrder, stored_request
 from .payment_states import TRANSITIONS, apply_result
 from .routing import connections_for_payment
 
@@ -33,9 +39,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-# Longer than any attempt lasts: a payment that nobody has touched for so long was left by a process that died.
-ABANDONED_AFTER = timedelta(minutes=2)
 
 
 def create_payment(organization: Organization, order: PaymentOrder, *, idempotency_key: str = "") -> Payment:
@@ -53,7 +56,7 @@ def create_payment(organization: Organization, order: PaymentOrder, *, idempoten
     _check_idempotency_key(idempotency_key)
     earlier = _earlier(organization, order, idempotency_key)
     if earlier is not None:
-        return _resume(earlier, order, request)
+        return _resume(earlier)
     connections = connections_for_payment(organization, order)
     try:
         payment = _insert(organization, order, request, connections[0], idempotency_key)
@@ -107,40 +110,60 @@ def _insert(
     return payment
 
 
-def _resume(payment: Payment, order: PaymentOrder, request: PaymentRequest) -> Payment:
-    """Ask again, under the same provider's key, for a payment whose answer was never written down.
+def sync_payment(payment: Payment) -> Payment:
+    """Ask the provider how the payment stands, and settle what time-outs left open.
 
-    While another process may still be waiting for that answer, the payment is returned as it is.
+    A payment whose creation was never answered is asked for again under the same provider's key, which makes it the
+    same charge. Raises NotSupported where the provider cannot be asked, and what it makes of the question.
     """
-    is_open = payment.status == Payment.Status.PENDING and not payment.provider_reference
-    if not is_open or payment.connection is None or timezone.now() - payment.updated_at < ABANDONED_AFTER:
+    payment = Payment.objects.get(pk=payment.pk)
+    return read_payment(payment) if payment.provider_reference else _resume(payment)
+
+
+def _resume(payment: Payment) -> Payment:
+    """Ask again for a payment whose answer was never written down; return any other as it is.
+
+    So it is, too, while another process may still wait for that answer, and where the provider has no idempotency key
+    or may have forgotten it.
+    """
+    connection = payment.connection
+    if connection is None or payment.status != Payment.Status.PENDING or payment.provider_reference:
         return payment
-    provider = payment_provider(payment.connection)
-    if not provider.idempotency_header:
-        return payment
-    return _charge(payment, request, [payment.connection])
+    now = timezone.now()
+    is_idle = _answer_is_lost(payment) or now - payment.updated_at > ABANDONED_AFTER
+    can_be_repeated = payment_provider(connection).idempotency_header and now - payment.created_at < REPEATABLE_FOR
+    if not (is_idle and can_be_repeated) or not _begin_attempt(payment, connection):
+        return Payment.objects.get(pk=payment.pk)
+    try:
+        return _record_answer(payment, connection, _ask(payment, stored_request(payment), connection))
+    except IntegrationError as failure:
+        # But for a decline, a refusal of the repetition says nothing of the first time.
+        is_decline_now = is_decline(failure)
+        outcome = "declined" if is_decline_now else "unknown"
+        return _record_failure(payment, connection, failure, outcome=outcome, ends=is_decline_now)
+
+
+def _answer_is_lost(payment: Payment) -> bool:
+    return bool(payment.attempts) and payment.attempts[-1]["outcome"] == "unknown"
 
 
 def _charge(payment: Payment, request: PaymentRequest, connections: Sequence[Connection]) -> Payment:
-    """Try the connections in order until one answers, or may have."""
-    error: IntegrationError | None = None
+    """Try the connections in order until one answers, or may have. Raises the last one's error."""
     for connection in connections:
         if not _begin_attempt(payment, connection):
             break
         try:
-            result = _ask(payment, request, connection)
-            return _record_answer(payment, connection, result)
+            return _record_answer(payment, connection, _ask(payment, request, connection))
         except IntegrationError as failure:
-            error = failure
             if may_have_taken_effect(failure):
                 logger.warning("Payment %s may have been taken: %s", payment.pk, failure.code)
                 return _record_failure(payment, connection, failure, outcome="unknown")
-            is_last = connection is connections[-1]
-            if isinstance(failure, Rejected) and is_decline(failure):
+            if is_decline(failure):
                 return _record_failure(payment, connection, failure, outcome="declined", ends=True)
+            is_last = connection is connections[-1]
             _record_failure(payment, connection, failure, outcome="failed", ends=is_last)
-    if error is not None:
-        raise error
+            if is_last:
+                raise
     return Payment.objects.get(pk=payment.pk)
 
 
