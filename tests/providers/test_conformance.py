@@ -124,7 +124,7 @@ def test_every_environment_has_an_https_address(slug: str) -> None:
 @each_provider
 def test_countries_and_currencies_are_iso_codes_named_once(slug: str) -> None:
     provider = provider_of(slug)
-    known = {code for code in Locale("en").territories if re.fullmatch("[A-Z]{2}", code)} - NOT_COUNTRIES
+    known = {str(code) for code in Locale("en").territories if re.fullmatch("[A-Z]{2}", str(code))} - NOT_COUNTRIES
 
     assert set(provider.countries) <= known
     assert len(set(provider.countries)) == len(provider.countries)
