@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -14,6 +15,12 @@ from uuid_utils import compat
 def uuid7() -> uuid.UUID:
     """A version 7 UUID (RFC 9562): ordered by time, so that inserts stay at the right edge of the index."""
     return compat.uuid7()
+
+
+def first_uuid7(moment: datetime) -> uuid.UUID:
+    """The smallest version 7 UUID of that millisecond: a bound in time for an index that begins with the key."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)
 
 
 class IdentifiedModel(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from babel.dates import format_timedelta
 from babel.numbers import format_currency, format_decimal
@@ -48,8 +49,8 @@ def number(value: Decimal | float | None) -> str:
 
 
 @register.filter
-def milliseconds(value: int | None) -> str:
-    return "–" if value is None else _("%(number)s ms") % {"number": number(value)}
+def milliseconds(value: float | None) -> str:
+    return "–" if value is None else _("%(number)s ms") % {"number": number(round(value))}
 
 
 @register.filter
@@ -93,3 +94,27 @@ def http_tone(status: int | None) -> str:
 def initials(name: str) -> str:
     """Up to two letters that stand for a provider where it has no logo."""
     return "".join(word[0] for word in name.split()[:2]).upper()
+
+
+@register.filter
+def chart_rows(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """A chart's figures turned into rows: `{"label": "09:00", "values": [12, 1]}`."""
+    columns = [series["values"] for series in figures["series"]]
+    return [
+        {"label": label, "values": list(values)}
+        for label, values in zip(figures["labels"], zip(*columns, strict=True), strict=True)
+    ]
+
+
+@register.filter
+def at(names: dict[Any, str], key: Any) -> str:
+    """The entry of a mapping under a variable key; a dash where there is none."""
+    return names.get(key, "–")
+
+
+@register.filter
+def change(value: Decimal | None) -> str:
+    """A change in per cent, with its sign: `+12% against the days before`."""
+    if value is None:
+        return ""
+    return _("%(change)s%% against the days before") % {"change": f"{value:+}"}

@@ -1,5 +1,15 @@
+"""The pages of this floor, under /integrations/."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from . import analytics, dashboard, logs
+
+urlpatterns = [
+    path("", dashboard.dashboard, name="dashboard"),
+    path("logs/", logs.logs, name="logs"),
+    path("logs/<uuid:pk>/", logs.log, name="log"),
+    path("analytics/", analytics.analytics, name="analytics"),
+    path("analytics/daily.csv", analytics.daily_csv, name="analytics-csv"),
+]

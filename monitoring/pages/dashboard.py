@@ -1,0 +1,191 @@
+"""The first page: is everything well, and if not, what to look at."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from integrations.models import Connection, Credential, Organization, Payment, RateLimit
+from integrations.models.base import first_uuid7
+from integrations.pages.rendering import current_organization, page, staff_page
+from webhooks.models import WebhookEvent
+
+from ..models import CallLog, HourlyMetrics
+
+SHOWN_CONNECTIONS = 24
+SHOWN_FAILURES = 6
+EXPIRING_WITHIN = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class ConnectionCard:
+    connection: Connection
+    requests: int
+    success_percent: Decimal | None
+    average_ms: int | None
+
+
+@require_GET
+@staff_page("integrations.view_connection")
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Whole at first; htmx then fetches the figures alone, every 30 seconds."""
+    organization = current_organization(request)
+    context = {"title": _("Dashboard"), **figures(organization, timezone.now())}
+    template = "monitoring/_dashboard.html" if request.headers.get("HX-Request") else "monitoring/dashboard.html"
+    return page(request, template, context)
+
+
+def figures(organization: Organization, now: datetime) -> dict[str, Any]:
+    """Everything on the page, in a dozen bounded queries: its cost does not grow with the logs."""
+    connections = list(
+        Connection.objects.filter(organization=organization)
+        .select_related("provider")
+        .order_by("-is_primary", "connection_name")[:SHOWN_CONNECTIONS]
+    )
+    hours = _hours_of_a_day(organization, now)
+    by_connection = _by_connection(hours)
+    return {
+        "cards": [_card(connection, by_connection.get(connection.pk, {})) for connection in connections],
+        "counts": _connection_counts(organization),
+        "calls": _calls(hours),
+        "volume": _volume(hours, now),
+        "webhooks": _webhook_counts(organization, now),
+        "takings": _takings(organization, now),
+        "failures": _failures(organization, now),
+        "attention": _attention(organization, now),
+    }
+
+
+def _hours_of_a_day(organization: Organization, now: datetime) -> QuerySet[HourlyMetrics]:
+    return HourlyMetrics.objects.filter(organization=organization, hour__gt=now - timedelta(days=1)).order_by()
+
+
+def _by_connection(hours: QuerySet[HourlyMetrics]) -> dict[uuid.UUID, dict[str, Any]]:
+    rows = hours.values("connection_id").annotate(
+        calls=Sum("requests"), good=Sum("successes"), time=Sum("response_time_sum_ms"), timed=Sum("response_time_count")
+    )
+    return {row["connection_id"]: dict(row) for row in rows}
+
+
+def _card(connection: Connection, row: dict[str, Any]) -> ConnectionCard:
+    calls = row.get("calls") or 0
+    timed = row.get("timed") or 0
+    return ConnectionCard(
+        connection=connection,
+        requests=calls,
+        success_percent=percent_of(row["good"], calls) if calls else None,
+        average_ms=round(row["time"] / timed) if timed else None,
+    )
+
+
+def _connection_counts(organization: Organization) -> dict[str, int]:
+    return Connection.objects.filter(organization=organization).aggregate(
+        total=Count("pk"),
+        active=Count("pk", filter=Q(status=Connection.Status.ACTIVE)),
+        healthy=Count("pk", filter=Q(status=Connection.Status.ACTIVE, health_status=Connection.Health.HEALTHY)),
+        down=Count("pk", filter=Q(status=Connection.Status.ACTIVE, health_status=Connection.Health.DOWN)),
+    )
+
+
+def _calls(hours: QuerySet[HourlyMetrics]) -> dict[str, Any]:
+    sums = hours.aggregate(
+        total=Sum("requests"), good=Sum("successes"), time=Sum("response_time_sum_ms"), timed=Sum("response_time_count")
+    )
+    total = sums["total"] or 0
+    return {
+        "total": total,
+        "success_percent": percent_of(sums["good"], total) if total else None,
+        "average_ms": round(sums["time"] / sums["timed"]) if sums["timed"] else None,
+    }
+
+
+def _volume(hours: QuerySet[HourlyMetrics], now: datetime) -> dict[str, Any]:
+    """Succeeded and failed calls of each of the last 24 hours, for the line chart and its table."""
+    rows = hours.values("hour").annotate(good=Sum("successes"), bad=Sum("failures"))
+    by_hour: dict[datetime, dict[str, Any]] = {row["hour"]: dict(row) for row in rows}
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    shown = [this_hour - timedelta(hours=back) for back in range(23, -1, -1)]
+    good = [by_hour.get(hour, {}).get("good") or 0 for hour in shown]
+    bad = [by_hour.get(hour, {}).get("bad") or 0 for hour in shown]
+    return {
+        "labels": [f"{timezone.localtime(hour):%H:00}" for hour in shown],
+        "series": [
+            {"label": _("Succeeded"), "tone": "success", "values": good},
+            {"label": _("Failed"), "tone": "danger", "values": bad},
+        ],
+    }
+
+
+def _webhook_counts(organization: Organization, now: datetime) -> dict[str, int]:
+    since = first_uuid7(now - timedelta(days=1))
+    statuses = WebhookEvent.Status
+    waiting = [statuses.PENDING, statuses.PROCESSING, statuses.RETRYING]
+    return WebhookEvent.objects.filter(organization=organization, pk__gte=since).aggregate(
+        total=Count("pk"),
+        waiting=Count("pk", filter=Q(processing_status__in=waiting)),
+        failed=Count("pk", filter=Q(processing_status=statuses.FAILED)),
+    )
+
+
+def _takings(organization: Organization, now: datetime) -> dict[str, Any]:
+    """Dirhams captured today by the calendar of the UAE, less what was given back; live and test apart."""
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    live = Q(connection__environment=Connection.Environment.PRODUCTION)
+    return Payment.objects.filter(organization=organization, pk__gte=first_uuid7(midnight)).aggregate(
+        count=Count("pk"),
+        live=Sum("amount_captured", filter=live & Q(currency="AED"), default=Decimal(0)),
+        test=Sum("amount_captured", filter=~live & Q(currency="AED"), default=Decimal(0)),
+    )
+
+
+def _failures(organization: Organization, now: datetime) -> list[CallLog]:
+    """The newest calls that failed in a day."""
+    failed = Q(log_type=CallLog.Type.ERROR) | Q(response_status__gte=400)
+    rows = CallLog.objects.filter(failed, organization=organization, created_at__gt=now - timedelta(days=1))
+    return list(
+        rows.only("method", "endpoint", "response_status", "error_code", "error_message", "created_at", "connection_id")
+        .order_by("-created_at", "-id")[:SHOWN_FAILURES]
+    )  # fmt: skip
+
+
+def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]]:
+    """What will hurt if nobody looks: limits used up, credentials about to end."""
+    limits = RateLimit.objects.filter(organization=organization, is_exceeded=True).select_related("connection")[:5]
+    soon = Credential.objects.filter(
+        organization=organization,
+        is_active=True,
+        expires_at__range=(now, now + EXPIRING_WITHIN),
+        connection__status=Connection.Status.ACTIVE,
+    )
+    expiring = soon.select_related("connection").defer("encrypted_value")[:5]
+    return [
+        {
+            "icon": "speed",
+            "connection": limit.connection,
+            "text": _("The limit %(limit)s is used up.") % {"limit": limit},
+            "moment": limit.reset_at,
+        }
+        for limit in limits
+    ] + [
+        {
+            "icon": "key",
+            "connection": credential.connection,
+            "text": _("The credential %(key)s ends.") % {"key": credential.credential_key},
+            "moment": credential.expires_at,
+        }
+        for credential in expiring
+    ]
+
+
+def percent_of(part: int | None, whole: int) -> Decimal:
+    """A share in per cent with one decimal, rounded down so that 100 means all."""
+    return Decimal((part or 0) * 1000 // whole) / 10
