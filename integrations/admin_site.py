@@ -41,7 +41,8 @@ class HubAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         return user.is_superuser or (organization is not None and role_in(user, organization.pk) != "")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return super().each_context(request) | {
+        context: dict[str, Any] = super().each_context(request)
+        return context | {
             "organization": getattr(request, "organization", None),
             "organizations": _organizations(request),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
@@ -17,8 +17,7 @@ from django.views.decorators.cache import never_cache
 
 from ..models import Organization
 
-P = ParamSpec("P")
-Page = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+Page = Callable[..., HttpResponseBase]
 
 
 def page(
@@ -32,15 +31,15 @@ def page(
     return render(request, template, {**admin.site.each_context(request), **(context or {})}, status=status)
 
 
-def staff_page(permission: str) -> Callable[[Page[P]], Page[P]]:
+def staff_page(permission: str) -> Callable[[Page], Page]:
     """For signed-in people of an organization whose role carries `permission` (`app.action_model`).
 
     Strangers are sent to sign in and come back; somebody without an organization is told so; the rest get a 403.
     """
 
-    def decorate(view: Page[P]) -> Page[P]:
+    def decorate(view: Page) -> Page:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             if organization_of(request) is None:

@@ -1,0 +1,62 @@
+"""The schedules of background work, in our look."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django_celery_beat.admin import (
+    ClockedScheduleAdmin as BeatClockedScheduleAdmin,
+)
+from django_celery_beat.admin import (
+    CrontabScheduleAdmin as BeatCrontabScheduleAdmin,
+)
+from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
+from django_celery_beat.admin import PeriodicTaskForm, TaskSelectWidget
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from .base import HubModelAdmin
+
+for model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
+    admin.site.unregister(model)
+
+
+class RegisteredTaskWidget(UnfoldAdminSelectWidget, TaskSelectWidget):  # type: ignore[misc]
+    """The tasks that the workers know."""
+
+
+class ScheduledTaskForm(PeriodicTaskForm):  # type: ignore[misc]
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = RegisteredTaskWidget()
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, HubModelAdmin):  # type: ignore[misc]
+    form = ScheduledTaskForm
+
+
+@admin.register(IntervalSchedule)
+class IntervalScheduleAdmin(HubModelAdmin):
+    list_display = ("__str__", "every", "period")
+
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(BeatCrontabScheduleAdmin, HubModelAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(ClockedSchedule)
+class ClockedScheduleAdmin(BeatClockedScheduleAdmin, HubModelAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(SolarSchedule)
+class SolarScheduleAdmin(HubModelAdmin):
+    list_display = ("__str__", "event", "latitude", "longitude")

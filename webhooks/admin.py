@@ -1,0 +1,114 @@
+"""The door's addresses and what came in. A body is read on the event's own page, which writes down who read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    RangeDateTimeFilter,
+)
+from unfold.decorators import display
+
+from integrations.admin.base import STATUS_LABELS, SecretField, TenantAdmin, TenantRecordAdmin
+from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+
+
+class NewEndpointForm(forms.ModelForm):  # type: ignore[type-arg]
+    webhook_secret = SecretField(
+        label=_("signing secret"),
+        required=False,
+        help_text=_("The one that the provider issues. Empty: one is made and shown once."),
+    )
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = ("connection", "event_types")
+
+
+class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
+    new_webhook_secret = SecretField(
+        label=_("new signing secret"),
+        required=False,
+        help_text=_("Leave empty to keep the secret. The old one stays valid for a day."),
+    )
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = ("event_types", "is_active", "max_per_minute", "retry_policy")
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(TenantAdmin):
+    list_display = ("webhook_url", "connection", "is_active", "total_triggers", "failure_count", "last_triggered")
+    list_filter = (("connection", AutocompleteSelectFilter), ("is_active", BooleanRadioFilter))
+    list_select_related = ("connection",)
+    search_fields = ("webhook_url", "connection__connection_name")
+    autocomplete_fields = ("connection",)
+    counted = ("total_triggers", "success_count", "failure_count", "last_triggered")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = EndpointForm if obj is not None else NewEndpointForm
+        return super().get_form(request, obj, change, **{"form": form, **kwargs})
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        if obj is None:
+            return ["connection", "event_types", "webhook_secret"]
+        secret = ["new_webhook_secret"] if self.has_change_permission(request, obj) else []
+        return ["connection", "webhook_url", *EndpointForm.Meta.fields, *secret, *self.counted]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["connection", "webhook_url", *self.counted] if obj is not None else []
+
+    def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
+        if not change:
+            self._create(request, obj, form.cleaned_data["webhook_secret"])
+            return
+        obj.save(update_fields=[*EndpointForm.Meta.fields, "updated_at"])
+        if secret := form.cleaned_data["new_webhook_secret"]:
+            from webhooks.endpoints import rotate_secret
+
+            rotate_secret(obj, webhook_secret=secret)
+
+    def _create(self, request: HttpRequest, row: WebhookEndpoint, secret: str) -> None:
+        """Without a call to the provider, since the form is saved in a transaction; the Webhooks page registers too."""
+        from webhooks.endpoints import create_endpoint
+
+        made, text = create_endpoint(row.connection, event_types=row.event_types, webhook_secret=secret)
+        row.pk = made.pk
+        row.refresh_from_db()
+        if not secret:
+            shown = _("Copy the signing secret now, it is not shown again:")
+            messages.warning(request, format_html('{} <code class="hub-mono hub-token">{}</code>', shown, text))
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(TenantRecordAdmin):
+    list_display = ("event_type", "event_id", "state", "signature_verified", "retry_count", "received_at")
+    list_filter = (
+        ("processing_status", ChoicesDropdownFilter),
+        ("webhook_endpoint", AutocompleteSelectFilter),
+        ("received_at", RangeDateTimeFilter),
+    )
+    search_fields = ("=event_id", "=event_type")
+    exclude = ("payload", "raw_body", "body", "headers", "signature")
+
+    @display(description=_("status"), ordering="processing_status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    def state(self, event: WebhookEvent) -> tuple[str, str]:
+        return event.processing_status, event.get_processing_status_display()
+
+
+@admin.register(WebhookAccessLog)
+class WebhookAccessLogAdmin(TenantRecordAdmin):
+    list_display = ("created_at", "actor", "action", "webhook_event_id", "ip_address", "reason")
+    list_filter = (("created_at", RangeDateTimeFilter),)
+    search_fields = ("actor",)
+    fields = ("created_at", "actor", "action", "webhook_event_id", "ip_address", "reason")
+    readonly_fields = fields
