@@ -33,11 +33,13 @@ TOKEN = "tok_visa"  # noqa: S105 - the one token there is, and no secret
 def read_object(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode()  # a lone surrogate is no text that could be stored
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "invalid_json", "The body is not JSON.") from error
     if not isinstance(value, dict):
         raise Refusal(400, "invalid_json", "The body is not a JSON object.")
-    if "\\u0000" in json.dumps(value):
+    if "\\u0000" in text:
         raise Refusal(400, "invalid_text", "NUL characters are not allowed.")
     return value
 

@@ -45,7 +45,7 @@ def test_decimals_that_would_be_rounded_are_refused() -> None:
         to_minor_units(Decimal("1.5"), "JPY")
 
 
-@given(units=st.integers(1, 10**15), currency=st.sampled_from(["AED", "KWD", "JPY", "USD", "BHD"]))
+@given(units=st.integers(1, 10**15 - 1), currency=st.sampled_from(["AED", "KWD", "JPY", "USD", "BHD"]))
 def test_minor_units_lead_back_to_themselves(units: int, currency: str) -> None:
     amount = from_minor_units(units, currency)
 

@@ -75,7 +75,7 @@ def client(slug: str, server: WireServer) -> WireClient:
 
 
 def perform(slug: str, operation: str, client: WireClient) -> Any:
-    """One operation with everyday arguments: 12.50 of the provider's first currency that has two decimals."""
+    """One operation with everyday arguments, in dirhams."""
     provider, wire = provider_of(slug), wire_of(slug)
     once = {"idempotency_key": f"key-{operation}"}
     some = {"amount": Decimal("5.00"), "currency": "AED"}

@@ -178,7 +178,7 @@ def test_a_wrong_field_is_named(change: dict[str, Any], code: str, field: str) -
     assert not SandboxPayment.objects.exists()
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "null", "[" * 100_000, '"text"'])
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", "[" * 100_000, '"text"', '{"reference": "\\ud800"}'])
 def test_a_body_that_is_no_json_object_is_refused(body: str) -> None:
     assert refusal(call("payments", body))[:2] == (400, "invalid_json")
 

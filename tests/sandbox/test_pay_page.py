@@ -83,3 +83,11 @@ def test_a_reference_is_shown_as_text() -> None:
 
 def test_an_unknown_payment_has_no_page() -> None:
     assert Client().get("/sandbox/pay/01890000-0000-7000-8000-000000000000/").status_code == 404
+
+
+def test_a_browser_may_say_where_the_choice_comes_from() -> None:
+    """With no referrer it would send `Origin: null`, which the protection against forged forms refuses."""
+    answer = Client().get(address(awaiting()))
+
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert 'name="referrer"' not in answer.content.decode()

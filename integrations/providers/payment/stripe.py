@@ -44,6 +44,8 @@ REFUND_STATUSES = {
 # From this version a charge's amount_refunded no longer counts what a partial capture or a cancellation let go.
 # https://docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow
 REFUNDS_ARE_REFUNDS_SINCE = "2025-03-31"
+# What reading an answer raises when a field is missing, or is not what it should be.
+UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 # The charge says what was refunded or disputed; the intent by itself doesn't.
 WITH_CHARGE = {"expand[]": "latest_charge"}
 
@@ -266,7 +268,7 @@ def _read_payment(intent: Mapping[str, Any]) -> PaymentResult:
     """Raises InvalidResponse when this is not a payment intent as documented."""
     try:
         return _payment(intent)
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidRequest) as error:
+    except UNDOCUMENTED as error:
         raise InvalidResponse("Stripe's payment intent is not as documented.") from error
 
 
@@ -322,7 +324,7 @@ def _read_refund(refund: Mapping[str, Any]) -> RefundResult:
             failure_message=str(refund.get("failure_reason") or ""),
             raw=dict(refund),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidRequest) as error:
+    except UNDOCUMENTED as error:
         raise InvalidResponse("Stripe's refund is not as documented.") from error
 
 

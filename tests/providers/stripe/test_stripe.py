@@ -187,6 +187,8 @@ def test_a_payment_s_status_is_the_intent_s_and_its_charge_s(
         {},
         {"id": "pi_sample", "amount": 1250, "currency": "aed", "status": "invented"},
         {"id": "pi_sample", "amount": "1250", "currency": 7, "status": "succeeded"},
+        {"id": "pi_sample", "amount": "abc", "currency": "aed", "status": "succeeded"},
+        {"id": "pi_sample", "amount": 10**40, "currency": "aed", "status": "succeeded"},
         {"id": "pi_sample", "amount": None, "currency": "aed", "status": "succeeded"},
         {"id": "pi_sample", "amount": 1250, "currency": "zzz", "status": "succeeded"},
         [],
