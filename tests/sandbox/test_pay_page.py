@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from integrations.models import SandboxPayment
-from tests.factories import MembershipFactory
+from tests.factories import MembershipFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -69,8 +69,9 @@ def test_the_page_reads_from_right_to_left_in_arabic() -> None:
 
 
 def test_the_page_works_for_a_person_who_is_signed_in() -> None:
-    client = Client()
-    client.force_login(MembershipFactory().user)
+    client, user = Client(), UserFactory()
+    MembershipFactory(user=user)
+    client.force_login(user)
 
     assert client.get(address(awaiting())).status_code == 200
 
