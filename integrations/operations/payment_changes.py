@@ -238,7 +238,8 @@ def _close(operation: PaymentOperation, result: PaymentResult | RefundResult) ->
 def _count_own_refunds(payment: Payment) -> None:
     """The total is at least what our own refunds gave back, even where the provider could not be asked for it."""
     succeeded = payment.operations.filter(kind=Kind.REFUND, status=Status.SUCCEEDED).aggregate(sum=Sum("amount"))["sum"]
-    payment.amount_refunded = max(payment.amount_refunded, succeeded or Decimal(0))
+    ours = min(succeeded or Decimal(0), payment.amount_captured)
+    payment.amount_refunded = max(payment.amount_refunded, ours)
     if payment.amount_refunded and payment.status in ALLOWED_IN[Kind.REFUND]:
         is_all = payment.amount_refunded >= payment.amount_captured
         payment.status = Payment.Status.REFUNDED if is_all else Payment.Status.PARTIALLY_REFUNDED

@@ -20,7 +20,7 @@ from ..providers.events import EventType, NormalizedEvent, Trust
 from ..providers.results import PaymentResult
 from .announce import record_action
 from .payment_attempts import payment_provider
-from .payment_settlement import drop_operations_without_effect, settle_operations
+from .payment_settlement import drop_operations_without_effect, fail_refunds_sent_back, settle_operations
 from .payment_states import apply_result, needs_fresh_look
 
 logger = logging.getLogger(__name__)
@@ -122,6 +122,8 @@ def _apply(payment: Payment, event: NormalizedEvent, result: PaymentResult, *, f
         if refund_failed and not is_fresh:
             raise Unavailable("The payment was changed while it was looked up.")
         apply_result(locked, result, fresh=is_fresh, refund_failed=refund_failed)
+        if refund_failed:
+            fail_refunds_sent_back(locked)
         settle_operations(locked)
         locked.save()
         _note(locked, PaymentOperation.Kind.EVENT, result, key=_fingerprint(event))

@@ -29,6 +29,18 @@ def settle_operations(payment: Payment) -> None:
             operation.save(update_fields=["status", "error_code", "error_message"])
 
 
+def fail_refunds_sent_back(payment: Payment) -> None:
+    """After a refund failed at the payer's bank: mark the newest of ours as failed, until the rest fit the total."""
+    surplus = _refunded_by_us(payment) - payment.amount_refunded
+    for refund in payment.operations.filter(kind=Kind.REFUND, status=Status.SUCCEEDED).order_by("-id"):
+        if surplus <= 0:
+            return
+        surplus -= refund.amount or Decimal(0)
+        refund.status, refund.error_code = Status.FAILED, "sent_back"
+        refund.error_message = "The payer's bank sent the refund back."
+        refund.save(update_fields=["status", "error_code", "error_message"])
+
+
 def drop_operations_without_effect(payment: Payment) -> None:
     """Fail those that, long after they were asked for, a state fresh from the provider does not show."""
     payment.operations.filter(

@@ -42,7 +42,7 @@ class StripeWire:
         if (other := self.override(request)) is not None:
             return other
         if not request.headers.get("authorization", "").startswith("Bearer sk_test_"):
-            return _error(401, "invalid_request_error", "Invalid API Key provided.")
+            return refuses_the_key(request)
         with self._lock:
             answer = self._answer(request)
         if self.lose_answers and request.method == "POST":
@@ -129,7 +129,12 @@ def declined(request: WireRequest) -> WireAnswer | None:
 
 
 def fails(status: int) -> Override:
+    """Every call that would change something is refused with `status`."""
     return lambda request: _error(status, "api_error", "Not now.") if request.method == "POST" else None
+
+
+def refuses_the_key(request: WireRequest) -> WireAnswer:
+    return _error(401, "invalid_request_error", "Invalid API Key provided.")
 
 
 @contextmanager

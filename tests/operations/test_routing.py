@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from integrations.errors import ConfigurationError, InvalidRequest
+from integrations.models import Connection, Organization, PaymentSettings
+from integrations.operations.payment_order import PaymentOrder
+from integrations.operations.routing import connections_for_payment
+from tests.factories import ConnectionFactory, OrganizationFactory
+
+ORDER = PaymentOrder(amount="12.50", currency="AED", reference="order-1")
+
+
+def make(organization: Organization, name: str, **fields: Any) -> Connection:
+    return ConnectionFactory(organization=organization, connection_name=name, **fields)
+
+
+def names(organization: Organization, order: PaymentOrder = ORDER) -> list[str]:
+    return [connection.connection_name for connection in connections_for_payment(organization, order)]
+
+
+def test_the_primary_comes_first_and_then_the_healthiest(organization: Organization) -> None:
+    make(organization, "degraded", health_status="degraded")
+    make(organization, "unknown")
+    make(organization, "healthy", health_status="healthy")
+    make(organization, "primary", is_primary=True, health_status="degraded")
+    assert names(organization) == ["primary", "healthy", "unknown", "degraded"]
+
+
+def test_what_is_down_is_tried_only_when_there_is_nothing_else(organization: Organization) -> None:
+    down = make(organization, "down", health_status="down", is_primary=True)
+    assert names(organization) == ["down"]
+    make(organization, "degraded", health_status="degraded")
+    assert names(organization) == ["degraded"]
+    assert names(organization, replace(ORDER, connection_id=down.pk)) == ["down"]
+
+
+def test_live_and_test_are_never_mixed(organization: Organization) -> None:
+    make(organization, "development", environment="development")
+    assert names(organization) == ["development"]
+    make(organization, "staging", environment="staging")
+    assert names(organization) == ["staging"]
+    make(organization, "production", environment="production")
+    assert names(organization) == ["production"]
+
+
+def test_inactive_and_foreign_connections_are_left_out(organization: Organization) -> None:
+    make(organization, "inactive", status=Connection.Status.INACTIVE)
+    make(OrganizationFactory(), "foreign")
+    with pytest.raises(ConfigurationError, match="No payment connection is active"):
+        connections_for_payment(organization, ORDER)
+
+
+def test_only_connections_that_take_the_currency_are_tried(organization: Organization) -> None:
+    dirhams = make(organization, "dirhams")
+    PaymentSettings.objects.create(organization=organization, connection=dirhams, provider_name="Stripe")
+    assert names(organization) == ["dirhams"]
+    with pytest.raises(ConfigurationError, match="currency KWD"):
+        connections_for_payment(organization, replace(ORDER, currency="KWD"))
+    with pytest.raises(InvalidRequest) as refusal:
+        connections_for_payment(organization, replace(ORDER, currency="KWD", connection_id=dirhams.pk))
+    assert refusal.value.field == "currency"
+
+
+@pytest.mark.parametrize("change", [{"method": "knet"}, {"country": "ZZ"}])
+def test_what_no_provider_offers_is_said_clearly(organization: Organization, change: dict[str, str]) -> None:
+    make(organization, "stripe")
+    with pytest.raises(ConfigurationError, match=next(iter(change.values()))):
+        connections_for_payment(organization, replace(ORDER, **change))
