@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import ProtectedError, Q
+from django.db.models import ProtectedError
 from django.utils import timezone
 
-from ..configuration import validate, validate_configuration, with_defaults
 from ..errors import Conflict, InvalidRequest
-from ..models import Connection, Credential, IntegrationProvider, Organization, PaymentSettings, RateLimit, User
+from ..models import Connection, Credential, Organization, PaymentSettings, RateLimit, User
 from ..providers.base import PaymentProvider, Provider, ProviderType
 from .announce import announce, record_action
-from .catalogue import offered_provider
+from .connection_input import checked, checked_changes, checked_name, checked_region, offered, provider_of
 from .connection_test import ConnectionTest, probe
 from .credentials import new_credential
 from .locks import lock_until_commit
@@ -55,17 +54,17 @@ def create_connection(
 
     A new primary takes the place of the one before. Raises InvalidRequest, and then nothing is written.
     """
-    row, provider = _offered(organization, provider_slug)
-    configuration, credentials = _checked(provider, environment, configuration, credentials)
+    row, provider = offered(organization, provider_slug)
+    configuration, credentials = checked(provider, environment, configuration, credentials)
     connection = Connection(
         organization=organization,
         provider=row,
         provider_type=row.provider_type,
-        connection_name=_checked_name(connection_name),
+        connection_name=checked_name(connection_name),
         environment=environment,
         configuration=configuration,
         is_primary=is_primary,
-        region=_checked_region(region),
+        region=checked_region(region),
         created_by=created_by,
     )
     with transaction.atomic():
@@ -86,7 +85,7 @@ def update_connection(connection: Connection, **changes: Any) -> Connection:
     """
     if surplus := sorted(changes.keys() - _CHANGEABLE):
         raise InvalidRequest(f"A connection's {surplus[0]} cannot be changed.", field=surplus[0])
-    changes = _checked_changes(connection, changes)
+    changes = checked_changes(connection, changes)
     with transaction.atomic():
         if changes.get("is_primary"):
             _demote_others(connection)
@@ -191,8 +190,8 @@ def test_candidate(
 
     Raises InvalidRequest when it could not be saved either; a provider's failure is in the answer.
     """
-    row, provider = _offered(organization, provider_slug)
-    configuration, credentials = _checked(provider, environment, configuration, credentials)
+    row, provider = offered(organization, provider_slug)
+    configuration, credentials = checked(provider, environment, configuration, credentials)
     candidate = Connection(
         organization=organization,
         provider=row,
@@ -211,14 +210,6 @@ def test_candidate(
         candidate.delete()
 
 
-def provider_of(connection: Connection) -> Provider:
-    """The code of the connection's provider. Raises InvalidRequest when this installation no longer has it."""
-    provider = offered_provider(connection.provider.slug)
-    if provider is None:
-        raise InvalidRequest(f"{connection.provider.provider_name} is no longer offered.", field="provider")
-    return provider
-
-
 def _begin_testing(connection: Connection) -> bool:
     """Set the status to testing; False when the connection is active already."""
     inactive = Connection.objects.filter(pk=connection.pk).exclude(status=Connection.Status.ACTIVE)
@@ -226,54 +217,6 @@ def _begin_testing(connection: Connection) -> bool:
         began = inactive.update(status=Connection.Status.TESTING, updated_at=timezone.now())
     connection.refresh_from_db()
     return bool(began)
-
-
-def _offered(organization: Organization, slug: str) -> tuple[IntegrationProvider, Provider]:
-    """The catalogue's row and the code. A private provider is another organization's secret: unknown, too."""
-    rows = IntegrationProvider.objects.filter(Q(organization=None) | Q(organization=organization), is_active=True)
-    row = rows.filter(slug=slug).first() if "\x00" not in slug else None
-    provider = offered_provider(slug)
-    if row is None or provider is None:
-        raise InvalidRequest(f"There is no provider {slug[:50]!r}.", field="provider")
-    return row, provider
-
-
-def _checked(
-    provider: Provider, environment: str, configuration: Mapping[str, Any], credentials: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    if isinstance(configuration, Mapping) and isinstance(credentials, Mapping):
-        configuration = with_defaults(provider.configuration, configuration)
-        credentials = with_defaults(provider.credentials, credentials)
-    validate(provider, environment=environment, configuration=configuration, credentials=credentials)
-    return dict(configuration), dict(credentials)
-
-
-def _checked_name(name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > 100 or not name.isprintable():
-        raise InvalidRequest("A connection needs a name of 1 to 100 printable characters.", field="connection_name")
-    return name
-
-
-def _checked_region(region: str) -> str:
-    if len(region) > 32 or not region.isprintable():
-        raise InvalidRequest("A region has at most 32 printable characters.", field="region")
-    return region
-
-
-def _checked_changes(connection: Connection, changes: Mapping[str, Any]) -> dict[str, Any]:
-    checked = dict(changes)
-    if "connection_name" in checked:
-        checked["connection_name"] = _checked_name(checked["connection_name"])
-    if "region" in checked:
-        checked["region"] = _checked_region(checked["region"])
-    if "configuration" in checked:
-        provider = provider_of(connection)
-        if isinstance(checked["configuration"], Mapping):
-            checked["configuration"] = with_defaults(provider.configuration, checked["configuration"])
-        environment = connection.environment
-        validate_configuration(provider, environment=environment, configuration=checked["configuration"])
-    return checked
 
 
 def _demote_others(connection: Connection) -> None:

@@ -15,7 +15,7 @@ from ..errors import Conflict, IntegrationError, InvalidRequest, InvalidResponse
 from ..gateway import client_for
 from ..models import Payment, PaymentOperation
 from ..money import currency_exponent, parse_amount
-from ..providers.base import PaymentProvider
+from ..providers.base import Client, PaymentProvider
 from ..providers.results import PaymentResult, RefundResult, RefundStatus
 from .announce import record_action
 from .payment_attempts import ABANDONED_AFTER, REPEATABLE_FOR, may_have_taken_effect, payment_provider
@@ -71,8 +71,8 @@ def _change(payment: Payment, asked: _Asked) -> Payment:
     if operation is None:
         return Payment.objects.get(pk=payment.pk)
     try:
-        result = _call(provider, payment, operation)
-        totals = _read_totals(provider, payment) if isinstance(result, RefundResult) else result
+        result = _call(provider, operation)
+        totals = _read_totals(provider, operation.payment) if isinstance(result, RefundResult) else result
         return _record_result(operation, result, totals)
     except IntegrationError as error:
         _record_failure(operation, error)
@@ -171,14 +171,14 @@ def _amount_of(payment: Payment, asked: _Asked) -> Decimal | None:
 def _refundable(payment: Payment) -> Decimal:
     pending = payment.operations.filter(kind=Kind.REFUND, status=Status.PENDING).aggregate(sum=Sum("amount"))["sum"]
     reserved: Decimal = pending or Decimal(0)
-    return payment.amount_captured - payment.amount_refunded - reserved
+    left: Decimal = payment.amount_captured - payment.amount_refunded - reserved
+    return left
 
 
-def _call(provider: PaymentProvider, payment: Payment, operation: PaymentOperation) -> PaymentResult | RefundResult:
-    assert payment.connection is not None  # noqa: S101 - _capable_provider has seen to it
-    reference = Payment.objects.values_list("provider_reference", flat=True).get(pk=payment.pk)
-    client = client_for(payment.connection, operation=f"{operation.kind}_payment")
-    key = str(operation.pk)
+def _call(provider: PaymentProvider, operation: PaymentOperation) -> PaymentResult | RefundResult:
+    payment = operation.payment
+    client = _client(payment, operation=f"{operation.kind}_payment")
+    reference, key = payment.provider_reference, str(operation.pk)
     if operation.kind == Kind.VOID:
         return provider.void_payment(client, reference, idempotency_key=key)
     ask = provider.capture_payment if operation.kind == Kind.CAPTURE else provider.refund_payment
@@ -187,13 +187,18 @@ def _call(provider: PaymentProvider, payment: Payment, operation: PaymentOperati
 
 def _read_totals(provider: PaymentProvider, payment: Payment) -> PaymentResult | None:
     """The payment after a refund, as far as the provider will tell just now: the refund itself is not in doubt."""
-    if "get" not in provider.operations or payment.connection is None:
+    if "get" not in provider.operations:
         return None
-    reference = Payment.objects.values_list("provider_reference", flat=True).get(pk=payment.pk)
     try:
-        return provider.get_payment(client_for(payment.connection, operation="get_payment"), reference)
+        return provider.get_payment(_client(payment, operation="get_payment"), payment.provider_reference)
     except IntegrationError:
         return None
+
+
+def _client(payment: Payment, *, operation: str) -> Client:
+    if payment.connection is None:
+        raise Conflict("The payment has no connection.")
+    return client_for(payment.connection, operation=operation)
 
 
 def _record_result(
