@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from .pages import organizations
+from .pages import connections, organizations, payments, setup
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("switch-organization/", organizations.switch_organization, name="switch-organization"),
+    path("setup/", setup.setup, name="setup"),
+    path("setup/<slug:step>/", setup.setup, name="setup-step"),
+    path("connections/", connections.connection_list, name="connections"),
+    path("connections/<uuid:connection_id>/", connections.connection_detail, name="connection"),
+    path("connections/<uuid:connection_id>/test/", connections.test, name="connection-test"),
+    path("connections/<uuid:connection_id>/activate/", connections.activate, name="connection-activate"),
+    path("connections/<uuid:connection_id>/deactivate/", connections.deactivate, name="connection-deactivate"),
+    path("connections/<uuid:connection_id>/delete/", connections.delete, name="connection-delete"),
+    path("payments/", payments.payment_list, name="payments"),
+    path("payments/<uuid:payment_id>/", payments.payment_detail, name="payment"),
+    path("payments/<uuid:payment_id>/<slug:kind>/", payments.change, name="payment-change"),
 ]

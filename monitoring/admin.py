@@ -79,3 +79,4 @@ class AuditLogAdmin(RecordAdmin):
     list_filter = (("created_at", RangeDateTimeFilter),)
     search_fields = ("actor", "action", "object", "=request_id")
     paginator = InfinitePaginator
+    show_full_result_count = False

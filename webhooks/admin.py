@@ -23,7 +23,7 @@ from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 
 class NewEndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     webhook_secret = SecretField(
-        label=_("signing secret"),
+        label=_("Signing secret"),
         required=False,
         help_text=_("The one that the provider issues. Empty: one is made and shown once."),
     )
@@ -35,7 +35,7 @@ class NewEndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     new_webhook_secret = SecretField(
-        label=_("new signing secret"),
+        label=_("New signing secret"),
         required=False,
         help_text=_("Leave empty to keep the secret. The old one stays valid for a day."),
     )

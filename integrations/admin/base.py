@@ -44,9 +44,8 @@ STATUS_LABELS = {
 
 
 class HubModelAdmin(ModelAdmin):  # type: ignore[misc]
-    """Big tables are not counted; a clash of two writers, or an operation's refusal, is told."""
+    """A clash of two writers, or an operation's refusal, is told."""
 
-    show_full_result_count = False
     list_filter_submit = True
     list_per_page = 50
     warn_unsaved_form = True
@@ -121,6 +120,7 @@ class TenantRecordAdmin(RecordAdmin, TenantAdmin):
     """Records of an organization, in a table too big to count."""
 
     paginator = InfinitePaginator
+    show_full_result_count = False
     immutable = ()
 
 

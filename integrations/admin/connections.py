@@ -17,13 +17,14 @@ from unfold.decorators import action, display
 from ..configuration import validate_configuration
 from ..errors import IntegrationError, InvalidRequest
 from ..models import Connection, RateLimit
+from ..operations.connections import (
+    activate_connection,
+    deactivate_connection,
+    provider_of,
+    test_connection,
+    update_connection,
+)
 from .base import STATUS_LABELS, TenantAdmin, blame
-
-
-def _operations() -> Any:
-    from ..operations import connections
-
-    return connections
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -36,7 +37,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         if not self.errors:
             try:
                 validate_configuration(
-                    _operations().provider_of(self.instance),
+                    provider_of(self.instance),
                     environment=self.instance.environment,
                     configuration=cleaned["configuration"] or {},
                 )
@@ -86,7 +87,7 @@ class ConnectionAdmin(TenantAdmin):
     def save_model(self, request: HttpRequest, obj: Connection, form: Any, change: bool) -> None:
         changed = {name: form.cleaned_data[name] for name in form.changed_data if name in self.editable}
         if changed:
-            _operations().update_connection(Connection.objects.get(pk=obj.pk), **changed)
+            update_connection(Connection.objects.get(pk=obj.pk), **changed)
 
     @action(description=gettext_lazy("Open its page"), icon="open_in_new", permissions=["view"])  # type: ignore[untyped-decorator]
     def open_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -95,7 +96,7 @@ class ConnectionAdmin(TenantAdmin):
     @admin.action(description=gettext_lazy("Test the selected connections"), permissions=["change"])
     def test(self, request: HttpRequest, connections: QuerySet[Connection]) -> None:
         for connection in connections:
-            outcome = _operations().test_connection(connection)
+            outcome = test_connection(connection)
             if outcome.ok:
                 said = _("%(name)s answered in %(time)s ms.")
                 messages.success(request, said % {"name": connection, "time": outcome.response_time_ms})
@@ -106,7 +107,7 @@ class ConnectionAdmin(TenantAdmin):
     def activate(self, request: HttpRequest, connections: QuerySet[Connection]) -> None:
         for connection in connections:
             try:
-                _operations().activate_connection(connection)
+                activate_connection(connection)
             except IntegrationError as error:
                 messages.error(request, f"{connection}: {error.message}")
             else:
@@ -115,7 +116,7 @@ class ConnectionAdmin(TenantAdmin):
     @admin.action(description=gettext_lazy("Deactivate the selected connections"), permissions=["change"])
     def deactivate(self, request: HttpRequest, connections: QuerySet[Connection]) -> HttpResponse | None:
         for connection in connections:
-            _operations().deactivate_connection(connection)
+            deactivate_connection(connection)
         messages.success(request, _("Deactivated."))
         return HttpResponseRedirect(request.get_full_path())
 

@@ -29,7 +29,7 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
     """Adds a credential. What the provider expects of the value is checked before anything is written."""
 
     value = SecretField(
-        label=gettext_lazy("value"), help_text=gettext_lazy("Stored encrypted; it cannot be read again.")
+        label=gettext_lazy("Value"), help_text=gettext_lazy("Stored encrypted; it cannot be read again.")
     )
 
     class Meta:
@@ -51,12 +51,12 @@ class RotationForm(forms.ModelForm):  # type: ignore[type-arg]
     """Rotates a credential when a new value is given, and changes how often it should be."""
 
     new_value = SecretField(
-        label=gettext_lazy("new value"),
+        label=gettext_lazy("New value"),
         required=False,
         help_text=gettext_lazy("Leave empty to keep the value. The old one stays valid during the overlap."),
     )
     overlap_hours = forms.IntegerField(
-        label=gettext_lazy("overlap (hours)"),
+        label=gettext_lazy("Overlap (hours)"),
         min_value=0,
         max_value=MAX_OVERLAP_HOURS,
         initial=24,

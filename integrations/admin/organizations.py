@@ -58,7 +58,7 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
     """The wall hides strangers from an administrator, so that a person is named rather than picked."""
 
     username = forms.CharField(
-        label=_("user name"),
+        label=_("User name"),
         max_length=150,
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("The user name or e-mail address of somebody who has an account already."),

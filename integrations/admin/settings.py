@@ -31,8 +31,8 @@ class PaymentSettingsAdmin(TenantAdmin):
 
 
 class ShippingSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
-    service_types = _several(_("services"), ShippingSettings.ServiceType)
-    supported_regions = _several(_("regions"), ShippingSettings.Region)
+    service_types = _several(_("Services"), ShippingSettings.ServiceType)
+    supported_regions = _several(_("Regions"), ShippingSettings.Region)
 
 
 @admin.register(ShippingSettings)
@@ -48,9 +48,9 @@ class ShippingSettingsAdmin(TenantAdmin):
 class SocialAccountForm(forms.ModelForm):  # type: ignore[type-arg]
     """The tokens go in and never come out: an empty field keeps what is stored."""
 
-    permissions = _several(_("permissions"), SocialAccount.Permission)
-    new_access_token = SecretField(label=_("new access token"), required=False)
-    new_refresh_token = SecretField(label=_("new refresh token"), required=False)
+    permissions = _several(_("Permissions"), SocialAccount.Permission)
+    new_access_token = SecretField(label=_("New access token"), required=False)
+    new_refresh_token = SecretField(label=_("New refresh token"), required=False)
 
 
 @admin.register(SocialAccount)

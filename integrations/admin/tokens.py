@@ -22,7 +22,7 @@ from .base import TenantAdmin
 
 class ApiTokenForm(forms.ModelForm):  # type: ignore[type-arg]
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("scopes"), choices=ApiToken.Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget()
+        label=gettext_lazy("Scopes"), choices=ApiToken.Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget()
     )
 
     class Meta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,8 @@ from django import template
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+
+from ..models import Connection, IntegrationProvider
 
 register = template.Library()
 
@@ -118,3 +121,26 @@ def change(value: Decimal | None) -> str:
     if value is None:
         return ""
     return _("%(change)s%% against the days before") % {"change": f"{value:+}"}
+
+
+@register.filter
+def environment_name(environment: str) -> str:
+    return str(Connection.Environment(environment).label)
+
+
+@register.filter
+def by_type(providers: Iterable[IntegrationProvider]) -> list[IntegrationProvider]:
+    """Grouped by type, in the order of the types; within one as given."""
+    order = IntegrationProvider.Type.values
+    return sorted(providers, key=lambda provider: order.index(provider.provider_type))
+
+
+@register.filter
+def chosen(name: str, given: Mapping[str, str]) -> str:
+    """What was chosen in the filter `name`."""
+    return given.get(name, "")
+
+
+@register.filter
+def share(whole: int, percentage: int) -> int:
+    return whole * percentage // 100
