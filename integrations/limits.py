@@ -263,17 +263,18 @@ _redis_rest = _Rest()
 
 
 @cache
-def _client(url: str) -> redis.Redis:
+def redis_client(url: str) -> redis.Redis:
+    """A client for counters: one pool a process, with time-outs so short that a dead Redis holds nobody up."""
     return redis.Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=0.5)
 
 
 def _redis() -> redis.Redis:
-    return _client(settings.REDIS_URL)
+    return redis_client(settings.REDIS_URL)
 
 
 @cache
 def _script_of(url: str) -> Any:
-    return _client(url).register_script(_TAKE)
+    return redis_client(url).register_script(_TAKE)
 
 
 def _script() -> Any:

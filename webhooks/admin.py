@@ -18,6 +18,7 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from integrations.admin.base import STATUS_LABELS, SecretField, TenantAdmin, TenantRecordAdmin
+from webhooks.endpoints import create_endpoint, rotate_secret
 from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 
 
@@ -73,14 +74,10 @@ class WebhookEndpointAdmin(TenantAdmin):
             return
         obj.save(update_fields=[*EndpointForm.Meta.fields, "updated_at"])
         if secret := form.cleaned_data["new_webhook_secret"]:
-            from webhooks.endpoints import rotate_secret
-
             rotate_secret(obj, webhook_secret=secret)
 
     def _create(self, request: HttpRequest, row: WebhookEndpoint, secret: str) -> None:
         """Without a call to the provider, since the form is saved in a transaction; the Webhooks page registers too."""
-        from webhooks.endpoints import create_endpoint
-
         made, text = create_endpoint(row.connection, event_types=row.event_types, webhook_secret=secret)
         row.pk = made.pk
         row.refresh_from_db()

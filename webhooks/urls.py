@@ -1,5 +1,7 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from .receive import receive
+
+urlpatterns = [path("<uuid:endpoint_id>/", receive, name="receive-webhook")]

@@ -3,12 +3,12 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import integrations.fields
-import integrations.models.base
-import webhooks.models
 from django.conf import settings
 from django.db import migrations, models
 
+import integrations.fields
+import integrations.models.base
+import webhooks.models
 from integrations.row_level_security import APPEND_ONLY, append_only, wall
 
 

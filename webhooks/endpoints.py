@@ -1,0 +1,132 @@
+"""The addresses that providers call: made, given a new secret, and switched on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.errors import ConfigurationError, InvalidRequest, NotSupported
+from integrations.gateway import client_for
+from integrations.models import Connection, Credential
+from integrations.operations.announce import record_action
+from integrations.providers.base import Provider
+from integrations.providers.registry import get_provider
+from integrations.providers.signatures import Signature
+
+from .models import WebhookEndpoint
+
+OVERLAP = timedelta(hours=24)
+_SECRET_KEY = "webhook_secret"  # noqa: S105 - the name of a credential
+_MAX_SECRET = 512
+
+
+def create_endpoint(
+    connection: Connection, *, event_types: Sequence[str] = (), webhook_secret: str = "", register: bool = False
+) -> tuple[WebhookEndpoint, str]:
+    """Make an address for the connection's provider to call; returns it with its signing secret, seen only now.
+
+    The secret is the one given, else the connection's own `webhook_secret` credential, else a fresh one. `register`
+    tells the provider the address through its API. Raises NotSupported for a provider that sends no webhooks or
+    registers none, and what the provider makes of the call; then nothing is kept.
+    """
+    provider = get_provider(connection.provider.slug)
+    secret = webhook_secret or _own_secret(connection) or _signature(provider).generate_secret()
+    _check(provider, event_types, secret)
+    endpoint = WebhookEndpoint(
+        organization_id=connection.organization_id,
+        connection=connection,
+        event_types=list(event_types),
+        webhook_secret=secret,
+    )
+    endpoint.webhook_url = f"{settings.PUBLIC_URL}/webhooks/{endpoint.pk}/"
+    # Stored before it is registered: the provider's first call may come before its answer.
+    with transaction.atomic():
+        endpoint.save()
+        record_action("webhook_endpoint.created", endpoint, {"connection": str(connection.pk)})
+    if register:
+        try:
+            _register(endpoint, provider, secret)
+        except Exception:
+            endpoint.delete()
+            raise
+    return endpoint, secret
+
+
+def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overlap: timedelta = OVERLAP) -> str:
+    """Give the endpoint another secret and return it; the old one is accepted for `overlap` too.
+
+    A provider that takes its webhooks through its API is told the new one.
+    """
+    provider = get_provider(endpoint.connection.provider.slug)
+    secret = webhook_secret or _signature(provider).generate_secret()
+    _check(provider, endpoint.event_types, secret)
+    with transaction.atomic():
+        locked = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+        locked.previous_webhook_secret = locked.webhook_secret
+        locked.previous_secret_expires_at = timezone.now() + overlap
+        locked.webhook_secret = secret
+        locked.save()
+        record_action("webhook_endpoint.secret_rotated", locked)
+    if provider.registers_webhooks:
+        _register(locked, provider, secret)
+    return secret
+
+
+def update_endpoint(endpoint: WebhookEndpoint, **changes: Any) -> WebhookEndpoint:
+    """Change `event_types`, `is_active`, `retry_policy` or `max_per_minute`."""
+    if "event_types" in changes:
+        _check_event_types(changes["event_types"])
+    before = {name: getattr(endpoint, name) for name in changes}
+    for name, value in changes.items():
+        setattr(endpoint, name, value)
+    with transaction.atomic():
+        endpoint.save(update_fields=[*changes, "updated_at"])
+        record_action(
+            "webhook_endpoint.updated", endpoint, {name: [before[name], value] for name, value in changes.items()}
+        )
+    return endpoint
+
+
+def set_active(endpoint: WebhookEndpoint, *, active: bool) -> WebhookEndpoint:
+    """Switched off, the address answers 404 and the provider keeps its events for later, as far as it does."""
+    return update_endpoint(endpoint, is_active=active)
+
+
+def _register(endpoint: WebhookEndpoint, provider: Provider, secret: str) -> None:
+    if not provider.registers_webhooks:
+        raise NotSupported(f"{provider.name} is told the webhook's address in its dashboard.")
+    client = client_for(endpoint.connection, operation="register_webhook", any_status=True)
+    provider.register_webhook(client, endpoint.webhook_url, secret)
+
+
+def _signature(provider: Provider) -> Signature:
+    if provider.signature is None:
+        raise NotSupported(f"{provider.name} sends no webhooks.")
+    return provider.signature
+
+
+def _own_secret(connection: Connection) -> str:
+    credential = Credential.objects.filter(connection=connection, credential_key=_SECRET_KEY).usable().first()
+    return credential.reveal() if credential else ""
+
+
+def _check(provider: Provider, event_types: Sequence[str], secret: str) -> None:
+    _check_event_types(event_types)
+    if len(secret) > _MAX_SECRET or not secret.isprintable() or secret != secret.strip():
+        raise InvalidRequest("The signing secret holds characters that it cannot hold.", field=_SECRET_KEY)
+    try:
+        _signature(provider).sign(b"{}", secret, event_id="check", timestamp=0)
+    except ConfigurationError as error:
+        raise InvalidRequest(error.message, field=_SECRET_KEY) from error
+
+
+def _check_event_types(event_types: Sequence[str]) -> None:
+    """Any name goes: a provider may have events that we only keep, and new ones before we know of them."""
+    for event_type in event_types:
+        if not event_type or len(event_type) > 100 or not event_type.isprintable():
+            raise InvalidRequest("An event type has 1 to 100 printable characters.", field="event_types")
