@@ -4,10 +4,10 @@ import django.contrib.postgres.fields
 import django.core.serializers.json
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import integrations.models.base
 from django.conf import settings
 from django.db import migrations, models
 
+import integrations.models.base
 from integrations.row_level_security import APPEND_ONLY, append_only, wall
 from monitoring.partitions import CreatePartitionedModel, create_first_partitions
 
