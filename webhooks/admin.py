@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +20,7 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from integrations.admin.base import STATUS_LABELS, SecretField, TenantAdmin, TenantRecordAdmin
-from webhooks.endpoints import create_endpoint, rotate_secret
+from webhooks.endpoints import create_endpoint, rotate_secret, update_endpoint
 from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 
 
@@ -72,9 +74,12 @@ class WebhookEndpointAdmin(TenantAdmin):
         if not change:
             self._create(request, obj, form.cleaned_data["webhook_secret"])
             return
-        obj.save(update_fields=[*EndpointForm.Meta.fields, "updated_at"])
+        changed = {name: form.cleaned_data[name] for name in form.changed_data if name in EndpointForm.Meta.fields}
+        if changed:
+            update_endpoint(obj, **changed)
         if secret := form.cleaned_data["new_webhook_secret"]:
-            rotate_secret(obj, webhook_secret=secret)
+            # After the form's transaction: a provider may have to be told by a call.
+            transaction.on_commit(partial(rotate_secret, obj, webhook_secret=secret))
 
     def _create(self, request: HttpRequest, row: WebhookEndpoint, secret: str) -> None:
         """Without a call to the provider, since the form is saved in a transaction; the Webhooks page registers too."""

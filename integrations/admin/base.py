@@ -51,6 +51,11 @@ class HubModelAdmin(ModelAdmin):  # type: ignore[misc]
     warn_unsaved_form = True
     compressed_fields = True
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, models.URLField):
+            kwargs["assume_scheme"] = "https"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     @method_decorator(sensitive_post_parameters())
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -70,8 +75,8 @@ class TenantAdmin(HubModelAdmin):
 
     immutable: tuple[str, ...] = ("connection",)
 
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        return super().get_queryset(request).select_related("organization")  # type: ignore[no-any-return]
+    def get_list_select_related(self, request: HttpRequest) -> list[str]:
+        return [*(super().get_list_select_related(request) or ()), *_for_super_admins(request, "organization")]
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         return [*super().get_list_display(request), *_for_super_admins(request, "organization")]

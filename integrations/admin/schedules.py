@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django_celery_beat.admin import (
     ClockedScheduleAdmin as BeatClockedScheduleAdmin,
 )
@@ -40,6 +44,12 @@ class ScheduledTaskForm(PeriodicTaskForm):  # type: ignore[misc]
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, HubModelAdmin):  # type: ignore[misc]
     form = ScheduledTaskForm
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The base reads schedules before it asks who wants to know; a tenant may not read them."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
 
 
 @admin.register(IntervalSchedule)

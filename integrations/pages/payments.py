@@ -55,7 +55,7 @@ def payment_list(request: HttpRequest) -> HttpResponse:
 def payment_detail(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     payment = _one(request, payment_id)
     context = {
-        "title": payment.reference,
+        "title": _("Payment %(reference)s") % {"reference": payment.reference},
         "payment": payment,
         "operations": payment.operations.order_by("-pk")[:100],
         "possible": _possible(payment) if request.user.has_perm("integrations.change_payment") else (),

@@ -42,7 +42,7 @@ def _field(schema: Schema, *, required: bool) -> forms.Field:
 
 
 def _text(schema: Schema, shared: dict[str, Any]) -> forms.CharField:
-    widget = plain_input(dir="ltr", spellcheck="false")
+    widget: forms.Widget = plain_input(dir="ltr", spellcheck="false")
     if schema.get("x-secret"):
         masked = {"class": "hub-input", "autocomplete": "new-password", "dir": "ltr", "spellcheck": "false"}
         widget = forms.PasswordInput(masked)

@@ -1,0 +1,71 @@
+"""One row of every tenant model for an organization, named so that a leak is seen, with secrets planted in it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from integrations.models import (
+    Organization,
+    PaymentOperation,
+    PaymentSettings,
+    ShippingSettings,
+    SocialAccount,
+)
+from monitoring.models import AuditLog, CallLog, DailyAnalytics, HealthCheck, HourlyMetrics
+from tests.factories import (
+    ConnectionFactory,
+    CredentialFactory,
+    MembershipFactory,
+    PaymentFactory,
+    RateLimitFactory,
+    UserFactory,
+    token_for,
+)
+from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+
+SECRET = "sk_test_planted_not_a_key"
+
+
+def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
+    """Rows by model label; `mark` is in the names of each that has one."""
+    now = timezone.now()
+    connection = ConnectionFactory(organization=organization, connection_name=f"{mark} connection")
+    own: dict[str, Any] = {"organization": organization, "connection": connection}
+    payment = PaymentFactory(connection=connection, reference=f"{mark}-order")
+    endpoint = WebhookEndpoint.objects.create(
+        **own, webhook_url=f"https://hub.example.com/webhooks/{mark}/", webhook_secret=SECRET
+    )
+    event = WebhookEvent.objects.create(
+        organization=organization, webhook_endpoint=endpoint, event_id=f"{mark}-event", event_type="charge",
+        raw_body=SECRET.encode(), payload={"body": SECRET}, signature=SECRET, headers={"x": SECRET},
+    )  # fmt: skip
+    token_for(organization)
+    rows: list[models.Model] = [
+        connection,
+        payment,
+        endpoint,
+        event,
+        CredentialFactory(connection=connection, value=SECRET),
+        RateLimitFactory(connection=connection),
+        MembershipFactory(organization=organization, user=UserFactory(username=f"{mark}-person")),
+        PaymentSettings.objects.create(**own, provider_name=f"{mark} payments"),
+        ShippingSettings.objects.create(**own, provider_name=f"{mark} shipping"),
+        SocialAccount.objects.create(
+            **own, platform="x", account_name=f"{mark} account", account_id="1", access_token=SECRET,
+            refresh_token=SECRET,
+        ),
+        PaymentOperation.objects.create(
+            organization=organization, payment=payment, kind="create", raw={"secret": SECRET}
+        ),
+        WebhookAccessLog.objects.create(organization=organization, webhook_event=event, actor=f"{mark} reader"),
+        CallLog.objects.create(**own, log_type="api_request", method="GET", endpoint=f"/{mark}"),
+        HealthCheck.objects.create(**own, check_timestamp=now, status="healthy"),
+        HourlyMetrics.objects.create(**own, hour=now),
+        DailyAnalytics.objects.create(**own, date=date(2026, 1, 2)),
+        AuditLog.objects.create(organization=organization, actor=f"{mark} actor", action="x", object="y", hash=mark),
+    ]  # fmt: skip
+    return {row._meta.label: row for row in rows}

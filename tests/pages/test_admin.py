@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.db import connection as database
+from django.db import models
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from integrations.models import ApiToken, Credential, Membership, Organization
+from tests.factories import ConnectionFactory, CredentialFactory, OrganizationFactory, UserFactory
+
+from .rows import SECRET, plant
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+
+
+def _url(model: type[models.Model], page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def _pages(client: Client, model: type[models.Model], row: models.Model | None) -> list[str]:
+    """The list, the form for a new one and the one for `row`, as far as this person may open them."""
+    urls = [_url(model, "changelist"), _url(model, "changelist") + "?q=x", _url(model, "add")]
+    if row is not None:
+        urls.append(_url(model, "change", row.pk))
+    answers = [client.get(url) for url in urls]
+    assert {answer.status_code for answer in answers} <= {200, 302, 403}
+    return [answer.content.decode() for answer in answers]
+
+
+@every_model
+def test_every_admin_page_opens_for_a_super_admin(super_admin: Client, model: type[models.Model]) -> None:
+    rows = plant(OrganizationFactory(), "theirs")
+    row = rows.get(model._meta.label)
+    assert super_admin.get(_url(model, "changelist")).status_code == 200
+    if row is not None:
+        assert super_admin.get(_url(model, "change", row.pk)).status_code == 200
+    assert not any(SECRET in page for page in _pages(super_admin, model, row))
+
+
+@every_model
+def test_an_administrator_sees_their_own_organization_alone(
+    administrator: Client, organization: Organization, model: type[models.Model]
+) -> None:
+    ours, theirs = plant(organization, "ours"), plant(OrganizationFactory(), "theirs")
+    pages = _pages(administrator, model, ours.get(model._meta.label))
+    if other := theirs.get(model._meta.label):
+        pages.append(administrator.get(_url(model, "change", other.pk), follow=True).content.decode())
+    assert not any("theirs" in page for page in pages)
+    assert not any(SECRET in page for page in pages)
+
+
+@pytest.mark.parametrize("label", ["integrations.connection", "integrations.payment", "monitoring.calllog"])
+def test_an_administrator_sees_what_is_theirs(administrator: Client, organization: Organization, label: str) -> None:
+    plant(organization, "ours")
+    model = next(model for model in MODELS if model._meta.label_lower == label)
+    assert "ours" in administrator.get(_url(model, "changelist")).content.decode()
+
+
+def test_a_viewer_cannot_open_credentials(viewer: Client) -> None:
+    assert viewer.get(_url(Credential, "changelist")).status_code == 403
+
+
+def test_somebody_without_an_organization_cannot_sign_in(client: Client, db: None) -> None:
+    UserFactory(username="stranger", password="correct horse")
+    answer = client.post(reverse("admin:login"), {"username": "stranger", "password": "correct horse"})
+    assert "belongs to no organization" in answer.content.decode()
+
+
+def test_a_member_signs_in_and_lands_in_the_admin(client: Client, organization: Organization) -> None:
+    person = UserFactory(username="sara", password="correct horse")
+    Membership.objects.create(organization=organization, user=person, role="viewer")
+    credentials = {"username": "sara", "password": "correct horse"}
+    answer = client.post(reverse("admin:login") + "?next=/admin/", credentials, follow=True)
+    assert answer.redirect_chain == [("/admin/", 302)]
+
+
+def test_an_issued_token_is_shown_exactly_once(administrator: Client, organization: Organization) -> None:
+    given = {"name": "checkout", "scopes": ["read", "payments"], "expires_at_0": "", "expires_at_1": ""}
+    shown = administrator.post(_url(ApiToken, "add"), given, follow=True).content.decode()
+    token = ApiToken.objects.get()
+    text = shown.partition('hub-token">')[2].partition("<")[0]
+    assert ApiToken.hash(text) == token.token_hash
+    assert token.organization == organization
+    again = administrator.get(_url(ApiToken, "change", token.pk)).content.decode()
+    assert text not in again
+
+
+def test_a_credential_is_rotated_and_the_old_one_runs_out(administrator: Client, organization: Organization) -> None:
+    old = CredentialFactory(connection=ConnectionFactory(organization=organization), value="sk_test_old_not_a_key")
+    given = {"new_value": "sk_test_new_not_a_key", "overlap_hours": "2", "rotation_policy": "90days"}
+    answer = administrator.post(_url(Credential, "change", old.pk), given, follow=True)
+    assert "sk_test_new_not_a_key" not in answer.content.decode()
+    fresh = Credential.objects.exclude(pk=old.pk).get()
+    old.refresh_from_db()
+    assert fresh.reveal() == "sk_test_new_not_a_key"
+    assert old.expires_at is not None
+
+
+def test_a_value_that_the_provider_would_not_take_is_refused_unrepeated(
+    administrator: Client, organization: Organization
+) -> None:
+    old = CredentialFactory(connection=ConnectionFactory(organization=organization))
+    given = {"new_value": "nonsense value", "overlap_hours": "2", "rotation_policy": "manual"}
+    answer = administrator.post(_url(Credential, "change", old.pk), given)
+    assert answer.status_code == 200
+    assert "nonsense value" not in answer.content.decode()
+    assert Credential.objects.count() == 1
+
+
+def test_a_longer_list_takes_no_more_queries(super_admin: Client, organization: Organization) -> None:
+    def queries(rows: int) -> int:
+        for _ in range(rows):
+            CredentialFactory(connection=ConnectionFactory(organization=organization))
+        with CaptureQueriesContext(database) as captured:
+            super_admin.get(_url(Credential, "changelist"))
+        return len(captured)
+
+    queries(1)
+    assert queries(1) == queries(8)
