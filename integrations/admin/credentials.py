@@ -115,7 +115,7 @@ class CredentialAdmin(TenantAdmin):
         described = (None, {"fields": ("connection", *self.described)})
         if not self.has_change_permission(request, obj):
             return [described]
-        return [described, (_("Rotate"), {"fields": ("new_value", "overlap_hours", "rotation_policy")})]
+        return [(_("Rotate"), {"fields": ("new_value", "overlap_hours", "rotation_policy")}), described]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), *(self.described if obj is not None else ())]

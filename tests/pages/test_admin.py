@@ -8,8 +8,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from integrations.models import ApiToken, Credential, Membership, Organization
+from integrations.models import ApiToken, Connection, Credential, Membership, Organization, RateLimit, SocialAccount
 from tests.factories import ConnectionFactory, CredentialFactory, OrganizationFactory, UserFactory
+from webhooks.models import WebhookEndpoint
 
 from .rows import SECRET, plant
 
@@ -121,3 +122,83 @@ def test_a_longer_list_takes_no_more_queries(super_admin: Client, organization: 
 
     queries(1)
     assert queries(1) == queries(8)
+
+
+def test_a_member_is_added_by_user_name(administrator: Client, organization: Organization) -> None:
+    person = UserFactory(username="omar")
+    given = {"username": "omar", "role": "staff"}
+    administrator.post(_url(Membership, "add"), given)
+    assert Membership.objects.get(user=person).organization == organization
+    again = administrator.post(_url(Membership, "add"), given, follow=True)
+    assert "clashes with what is already there" in again.content.decode()
+    assert Membership.objects.filter(user=person).count() == 1
+
+
+def test_a_member_who_has_no_account_is_not_added(administrator: Client) -> None:
+    answer = administrator.post(_url(Membership, "add"), {"username": "nobody", "role": "staff"})
+    assert "There is no account with this name." in answer.content.decode()
+
+
+def test_a_new_webhook_address_shows_its_secret_once(administrator: Client, organization: Organization) -> None:
+    connection = ConnectionFactory(organization=organization)
+    given = {"connection": str(connection.pk), "event_types": "", "webhook_secret": ""}
+    shown = administrator.post(_url(WebhookEndpoint, "add"), given, follow=True).content.decode()
+    endpoint = WebhookEndpoint.objects.get()
+    secret = endpoint.webhook_secret.reveal()
+    assert secret in shown
+    assert endpoint.organization == organization
+    assert secret not in administrator.get(_url(WebhookEndpoint, "change", endpoint.pk)).content.decode()
+
+
+def test_tokens_of_a_social_account_go_in_and_stay_when_left_empty(
+    administrator: Client, organization: Organization
+) -> None:
+    account = plant(organization, "ours")["integrations.SocialAccount"]
+    given = {"platform": "instagram", "account_name": "ours", "account_id": "1", "follower_count": "0"}
+    url = _url(SocialAccount, "change", account.pk)
+    administrator.post(url, {**given, "new_access_token": "fresh_not_a_token", "new_refresh_token": ""})
+    stored = SocialAccount.objects.get()
+    assert stored.access_token.reveal() == "fresh_not_a_token"
+    assert stored.refresh_token.reveal() == SECRET
+    assert "fresh_not_a_token" not in administrator.get(url).content.decode()
+
+
+def test_a_new_primary_connection_takes_the_place_of_the_old(administrator: Client, organization: Organization) -> None:
+    old = ConnectionFactory(organization=organization, is_primary=True)
+    new = ConnectionFactory(organization=organization)
+    given = {"connection_name": "Renamed", "is_primary": "on", "region": "", "configuration": "{}"}
+    administrator.post(_url(Connection, "change", new.pk), given)
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (old.is_primary, new.is_primary, new.connection_name) == (False, True, "Renamed")
+
+
+def test_a_configuration_that_the_provider_does_not_know_is_refused(
+    administrator: Client, organization: Organization
+) -> None:
+    connection = ConnectionFactory(organization=organization)
+    given = {"connection_name": "x", "region": "", "configuration": '{"colour": "blue"}'}
+    answer = administrator.post(_url(Connection, "change", connection.pk), given)
+    assert answer.status_code == 200
+    assert "colour" in answer.content.decode()
+    connection.refresh_from_db()
+    assert connection.configuration == {}
+
+
+def test_a_super_admin_chooses_the_organization_of_what_has_no_connection(super_admin: Client) -> None:
+    other = OrganizationFactory()
+    super_admin.post(_url(ApiToken, "add"), {"organization": str(other.pk), "name": "theirs", "scopes": ["read"]})
+    assert ApiToken.objects.get().organization == other
+
+
+def test_a_setting_takes_the_organization_of_its_connection(super_admin: Client) -> None:
+    connection = ConnectionFactory()
+    given = {"connection": str(connection.pk), "limit_type": "per_minute", "max_requests": "10"}
+    super_admin.post(_url(RateLimit, "add"), given)
+    assert RateLimit.objects.get().organization == connection.organization
+
+
+def test_an_administrator_cannot_hang_a_limit_on_another_organizations_connection(administrator: Client) -> None:
+    given = {"connection": str(ConnectionFactory().pk), "limit_type": "per_minute", "max_requests": "10"}
+    assert administrator.post(_url(RateLimit, "add"), given).status_code == 200
+    assert not RateLimit.objects.exists()
