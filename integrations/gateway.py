@@ -346,13 +346,20 @@ def _send(request: requests.PreparedRequest, deadline: float) -> Answer:
     except requests.exceptions.SSLError as error:
         raise Unavailable("The provider's certificate could not be verified.") from error
     except requests.ConnectionError as error:
-        raise Unavailable("The connection to the provider failed.", may_have_taken_effect=is_write) from error
+        may_have = is_write and not _was_never_opened(error)
+        raise Unavailable("The connection to the provider failed.", may_have_taken_effect=may_have) from error
     except requests.RequestException as error:
         raise InvalidResponse("The provider's answer could not be read.") from error
     with response:
         body = _read(response, deadline, is_write=is_write)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(status=response.status_code, headers=headers, body=body)
+
+
+def _was_never_opened(error: requests.ConnectionError) -> bool:
+    """Whether the connection was refused, so that nothing can have been sent over it."""
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", None), urllib3.exceptions.NewConnectionError)
 
 
 def _read(response: requests.Response, deadline: float, *, is_write: bool) -> bytes:

@@ -20,7 +20,7 @@ _SECRET_NAMES = re.compile(
     r"|client[-_]?id$|account[-_]?pin|\bpin$|\botp\b|session|\bkey$|x-key",
     re.IGNORECASE,
 )
-_CARD_NAMES = re.compile(r"card[-_]?num|\bpan$|\bcvc|\bcvv|security[-_]?code|exp[-_]?(month|year)", re.IGNORECASE)
+_CARD_NAMES = re.compile(r"card[-_]?num|\bpan$|\bcv[cv]|security[-_]?code|exp[-_]?(month|year)", re.IGNORECASE)
 # Tokens whose form gives them away, wherever they stand.
 _SECRET_SHAPES = re.compile(
     r"\b(?:sk|rk|pk)_(?:test|live|sandbox)_\w+|\bwhsec_[A-Za-z0-9+/=_-]+|\bhub_[A-Za-z0-9_-]{20,}"

@@ -1,5 +1,34 @@
+"""The REST resources of this floor, under /api/v1/."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from typing import Any
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from rest_framework.routers import SimpleRouter
+
+from . import openapi as openapi
+from .connections import ConnectionViewSet
+from .credentials import CredentialViewSet
+from .payments import PaymentViewSet
+from .providers import ProviderViewSet
+from .proxy import ProxyView
+from .rate_limits import RateLimitViewSet
+
+router = SimpleRouter(use_regex_path=False)
+router.register("providers", ProviderViewSet, basename="provider")
+router.register("connections", ConnectionViewSet, basename="api-connection")
+router.register("connections/<uuid:connection_pk>/credentials", CredentialViewSet, basename="api-credential")
+router.register("connections/<uuid:connection_pk>/rate-limits", RateLimitViewSet, basename="api-rate-limit")
+router.register("payments", PaymentViewSet, basename="api-payment")
+
+_OPEN: dict[str, Any] = {"permission_classes": [], "authentication_classes": []}
+
+urlpatterns = [
+    re_path(r"^connections/(?P<connection_pk>[0-9a-f-]{36})/proxy/(?P<path>.*)$", ProxyView.as_view(), name="proxy"),
+    *router.urls,
+    path("schema/", SpectacularAPIView.as_view(throttle_classes=[], **_OPEN), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema", throttle_classes=[], **_OPEN), name="api-docs"),
+    path("redoc/", SpectacularRedocView.as_view(url_name="schema", throttle_classes=[], **_OPEN), name="api-redoc"),
+]

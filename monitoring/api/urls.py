@@ -1,5 +1,16 @@
+"""The REST resources of this floor, under /api/v1/."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from .views import AnalyticsViewSet, AuditViewSet, HealthCheckViewSet, LogViewSet, MetricsViewSet
+
+router = SimpleRouter(use_regex_path=False)
+router.register("logs", LogViewSet, basename="api-log")
+router.register("health-checks", HealthCheckViewSet, basename="api-health-check")
+router.register("analytics", AnalyticsViewSet, basename="api-analytics")
+router.register("metrics-hourly", MetricsViewSet, basename="api-metrics-hourly")
+router.register("audit-logs", AuditViewSet, basename="api-audit-log")
+
+urlpatterns = router.urls

@@ -1,5 +1,14 @@
+"""The REST resources of this floor, under /api/v1/."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from .endpoints import EndpointViewSet
+from .events import EventViewSet
+
+router = SimpleRouter(use_regex_path=False)
+router.register("webhook-endpoints", EndpointViewSet, basename="api-webhook-endpoint")
+router.register("webhook-events", EventViewSet, basename="api-webhook-event")
+
+urlpatterns = router.urls

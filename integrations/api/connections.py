@@ -1,0 +1,131 @@
+"""Connections: made, tested, switched on and off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ..models import Connection, IntegrationProvider, User
+from ..operations import connections
+from .credentials import CredentialRow
+from .serializers import StrictSerializer
+from .viewsets import OrganizationViewSet
+
+
+class ConnectionRow(serializers.ModelSerializer[Connection]):
+    provider = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+
+    class Meta:
+        model = Connection
+        fields = (
+            "id", "provider", "provider_type", "connection_name", "status", "environment", "configuration",
+            "is_primary", "region", "health_status", "last_health_check", "error_message", "connected_at",
+            "disconnected_at", "created_at", "updated_at",
+        )  # fmt: skip
+
+
+class ConnectionDetail(ConnectionRow):
+    credentials = serializers.SerializerMethodField()
+
+    class Meta(ConnectionRow.Meta):
+        fields = (*ConnectionRow.Meta.fields, "credentials")  # type: ignore[assignment]
+
+    def get_credentials(self, connection: Connection) -> CredentialRow(many=True):  # type: ignore[valid-type]
+        usable = connection.credentials.usable().defer("encrypted_value")
+        return CredentialRow(usable, many=True).data
+
+
+class NewConnection(StrictSerializer):
+    provider = serializers.CharField(max_length=50)
+    connection_name = serializers.CharField(max_length=100)
+    environment = serializers.ChoiceField(
+        choices=Connection.Environment.choices, default=Connection.Environment.PRODUCTION.value
+    )
+    configuration = serializers.DictField(default=dict)
+    credentials = serializers.DictField(default=dict, write_only=True)
+    is_primary = serializers.BooleanField(default=False)
+    region = serializers.CharField(max_length=32, default="", allow_blank=True)
+
+
+class ConnectionChanges(StrictSerializer):
+    connection_name = serializers.CharField(max_length=100, required=False)
+    configuration = serializers.DictField(required=False, help_text="The whole of it.")
+    is_primary = serializers.BooleanField(required=False)
+    region = serializers.CharField(max_length=32, required=False, allow_blank=True)
+
+
+class ConnectionTestResult(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    response_time_ms = serializers.IntegerField(allow_null=True)
+    http_status = serializers.IntegerField(allow_null=True)
+    error_code = serializers.CharField()
+    message = serializers.CharField()
+    endpoint = serializers.CharField()
+
+
+class ConnectionFilter(django_filters.FilterSet):
+    provider = django_filters.CharFilter(field_name="provider__slug")
+    type = django_filters.ChoiceFilter(field_name="provider_type", choices=IntegrationProvider.Type.choices)
+
+    class Meta:
+        model = Connection
+        fields = ("status", "environment", "health_status", "is_primary")
+
+
+class ConnectionViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, OrganizationViewSet
+):
+    """An organization's connections to providers."""
+
+    queryset = Connection.objects.select_related("provider", "organization")
+    serializer_class = ConnectionDetail
+    filterset_class = ConnectionFilter
+    scope = "connections"
+
+    def get_serializer_class(self) -> Any:
+        by_action = {"list": ConnectionRow, "create": NewConnection, "partial_update": ConnectionChanges}
+        return by_action.get(self.action, ConnectionDetail)
+
+    @extend_schema(request=NewConnection, responses={201: ConnectionDetail})
+    def create(self, request: Request) -> Response:
+        """Make a connection. It is pending until it is activated, which tests it first."""
+        given = self.validated(request)
+        connection = connections.create_connection(
+            self.organization,
+            provider_slug=given.pop("provider"),
+            created_by=request.user if isinstance(request.user, User) else None,
+            **given,
+        )
+        return self.shown(connection, ConnectionDetail, created=True)
+
+    @extend_schema(request=ConnectionChanges, responses=ConnectionDetail)
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        connection = connections.update_connection(self.get_object(), **self.validated(request))
+        return self.shown(connection, ConnectionDetail)
+
+    def perform_destroy(self, instance: Connection) -> None:
+        connections.delete_connection(instance)
+
+    @extend_schema(request=None, responses=ConnectionTestResult)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **kwargs: Any) -> Response:
+        """Ask the provider whether it takes the credentials. Answers 200 however the test went: see `ok`."""
+        result = connections.test_connection(self.get_object())
+        return Response(ConnectionTestResult(result).data, status=status.HTTP_200_OK)
+
+    @extend_schema(request=None, responses=ConnectionDetail)
+    @action(detail=True, methods=["post"])
+    def activate(self, request: Request, **kwargs: Any) -> Response:
+        """Test the connection and let traffic through it; a failed test answers its error."""
+        return self.shown(connections.activate_connection(self.get_object()), ConnectionDetail)
+
+    @extend_schema(request=None, responses=ConnectionDetail)
+    @action(detail=True, methods=["post"])
+    def deactivate(self, request: Request, **kwargs: Any) -> Response:
+        return self.shown(connections.deactivate_connection(self.get_object()), ConnectionDetail)

@@ -1,0 +1,105 @@
+"""JSON as we take it: an object, of bounded size and depth, that says nothing twice and holds no NUL."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import BaseParser
+
+MAX_BYTES = 1_048_576
+MAX_DEPTH = 32
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_code = "too_large"
+    default_detail = f"A request's body has at most {MAX_BYTES} bytes."
+
+
+class JSONParser(BaseParser):
+    """Numbers with decimals are kept as text, so that no amount passes through a binary float."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        request = (parser_context or {}).get("request")
+        announced = str(request.META.get("CONTENT_LENGTH") or "0") if request else "0"
+        if announced.isdecimal() and int(announced) > MAX_BYTES:
+            raise TooLarge
+        body = stream.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            raise TooLarge
+        return parse_object(body)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Raises ParseError saying what is wrong."""
+    _check_depth(body)
+    try:
+        value = json.loads(
+            body.removeprefix(codecs.BOM_UTF8).decode(),
+            parse_float=str,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique,
+        )
+    except UnicodeDecodeError as error:
+        raise ParseError("The body is not UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        raise ParseError("The body is not JSON.") from error
+    if not isinstance(value, dict):
+        raise ParseError("The body must be a JSON object.")
+    if b"\\u0000" in body or b"\x00" in body:
+        _refuse_nul(value)
+    return value
+
+
+def _check_depth(body: bytes) -> None:
+    """Before parsing, since that is where depth hurts. Brackets in texts count too, but not so many."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
+    depth, in_text, escaped = 0, False, False
+    for byte in body:
+        if in_text:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_text = False
+        elif byte == 0x22:
+            in_text = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ParseError("The body names a key twice.")
+    return found
+
+
+def _refuse_nul(value: Any) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _refuse_nul(name)
+            _refuse_nul(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_nul(inner)
+    elif isinstance(value, str) and "\x00" in value:
+        raise ParseError("The body holds a NUL character.")

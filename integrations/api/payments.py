@@ -1,0 +1,161 @@
+"""Payments: taken, captured, let go, given back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ..models import Payment, PaymentOperation
+from ..operations import payments
+from .serializers import Amount, Money, StrictSerializer
+from .viewsets import OrganizationViewSet, idempotency_key
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The same key and body give the same result; the same key with another body is a conflict.",
+)
+
+
+class OperationRow(serializers.ModelSerializer[PaymentOperation]):
+    amount = Money()
+
+    class Meta:
+        model = PaymentOperation
+        fields = ("id", "kind", "amount", "status", "provider_reference", "error_code", "error_message", "created_at")
+
+
+class PaymentRow(serializers.ModelSerializer[Payment]):
+    amount = Money()
+    amount_captured = Money()
+    amount_refunded = Money()
+    capture = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Payment
+        fields = (
+            "id", "status", "amount", "currency", "reference", "provider_reference", "connection", "method", "capture",
+            "amount_captured", "amount_refunded", "redirect_url", "customer", "metadata", "failure_code",
+            "failure_message", "attempts", "created_at", "updated_at",
+        )  # fmt: skip
+
+    def get_capture(self, payment: Payment) -> bool:
+        return payment.capture_mode == Payment.CaptureMode.AUTOMATIC
+
+
+class PaymentDetail(PaymentRow):
+    client_secret = serializers.SerializerMethodField()
+    operations = OperationRow(many=True, read_only=True)
+
+    class Meta(PaymentRow.Meta):
+        fields = (*PaymentRow.Meta.fields, "client_secret", "operations")  # type: ignore[assignment]
+
+    @extend_schema_field(serializers.CharField(allow_null=True, help_text="For the payer's browser, while unpaid."))
+    def get_client_secret(self, payment: Payment) -> str | None:
+        waiting = payment.status in (Payment.Status.REQUIRES_ACTION, Payment.Status.PENDING)
+        return payment.client_secret.reveal() if waiting and payment.client_secret else None
+
+
+class PaymentCustomer(StrictSerializer):
+    name = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    email = serializers.EmailField(required=False, allow_blank=True)
+    phone = serializers.CharField(max_length=32, required=False, allow_blank=True)
+
+
+class NewPayment(StrictSerializer):
+    amount = Amount(help_text='Major units as a decimal string, `"12.50"`.')
+    currency = serializers.CharField(max_length=3, min_length=3, help_text="ISO 4217")
+    reference = serializers.CharField(max_length=255, help_text="The caller's own.")
+    method = serializers.CharField(max_length=32, required=False, allow_blank=True)
+    capture = serializers.BooleanField(default=True, help_text="False authorises only.")
+    customer = PaymentCustomer(required=False)
+    success_url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    cancel_url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    country = serializers.CharField(
+        max_length=2, required=False, allow_blank=True, help_text="ISO 3166-1 of the payer."
+    )
+    connection = serializers.UUIDField(required=False, allow_null=True, help_text="Routed when left out.")
+    payment_token = serializers.CharField(
+        max_length=255,
+        required=False,
+        allow_blank=True,
+        write_only=True,
+        help_text="The gateway's name for a way to pay.",
+    )
+    metadata = serializers.DictField(child=serializers.CharField(max_length=500), required=False)
+
+
+class PaymentAmount(StrictSerializer):
+    amount = Amount(required=False, help_text="Left out: all of it.")
+
+
+class Refund(PaymentAmount):
+    reason = serializers.CharField(max_length=255, required=False, allow_blank=True)
+
+
+class PaymentFilter(django_filters.FilterSet):
+    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    until = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Payment
+        fields = ("status", "currency", "reference", "connection", "method", "provider_reference")
+
+
+class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
+    """Payments through any gateway, in one form."""
+
+    queryset = Payment.objects.all()
+    serializer_class = PaymentDetail
+    filterset_class = PaymentFilter
+    scope = "payments"
+
+    def get_serializer_class(self) -> Any:
+        by_action = {"list": PaymentRow, "create": NewPayment, "capture": PaymentAmount, "refund": Refund}
+        return by_action.get(self.action, PaymentDetail)
+
+    @extend_schema(request=NewPayment, responses={201: PaymentDetail}, parameters=[IDEMPOTENCY_KEY])
+    def create(self, request: Request) -> Response:
+        """Take a payment. A decline is a payment too: `status` failed, with `failure_code`."""
+        given = self.validated(request)
+        given["connection_id"] = given.pop("connection", None)
+        order = payments.PaymentOrder(**given)
+        payment = payments.create_payment(self.organization, order, idempotency_key=idempotency_key(request))
+        return self.shown(payment, PaymentDetail, created=True)
+
+    @extend_schema(request=PaymentAmount, responses=PaymentDetail, parameters=[IDEMPOTENCY_KEY])
+    @action(detail=True, methods=["post"])
+    def capture(self, request: Request, **kwargs: Any) -> Response:
+        """Take what was authorised, or a part of it."""
+        given = self.validated(request)
+        payment = payments.capture_payment(self.get_object(), **given, idempotency_key=idempotency_key(request))
+        return self.shown(payment, PaymentDetail)
+
+    @extend_schema(request=None, responses=PaymentDetail, parameters=[IDEMPOTENCY_KEY])
+    @action(detail=True, methods=["post"])
+    def void(self, request: Request, **kwargs: Any) -> Response:
+        """Let an authorisation go."""
+        payment = payments.void_payment(self.get_object(), idempotency_key=idempotency_key(request))
+        return self.shown(payment, PaymentDetail)
+
+    @extend_schema(request=Refund, responses=PaymentDetail, parameters=[IDEMPOTENCY_KEY])
+    @action(detail=True, methods=["post"])
+    def refund(self, request: Request, **kwargs: Any) -> Response:
+        """Give back what was captured, or a part of it."""
+        given = self.validated(request)
+        payment = payments.refund_payment(self.get_object(), **given, idempotency_key=idempotency_key(request))
+        return self.shown(payment, PaymentDetail)
+
+    @extend_schema(request=None, responses=PaymentDetail)
+    @action(detail=True, methods=["post"])
+    def sync(self, request: Request, **kwargs: Any) -> Response:
+        """Ask the gateway how the payment stands."""
+        return self.shown(payments.sync_payment(self.get_object()), PaymentDetail)

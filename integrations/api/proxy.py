@@ -1,0 +1,84 @@
+"""Any call to a provider, sent with a connection's credentials: its answer comes back as it is.
+
+Our own failures are told apart by the header `Hub-Error`, which a provider's answer never carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from ..gateway import client_for
+from ..models import Connection
+from ..providers.base import Answer
+from .parsers import MAX_BYTES, TooLarge
+from .serializers import organization_of
+from .viewsets import idempotency_key
+
+# What a caller may say about its body; everything else is ours to say, or between us and the provider alone.
+_SENT_ON = ("Accept", "Accept-Language", "Content-Type", "If-Match", "If-None-Match", "Prefer")
+_GIVEN_BACK = (
+    "content-type", "content-language", "content-disposition", "etag", "last-modified", "location", "link",
+    "retry-after", "request-id", "x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
+)  # fmt: skip
+
+
+class RawParser(BaseParser):
+    """Takes any body as bytes: what it means is between the caller and the provider."""
+
+    media_type = "*/*"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        body = stream.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            raise TooLarge
+        return body
+
+
+@extend_schema(exclude=True)
+class ProxyView(APIView):
+    scope = "proxy"
+    parser_classes = (RawParser,)
+    http_method_names = ["get", "head", "post", "put", "patch", "delete", "options"]  # noqa: RUF012
+
+    def get(self, request: Request, connection_pk: Any, path: str) -> HttpResponse:
+        return self._forward(request, connection_pk, path)
+
+    post = put = patch = delete = head = options = get  # type: ignore[assignment]
+
+    def _forward(self, request: Request, connection_pk: Any, path: str) -> HttpResponse:
+        own = Connection.objects.filter(organization=organization_of(request)).select_related(
+            "provider", "organization"
+        )
+        connection = get_object_or_404(own, pk=connection_pk)
+        body = request.data if isinstance(request.data, bytes) else b""
+        answer = client_for(connection, operation="proxy").exchange(
+            request.method or "GET",
+            path,
+            params=request.query_params.dict(),
+            body=body or None,
+            headers={name: request.headers[name] for name in _SENT_ON if name in request.headers},
+            idempotency_key=idempotency_key(request),
+        )
+        return _returned(answer)
+
+
+def _returned(answer: Answer) -> HttpResponse:
+    response = HttpResponse(answer.body, status=answer.status)
+    del response["Content-Type"]
+    for name in _GIVEN_BACK:
+        if name in answer.headers:
+            response[name] = answer.headers[name]
+    # The provider's pages are not ours: a browser must neither run nor sniff them under our name.
+    response["Content-Security-Policy"] = "sandbox"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response

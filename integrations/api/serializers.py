@@ -1,0 +1,78 @@
+"""What all serializers share: surplus fields are refused, money is exact, another organization's rows do not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from ..models import Organization
+from ..money import currency_exponent
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know, so that a misspelt one is not silently lost."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            known = {name for name, field in self.fields.items() if not field.read_only}
+            surplus = [name for name in data if name not in known]
+            if surplus:
+                raise serializers.ValidationError({str(name): ["There is no such field."] for name in surplus})
+        return super().to_internal_value(data)
+
+
+class OwnRow(serializers.PrimaryKeyRelatedField[Any]):
+    """A row of the caller's organization, by id; anyone else's is unknown."""
+
+    default_error_messages = {  # noqa: RUF012 - merged by the base class
+        "does_not_exist": "There is no such row.",
+        "incorrect_type": "An id is a UUID.",
+    }
+
+    def get_queryset(self) -> QuerySet[Model]:
+        queryset: Any = super().get_queryset()
+        rows: QuerySet[Model] = queryset.filter(organization=organization_of(self.context["request"]))
+        return rows
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class Money(serializers.Field[Any, Any, Any, Any]):
+    """A decimal string with exactly the currency's own decimals, such as `"12.50"`; `currency` is beside it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(read_only=True, **options)
+
+    def get_attribute(self, instance: Any) -> Any:
+        return getattr(instance, str(self.source)), getattr(instance, "currency", None) or instance.payment.currency
+
+    def to_representation(self, value: tuple[Decimal | None, str]) -> str | None:
+        amount, currency = value
+        return None if amount is None else f"{amount:.{currency_exponent(currency)}f}"
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class Amount(serializers.Field[Any, Any, Any, Any]):
+    """An amount as the caller wrote it, text or number; how many decimals it may have depends on the currency."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, bool) or not isinstance(data, (str, int)):
+            raise serializers.ValidationError("The amount must be a decimal such as 12.50.")
+        return str(data)
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+def organization_of(request: Request) -> Organization:
+    """The organization that the request acts for; `HasScope` has made sure that there is one."""
+    inner: HttpRequest = request._request
+    organization: Organization = inner.organization  # type: ignore[attr-defined]
+    return organization

@@ -1,0 +1,51 @@
+"""The views' common ground: rows of one organization, newest first, filtered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from ..models import Organization
+from .serializers import organization_of
+
+
+class OrganizationViewSet(GenericViewSet[Any]):
+    """Row-level security hides what belongs to others; the filter says so once more, in the open."""
+
+    lookup_value_converter = "uuid"
+
+    @property
+    def organization(self) -> Organization:
+        return organization_of(self.request)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        queryset = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return queryset.none()
+        return queryset.filter(organization=self.organization)
+
+    def get_object(self) -> Any:
+        try:
+            return super().get_object()
+        except (ValueError, TypeError) as error:
+            raise Http404 from error
+
+    def validated(self, request: Request, **options: Any) -> dict[str, Any]:
+        """The request's body as the action's serializer makes it. Raises ValidationError."""
+        serializer = self.get_serializer(data=request.data, **options)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def shown(self, instance: Any, serializer_class: Any, *, created: bool = False) -> Response:
+        code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
+        return Response(serializer_class(instance, context=self.get_serializer_context()).data, status=code)
+
+
+def idempotency_key(request: Request) -> str:
+    return request.headers.get("Idempotency-Key", "")

@@ -1,0 +1,112 @@
+"""The addresses that providers call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from integrations.api.serializers import OwnRow, StrictSerializer
+from integrations.api.viewsets import OrganizationViewSet
+from integrations.models import Connection
+
+from ..endpoints import create_endpoint, rotate_secret, update_endpoint
+from ..models import WebhookEndpoint
+
+
+class EndpointRow(serializers.ModelSerializer[WebhookEndpoint]):
+    class Meta:
+        model = WebhookEndpoint
+        fields = (
+            "id", "connection", "webhook_url", "event_types", "is_active", "max_per_minute", "retry_policy",
+            "previous_secret_expires_at", "last_triggered", "total_triggers", "success_count", "failure_count",
+            "created_at", "updated_at",
+        )  # fmt: skip
+
+
+class EndpointWithSecret(EndpointRow):
+    """Answered when a secret is made, and never again."""
+
+    webhook_secret = serializers.SerializerMethodField()
+
+    class Meta(EndpointRow.Meta):
+        fields = (*EndpointRow.Meta.fields, "webhook_secret")  # type: ignore[assignment]
+
+    def get_webhook_secret(self, endpoint: WebhookEndpoint) -> str:
+        return str(self.context["webhook_secret"])
+
+
+class NewEndpoint(StrictSerializer):
+    connection = OwnRow(queryset=Connection.objects.select_related("provider", "organization"))
+    event_types = serializers.ListField(
+        child=serializers.CharField(max_length=100), default=list, max_length=200, help_text="Empty: all."
+    )
+    webhook_secret = serializers.CharField(
+        max_length=512,
+        default="",
+        allow_blank=True,
+        write_only=True,
+        help_text="The provider's own, where it issues one; made when left out.",
+    )
+    register = serializers.BooleanField(default=False, help_text="Tell the provider the address through its API.")
+
+
+class RetryPolicy(StrictSerializer):
+    max_retries = serializers.IntegerField(min_value=0, max_value=50, required=False)
+    backoff_strategy = serializers.ChoiceField(choices=["exponential"], required=False)
+    initial_seconds = serializers.IntegerField(min_value=1, max_value=86_400, required=False)
+    factor = serializers.IntegerField(min_value=1, max_value=10, required=False)
+    max_seconds = serializers.IntegerField(min_value=1, max_value=604_800, required=False)
+
+
+class EndpointChanges(StrictSerializer):
+    event_types = serializers.ListField(child=serializers.CharField(max_length=100), max_length=200, required=False)
+    is_active = serializers.BooleanField(required=False)
+    max_per_minute = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
+    retry_policy = RetryPolicy(required=False)
+
+
+class NewSecret(StrictSerializer):
+    webhook_secret = serializers.CharField(max_length=512, default="", allow_blank=True, write_only=True)
+
+
+class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
+    queryset = WebhookEndpoint.objects.select_related("connection__provider", "connection__organization")
+    serializer_class = EndpointRow
+    filterset_fields = ("connection", "is_active")
+    scope = "webhooks"
+
+    def get_serializer_class(self) -> Any:
+        by_action = {"create": NewEndpoint, "partial_update": EndpointChanges, "rotate_secret": NewSecret}
+        return by_action.get(self.action, EndpointRow)
+
+    @extend_schema(request=NewEndpoint, responses={201: EndpointWithSecret})
+    def create(self, request: Request) -> Response:
+        """Make an address. Its signing secret is in this answer alone."""
+        given = self.validated(request)
+        endpoint, secret = create_endpoint(given.pop("connection"), **given)
+        return self._with_secret(endpoint, secret, status=201)
+
+    @extend_schema(request=EndpointChanges, responses=EndpointRow)
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        endpoint, changes = self.get_object(), self.validated(request)
+        if "retry_policy" in changes:
+            changes["retry_policy"] = {**endpoint.retry_policy, **changes["retry_policy"]}
+        return self.shown(update_endpoint(endpoint, **changes), EndpointRow)
+
+    @extend_schema(request=NewSecret, responses=EndpointWithSecret)
+    @action(detail=True, methods=["post"], url_path="rotate-secret")
+    def rotate_secret(self, request: Request, **kwargs: Any) -> Response:
+        """Another secret, in this answer alone; the old one is accepted for a day."""
+        endpoint = self.get_object()
+        secret = rotate_secret(endpoint, **self.validated(request))
+        endpoint.refresh_from_db()
+        return self._with_secret(endpoint, secret, status=200)
+
+    def _with_secret(self, endpoint: WebhookEndpoint, secret: str, *, status: int) -> Response:
+        context = {**self.get_serializer_context(), "webhook_secret": secret}
+        return Response(EndpointWithSecret(endpoint, context=context).data, status=status)

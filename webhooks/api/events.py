@@ -1,0 +1,151 @@
+"""What providers sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from integrations.api.serializers import OwnRow, StrictSerializer
+from integrations.api.viewsets import OrganizationViewSet
+from integrations.errors import InvalidRequest, UnreadablePayload
+from integrations.models.base import first_uuid7
+from integrations.request_id import current_origin
+
+from ..inbox import payload_of, replay_event
+from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+
+REPLAY_AT_MOST = 1000
+
+
+class EventRow(serializers.ModelSerializer[WebhookEvent]):
+    endpoint = serializers.PrimaryKeyRelatedField[Any](source="webhook_endpoint", read_only=True)
+    connection = serializers.PrimaryKeyRelatedField[Any](source="webhook_endpoint.connection", read_only=True)
+
+    class Meta:
+        model = WebhookEvent
+        fields = (
+            "id", "endpoint", "connection", "event_id", "event_type", "normalized_type", "signature_verified",
+            "processing_status", "retry_count", "next_attempt_at", "error_message", "received_at", "processed_at",
+        )  # fmt: skip
+
+
+class EventDetail(EventRow):
+    payload = serializers.SerializerMethodField()
+
+    class Meta(EventRow.Meta):
+        fields = (*EventRow.Meta.fields, "payload", "headers")  # type: ignore[assignment]
+
+    def get_payload(self, event: WebhookEvent) -> dict[str, Any] | None:
+        if event.payload is not None:
+            return dict(event.payload)
+        try:
+            return payload_of(event)
+        except UnreadablePayload:
+            return None
+
+
+class EventFilter(django_filters.FilterSet):
+    endpoint = django_filters.ModelChoiceFilter(
+        field_name="webhook_endpoint", queryset=lambda request: WebhookEndpoint.objects.all()
+    )
+    connection = django_filters.UUIDFilter(field_name="webhook_endpoint__connection")
+    status = django_filters.ChoiceFilter(field_name="processing_status", choices=WebhookEvent.Status.choices)
+    type = django_filters.CharFilter(field_name="event_type")
+    since = django_filters.IsoDateTimeFilter(method="by_time")
+    until = django_filters.IsoDateTimeFilter(method="by_time")
+
+    def by_time(self, queryset: QuerySet[Any], name: str, value: datetime) -> QuerySet[Any]:
+        """By the key, which carries the time and has the index."""
+        return queryset.filter(**{"pk__gte" if name == "since" else "pk__lt": first_uuid7(value)})
+
+
+class ReplayRange(StrictSerializer):
+    endpoint = OwnRow(queryset=WebhookEndpoint.objects.all(), required=False)
+    status = serializers.ChoiceField(choices=WebhookEvent.Status.choices, required=False)
+    type = serializers.CharField(max_length=100, required=False)
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(required=False)
+    dry_run = serializers.BooleanField(default=False, help_text="Count only.")
+
+
+class Replayed(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    dry_run = serializers.BooleanField()
+
+
+class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
+    queryset = WebhookEvent.objects.select_related("webhook_endpoint")
+    serializer_class = EventDetail
+    filterset_class = EventFilter
+    scope = "webhooks"
+
+    def get_queryset(self) -> QuerySet[WebhookEvent]:
+        events = super().get_queryset()
+        return events.defer("raw_body", "payload") if self.action == "list" else events
+
+    def get_serializer_class(self) -> Any:
+        return {"list": EventRow, "replay_range": ReplayRange}.get(self.action, EventDetail)
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @action(detail=True, methods=["get"])
+    def body(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """The very bytes that were verified. Who read them is written down."""
+        event, origin = self.get_object(), current_origin()
+        WebhookAccessLog.objects.create(
+            organization_id=event.organization_id,
+            webhook_event=event,
+            actor=origin.actor,
+            user_id=origin.user_id,
+            ip_address=origin.ip_address,
+            reason="api",
+        )
+        response = HttpResponse(bytes(event.raw_body or b""), content_type="application/octet-stream")
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Content-Disposition"] = f'attachment; filename="{event.pk}.bin"'
+        return response
+
+    @extend_schema(request=None, responses=EventRow)
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, **kwargs: Any) -> Response:
+        """Apply the event again. What is so already stays so."""
+        event = self.get_object()
+        replay_event(event)
+        event.refresh_from_db()
+        return self.shown(event, EventRow)
+
+    @extend_schema(request=ReplayRange, responses=Replayed)
+    @action(detail=False, methods=["post"], url_path="replay")
+    def replay_range(self, request: Request, **kwargs: Any) -> Response:
+        """Apply the events of a range again; `dry_run` tells how many they are."""
+        given = self.validated(request)
+        found = _in_range(self.get_queryset(), given)
+        count = found.count()
+        if count > REPLAY_AT_MOST:
+            raise InvalidRequest(f"{count} events fit; at most {REPLAY_AT_MOST} are replayed at once.", field="since")
+        if not given["dry_run"]:
+            for event in found.order_by("id"):
+                replay_event(event)
+        return Response({"count": count, "dry_run": given["dry_run"]})
+
+
+def _in_range(events: QuerySet[WebhookEvent], given: dict[str, Any]) -> QuerySet[WebhookEvent]:
+    events = events.filter(pk__gte=first_uuid7(given["since"]))
+    if "until" in given:
+        events = events.filter(pk__lt=first_uuid7(given["until"]))
+    if "endpoint" in given:
+        events = events.filter(webhook_endpoint=given["endpoint"])
+    if "status" in given:
+        events = events.filter(processing_status=given["status"])
+    if "type" in given:
+        events = events.filter(event_type=given["type"])
+    return events
