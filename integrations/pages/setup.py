@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -55,7 +55,9 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
         if request.POST.get("action") == "cancel":
             self.storage.reset()
             return redirect("connections")
-        missing = self._missing_before(kwargs.get("step", PROVIDER))
+        if kwargs.get("step") not in TITLES or request.POST.get(f"{self.prefix}-current_step") != kwargs["step"]:
+            raise Http404
+        missing = self._missing_before(kwargs["step"])
         if missing is not None:
             return redirect(self.get_step_url(missing))
         if kwargs.get("step") == REVIEW:

@@ -127,3 +127,11 @@ def test_bad_input_is_told_at_its_step(wizard: Client, step: str, fields: dict[s
 def test_a_link_begins_with_its_provider_chosen(wizard: Client) -> None:
     answer = wizard.get(reverse("setup"), {"provider": "sandbox"})
     assert answer.headers["Location"].endswith("/configuration/")
+
+
+@pytest.mark.parametrize(
+    ("step", "claimed"), [("moon", "moon"), ("provider", "moon"), ("provider", ""), ("done", "done")]
+)
+def test_a_step_that_does_not_exist_is_not_found(wizard: Client, step: str, claimed: str) -> None:
+    answer = wizard.post(reverse("setup-step", args=[step]), {"setup_wizard-current_step": claimed})
+    assert answer.status_code == 404
