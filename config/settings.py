@@ -264,6 +264,13 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ConnectionStatus": "integrations.models.Connection.Status",
+        "PaymentStatus": "integrations.models.Payment.Status",
+        "PaymentOperationStatus": "integrations.models.PaymentOperation.Status",
+        "HealthCheckStatus": "monitoring.models.HealthCheck.Status",
+        "WebhookEventStatus": "webhooks.models.WebhookEvent.Status",
+    },
 }
 
 # Logs go to standard output, one line each; structured in production.

@@ -123,7 +123,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
         event.refresh_from_db()
         return self.shown(event, EventRow)
 
-    @extend_schema(request=ReplayRange, responses=Replayed)
+    @extend_schema(operation_id="webhook_events_replay_range", request=ReplayRange, responses=Replayed)
     @action(detail=False, methods=["post"], url_path="replay")
     def replay_range(self, request: Request, **kwargs: Any) -> Response:
         """Apply the events of a range again; `dry_run` tells how many they are."""
