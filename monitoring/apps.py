@@ -11,7 +11,8 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from integrations import signals
 
-        from . import audit, call_log
+        from . import audit, call_log, health
 
         signals.api_call_finished.connect(call_log.write_call, dispatch_uid="hub.call_log")
         signals.action_taken.connect(audit.write_action, dispatch_uid="hub.audit")
+        signals.connection_changed.connect(health.check_soon, dispatch_uid="hub.health")

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from integrations.models import Connection
+from integrations.tenancy import acting_for
+
 from . import health, partitions
 from . import rollup as rollups
 
@@ -19,3 +22,13 @@ def rollup() -> int:
 @shared_task
 def ensure_partitions() -> list[str]:
     return partitions.ensure_partitions()
+
+
+@shared_task
+def check_connection(connection_id: str) -> str:
+    """The first check of a connection that has just been switched on: nobody should wait for the sweep to see it."""
+    found = Connection.objects.usable().filter(pk=connection_id).select_related("provider", "organization").first()
+    if found is None:
+        return ""
+    with acting_for(found.organization_id):
+        return str(health.check_connection(found).status)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from babel.dates import format_timedelta
 from babel.numbers import format_currency, format_decimal
@@ -144,3 +145,10 @@ def chosen(name: str, given: Mapping[str, str]) -> str:
 @register.filter
 def share(whole: int, percentage: int) -> int:
     return whole * percentage // 100
+
+
+@register.filter
+def url_path(address: str) -> str:
+    """What is called at a provider, without its host: the connection stands beside it."""
+    parts = urlsplit(address)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -61,3 +61,25 @@ def test_a_wrong_key_is_told_before_anything_is_saved(page: Page, hub: ServedHub
     _continue(page)
     page.click("button[value=test]")
     expect(page.locator("#test-result .hub-note--danger")).to_be_visible()
+
+
+@pytest.mark.parametrize(("language", "healthy"), [("en", "Healthy"), ("ar", "سليم")])
+def test_the_dashboard_shows_the_connection_healthy(page: Page, hub: ServedHub, language: str, healthy: str) -> None:
+    _sign_in(page, hub, language)
+    name = f"Seen {language}"
+    page.goto("/integrations/setup/?provider=sandbox&reset=1")
+    page.fill("[name=configuration-connection_name]", name)
+    _continue(page)
+    page.fill("[name=credentials-api_key]", "sk_sandbox_browser")
+    _continue(page)
+    page.click("button[value=save]")
+    page.wait_for_url("**/integrations/connections/*-*/")
+    page.goto("/integrations/")
+    card = page.locator("article", has_text=name)
+    for _ in range(30):
+        if card.get_by_text(healthy, exact=True).count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    expect(card.get_by_text(healthy, exact=True)).to_be_visible()
+    expect(page.locator("canvas[data-chart=line]")).to_be_visible()

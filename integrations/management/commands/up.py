@@ -33,7 +33,9 @@ def _check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror}. Set HUB_PORT.", returncode=1) from error
+            raise CommandError(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Set HUB_PORT.", returncode=1
+            ) from error
 
 
 def _serve() -> int:
@@ -49,7 +51,7 @@ def _serve() -> int:
 def _commands() -> dict[str, list[str]]:
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "--app", "config", "--quiet"]
-    level = ["--loglevel", "INFO"]
+    level = ["--loglevel", "WARNING"]
     web = [*python, "granian", "--interface", "wsgi", "--host", settings.HOST, "--port", str(settings.PORT)]
     web += ["--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)]
     web += ["--no-ws", "--backlog", "1024", "--workers-kill-timeout", "3", "config.wsgi:application"]
