@@ -31,7 +31,7 @@ _CARD_SHAPES = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)")
 
 
 class Redactor:
-    """Knows the secrets of one connection. None of its answers holds one of them, or a NUL, which PostgreSQL refuses."""
+    """Knows the secrets of one connection. None of its answers holds one, or a NUL, which PostgreSQL refuses."""
 
     __slots__ = ("_known",)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
+from django.db import connection, connections
 
 _data_dirs: list[Path] = []
 
@@ -54,6 +56,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
     release_servers(_data_dirs[0], os.getpid())
     shutil.rmtree(_data_dirs.pop(), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """pytest-django's own, and at the end the pool lets go of the database, so that it can be dropped."""
+    yield
+    connections.close_all()
+    connection.close_pool()
 
 
 @pytest.fixture(autouse=True)

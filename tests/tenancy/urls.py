@@ -8,6 +8,8 @@ from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+import config.urls
+
 
 def _seen() -> str:
     with connection.cursor() as cursor:
@@ -45,6 +47,7 @@ def streams(request: HttpRequest) -> StreamingHttpResponse:
 
 
 urlpatterns = [
+    *config.urls.urlpatterns,
     path("count/", count, name="count"),
     path("fails/", fails),
     path("fails-in-sql/", fails_in_sql),
