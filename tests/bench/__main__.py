@@ -1,0 +1,58 @@
+"""`python -m tests.bench [prefix]`: the benchmarks whose name begins so, a JSON object a line on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+BENCHMARKS = ("gateway_call", "webhook_ingest")
+
+
+def main(prefix: str) -> int:
+    chosen = [name for name in BENCHMARKS if name.startswith(prefix)]
+    if not chosen:
+        print(f"No benchmark begins with {prefix!r}; there are {', '.join(BENCHMARKS)}.", file=sys.stderr)
+        return 1
+    data_dir = Path(tempfile.mkdtemp(prefix="hub-bench-"))
+    data_dir.chmod(0o755)
+    try:
+        _prepare(data_dir)
+        for name in chosen:
+            print(json.dumps(import_module(f"tests.bench.{name}").run()), flush=True)
+    finally:
+        from config.embedded import release_servers
+
+        release_servers(data_dir, os.getpid())
+        shutil.rmtree(data_dir, ignore_errors=True)
+    return 0
+
+
+def _prepare(data_dir: Path) -> None:
+    """Servers as in real use (every commit is flushed to disk), and an empty, migrated database."""
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        os.environ.pop(name, None)
+    os.environ.update(
+        HUB_DATA_DIR=str(data_dir),
+        HUB_EGRESS_ALLOW="127.0.0.1",
+        HUB_LOG_LEVEL="ERROR",
+        DJANGO_SETTINGS_MODULE="config.settings",
+    )
+    from config.embedded import ensure_servers
+
+    ensure_servers(data_dir)
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("sync_providers", verbosity=0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1] if len(sys.argv) > 1 else ""))
