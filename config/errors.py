@@ -38,4 +38,4 @@ def _is_api(request: HttpRequest) -> bool:
 def _json(status: int) -> JsonResponse:
     code, message = _MESSAGES[status]
     error = {"code": code, "message": message, "request_id": current_request_id()}
-    return JsonResponse({"error": error}, status=status)
+    return JsonResponse({"error": error}, status=status, headers={"Hub-Error": code})

@@ -11,7 +11,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -94,7 +94,7 @@ class _Call:
 
     method: str
     path: str
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     content_type: str = ""
@@ -161,14 +161,17 @@ class BoundClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | Sequence[str]] | None = None,
         json: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         idempotency_key: str = "",
     ) -> Answer:
-        """Call, and return the provider's answer whatever its status. Raises our own failures alone."""
+        """Call, and return the provider's answer whatever its status. Raises our own failures alone.
+
+        A parameter with several values is sent as often.
+        """
         _refuse_open_transaction()
         sent, content_type = _encode(json, form, body)
         call = _Call(method.upper(), path, dict(params or {}), dict(headers or {}), sent, content_type, idempotency_key)
@@ -211,7 +214,7 @@ class _Exchange:
         call, provider = self._call, self._provider
         url = _join(base_url(self._connection, provider), call.path)
         check_url(url)
-        query = urlencode({**call.params, **provider.auth.params(self._credentials)})
+        query = urlencode({**call.params, **provider.auth.params(self._credentials)}, doseq=True)
         headers = {"Accept": "application/json", **call.headers, "User-Agent": "Hub/1", **provider.headers}
         if call.content_type:
             headers.setdefault("Content-Type", call.content_type)

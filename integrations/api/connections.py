@@ -116,6 +116,7 @@ class ConnectionViewSet(
     @action(detail=True, methods=["post"])
     def test(self, request: Request, **kwargs: Any) -> Response:
         """Ask the provider whether it takes the credentials. Answers 200 however the test went: see `ok`."""
+        self.expect_no_body(request)
         result = connections.test_connection(self.get_object())
         return Response(ConnectionTestResult(result).data, status=status.HTTP_200_OK)
 
@@ -123,9 +124,12 @@ class ConnectionViewSet(
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, **kwargs: Any) -> Response:
         """Test the connection and let traffic through it; a failed test answers its error."""
+        self.expect_no_body(request)
         return self.shown(connections.activate_connection(self.get_object()), ConnectionDetail)
 
     @extend_schema(request=None, responses=ConnectionDetail)
     @action(detail=True, methods=["post"])
     def deactivate(self, request: Request, **kwargs: Any) -> Response:
+        """Close the connection to traffic at once."""
+        self.expect_no_body(request)
         return self.shown(connections.deactivate_connection(self.get_object()), ConnectionDetail)

@@ -86,4 +86,6 @@ class CredentialViewSet(mixins.ListModelMixin, OfConnection):
     @extend_schema(request=None, responses=CredentialRow)
     @action(detail=True, methods=["post"])
     def deactivate(self, request: Request, **kwargs: Any) -> Response:
+        """Stop using the value at once."""
+        self.expect_no_body(request)
         return self.shown(credentials.deactivate_credential(self.get_object()), CredentialRow)

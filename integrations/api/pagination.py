@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db import DataError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
 
 
 class NewestFirst(CursorPagination):
@@ -12,6 +16,13 @@ class NewestFirst(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        """A cursor is opaque, but nothing keeps a caller from making one up."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValidationError, DataError, ValueError) as error:
+            raise NotFound(self.invalid_cursor_message) from error
 
 
 class NewestByTime(NewestFirst):

@@ -1,23 +1,24 @@
-"""JSON as we take it: an object, of bounded size and depth, that says nothing twice and holds no NUL."""
+"""JSON as we take it: an object, bounded in size and depth, that says nothing twice, holds nothing unstorable."""
 
 from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
+
+from .errors import TooLarge
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 32
 
-
-class TooLarge(APIException):
-    status_code = 413
-    default_code = "too_large"
-    default_detail = f"A request's body has at most {MAX_BYTES} bytes."
+# PostgreSQL stores neither NUL nor half a surrogate pair, and the latter cannot even be sent back.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MAY_BE_UNSTORABLE = re.compile(rb"\x00|\\u(?:0000|[dD][89a-fA-F])")
 
 
 class JSONParser(BaseParser):
@@ -32,10 +33,14 @@ class JSONParser(BaseParser):
         announced = str(request.META.get("CONTENT_LENGTH") or "0") if request else "0"
         if announced.isdecimal() and int(announced) > MAX_BYTES:
             raise TooLarge
-        body = stream.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
-            raise TooLarge
-        return parse_object(body)
+        return parse_object(read_bounded(stream))
+
+
+def read_bounded(stream: IO[bytes]) -> bytes:
+    body = stream.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise TooLarge
+    return body
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -54,8 +59,8 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise ParseError("The body is not JSON.") from error
     if not isinstance(value, dict):
         raise ParseError("The body must be a JSON object.")
-    if b"\\u0000" in body or b"\x00" in body:
-        _refuse_nul(value)
+    if _MAY_BE_UNSTORABLE.search(body):
+        _refuse_unstorable(value)
     return value
 
 
@@ -93,13 +98,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse_nul(value: Any) -> None:
+def _refuse_unstorable(value: Any) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
-            _refuse_nul(name)
-            _refuse_nul(inner)
+            _refuse_unstorable(name)
+            _refuse_unstorable(inner)
     elif isinstance(value, list):
         for inner in value:
-            _refuse_nul(inner)
-    elif isinstance(value, str) and "\x00" in value:
-        raise ParseError("The body holds a NUL character.")
+            _refuse_unstorable(inner)
+    elif isinstance(value, str) and _UNSTORABLE.search(value):
+        raise ParseError("The body holds NUL characters, or what is no Unicode text.")

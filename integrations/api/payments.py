@@ -5,24 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ..models import Payment, PaymentOperation
+from ..models import Connection, Payment, PaymentOperation
 from ..operations import payments
-from .serializers import Amount, Money, StrictSerializer
+from .openapi import IDEMPOTENCY_KEY
+from .permissions import HasScope
+from .serializers import Amount, Money, OwnRow, StrictSerializer
 from .viewsets import OrganizationViewSet, idempotency_key
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="The same key and body give the same result; the same key with another body is a conflict.",
-)
 
 
 class OperationRow(serializers.ModelSerializer[PaymentOperation]):
@@ -58,10 +52,16 @@ class PaymentDetail(PaymentRow):
     class Meta(PaymentRow.Meta):
         fields = (*PaymentRow.Meta.fields, "client_secret", "operations")  # type: ignore[assignment]
 
-    @extend_schema_field(serializers.CharField(allow_null=True, help_text="For the payer's browser, while unpaid."))
+    @extend_schema_field(
+        serializers.CharField(allow_null=True, help_text="For the payer's browser, while unpaid; not for readers.")
+    )
     def get_client_secret(self, payment: Payment) -> str | None:
+        """Whoever holds it can pay, so those who may only read do not get it."""
         waiting = payment.status in (Payment.Status.REQUIRES_ACTION, Payment.Status.PENDING)
-        return payment.client_secret.reveal() if waiting and payment.client_secret else None
+        if not (waiting and payment.client_secret):
+            return None
+        may_take_payments = HasScope().allows(self.context["request"], self.context["view"], reading=False)
+        return str(payment.client_secret.reveal()) if may_take_payments else None
 
 
 class PaymentCustomer(StrictSerializer):
@@ -82,7 +82,9 @@ class NewPayment(StrictSerializer):
     country = serializers.CharField(
         max_length=2, required=False, allow_blank=True, help_text="ISO 3166-1 of the payer."
     )
-    connection = serializers.UUIDField(required=False, allow_null=True, help_text="Routed when left out.")
+    connection = OwnRow(
+        queryset=Connection.objects.all(), required=False, allow_null=True, help_text="Routed when left out."
+    )
     payment_token = serializers.CharField(
         max_length=255,
         required=False,
@@ -102,12 +104,13 @@ class Refund(PaymentAmount):
 
 
 class PaymentFilter(django_filters.FilterSet):
+    connection = django_filters.UUIDFilter()
     since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     until = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Payment
-        fields = ("status", "currency", "reference", "connection", "method", "provider_reference")
+        fields = ("status", "currency", "reference", "method", "provider_reference")
 
 
 class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
@@ -126,7 +129,8 @@ class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizat
     def create(self, request: Request) -> Response:
         """Take a payment. A decline is a payment too: `status` failed, with `failure_code`."""
         given = self.validated(request)
-        given["connection_id"] = given.pop("connection", None)
+        connection = given.pop("connection", None)
+        given["connection_id"] = connection.pk if connection else None
         order = payments.PaymentOrder(**given)
         payment = payments.create_payment(self.organization, order, idempotency_key=idempotency_key(request))
         return self.shown(payment, PaymentDetail, created=True)
@@ -143,6 +147,7 @@ class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizat
     @action(detail=True, methods=["post"])
     def void(self, request: Request, **kwargs: Any) -> Response:
         """Let an authorisation go."""
+        self.expect_no_body(request)
         payment = payments.void_payment(self.get_object(), idempotency_key=idempotency_key(request))
         return self.shown(payment, PaymentDetail)
 
@@ -158,4 +163,5 @@ class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizat
     @action(detail=True, methods=["post"])
     def sync(self, request: Request, **kwargs: Any) -> Response:
         """Ask the gateway how the payment stands."""
+        self.expect_no_body(request)
         return self.shown(payments.sync_payment(self.get_object()), PaymentDetail)

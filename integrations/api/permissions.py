@@ -21,6 +21,8 @@ _READ = ApiToken.Scope.READ
 class HasScope(BasePermission):
     """A view names its `scope`; reading needs that or `read`. `admin_only` asks a person for the role of admin.
 
+    With `always_needs_scope` a GET is no reading: neither the scope `read` nor the role of viewer is enough for it.
+
     No view runs as the service: without an organization's wall there is no permission.
     """
 
@@ -29,7 +31,10 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not (request.user and request.user.is_authenticated and is_walled()):
             return False
-        reading = request.method in SAFE_METHODS
+        reading = request.method in SAFE_METHODS and not getattr(view, "always_needs_scope", False)
+        return self.allows(request, view, reading=reading)
+
+    def allows(self, request: Request, view: APIView, *, reading: bool) -> bool:
         if isinstance(request.auth, ApiToken):
             needed = {getattr(view, "scope", _READ)} | ({_READ} if reading else set())
             return bool(needed.intersection(request.auth.scopes))

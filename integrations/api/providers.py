@@ -43,7 +43,8 @@ class ProviderFilter(django_filters.FilterSet):
         column = {"country": "supported_countries", "currency": "supported_currencies"}.get(
             name, "payment_capabilities"
         )
-        listed = Q(**{f"{column}__contains": [value]})
+        code = value if name == "capability" else value.upper()
+        listed = Q(**{f"{column}__contains": [code]})
         return queryset.filter(listed if name == "capability" else listed | Q(**{column: []}))
 
 

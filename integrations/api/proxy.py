@@ -10,17 +10,18 @@ from typing import IO, Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from ..gateway import client_for
 from ..models import Connection
 from ..providers.base import Answer
-from .parsers import MAX_BYTES, TooLarge
+from .openapi import IDEMPOTENCY_KEY
+from .parsers import read_bounded
 from .serializers import organization_of
-from .viewsets import idempotency_key
+from .viewsets import HubView, idempotency_key
 
 # What a caller may say about its body; everything else is ours to say, or between us and the provider alone.
 _SENT_ON = ("Accept", "Accept-Language", "Content-Type", "If-Match", "If-None-Match", "Prefer")
@@ -38,19 +39,22 @@ class RawParser(BaseParser):
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        body = stream.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
-            raise TooLarge
-        return body
+        return read_bounded(stream)
 
 
-@extend_schema(exclude=True)
-class ProxyView(APIView):
+class ProxyView(HubView):
     scope = "proxy"
+    always_needs_scope = True
     parser_classes = (RawParser,)
     http_method_names = ["get", "head", "post", "put", "patch", "delete", "options"]  # noqa: RUF012
 
-    def get(self, request: Request, connection_pk: Any, path: str) -> HttpResponse:
+    @extend_schema(
+        request={"*/*": OpenApiTypes.BINARY},
+        responses={(200, "*/*"): OpenApiTypes.BINARY},
+        parameters=[IDEMPOTENCY_KEY],
+        description=__doc__,
+    )
+    def get(self, request: Request, connection_pk: Any, path: str = "") -> HttpResponse:
         return self._forward(request, connection_pk, path)
 
     post = put = patch = delete = head = options = get  # type: ignore[assignment]
@@ -64,7 +68,7 @@ class ProxyView(APIView):
         answer = client_for(connection, operation="proxy").exchange(
             request.method or "GET",
             path,
-            params=request.query_params.dict(),
+            params=dict(request.query_params.lists()),
             body=body or None,
             headers={name: request.headers[name] for name in _SENT_ON if name in request.headers},
             idempotency_key=idempotency_key(request),

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 
 from ..models import Organization
 from ..money import currency_exponent
+from .errors import UnknownRow
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -29,13 +30,19 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class OwnRow(serializers.PrimaryKeyRelatedField[Any]):
-    """A row of the caller's organization, by id; anyone else's is unknown."""
+class Nothing(StrictSerializer):
+    """The body of a call that takes none: what is sent by mistake is refused rather than lost."""
 
-    default_error_messages = {  # noqa: RUF012 - merged by the base class
-        "does_not_exist": "There is no such row.",
-        "incorrect_type": "An id is a UUID.",
-    }
+
+class OwnRow(serializers.PrimaryKeyRelatedField[Any]):
+    """A row of the caller's organization, by id; anyone else's is not found, just as one that nobody has."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        key = serializers.UUIDField().to_internal_value(data)
+        row = self.get_queryset().filter(pk=key).first()
+        if row is None:
+            raise UnknownRow(str(self.field_name))
+        return row
 
     def get_queryset(self) -> QuerySet[Model]:
         queryset: Any = super().get_queryset()
@@ -58,9 +65,12 @@ class Money(serializers.Field[Any, Any, Any, Any]):
         return None if amount is None else f"{amount:.{currency_exponent(currency)}f}"
 
 
-@extend_schema_field(OpenApiTypes.STR)
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "number"}]})
 class Amount(serializers.Field[Any, Any, Any, Any]):
-    """An amount as the caller wrote it, text or number; how many decimals it may have depends on the currency."""
+    """An amount as the caller wrote it; how many decimals it may have depends on the currency.
+
+    A JSON number will do: the parser keeps it as text, so that it is exact too.
+    """
 
     def to_internal_value(self, data: Any) -> str:
         if isinstance(data, bool) or not isinstance(data, (str, int)):

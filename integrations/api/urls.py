@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
-from . import openapi as openapi
 from .connections import ConnectionViewSet
 from .credentials import CredentialViewSet
 from .payments import PaymentViewSet
@@ -26,9 +25,9 @@ router.register("payments", PaymentViewSet, basename="api-payment")
 _OPEN: dict[str, Any] = {"permission_classes": [], "authentication_classes": []}
 
 urlpatterns = [
-    re_path(r"^connections/(?P<connection_pk>[0-9a-f-]{36})/proxy/(?P<path>.*)$", ProxyView.as_view(), name="proxy"),
+    path("connections/<uuid:connection_pk>/proxy/", ProxyView.as_view(schema=None), name="proxy-root"),
+    path("connections/<uuid:connection_pk>/proxy/<path:path>", ProxyView.as_view(), name="proxy"),
     *router.urls,
     path("schema/", SpectacularAPIView.as_view(throttle_classes=[], **_OPEN), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema", throttle_classes=[], **_OPEN), name="api-docs"),
-    path("redoc/", SpectacularRedocView.as_view(url_name="schema", throttle_classes=[], **_OPEN), name="api-redoc"),
 ]

@@ -19,7 +19,7 @@ def uuid7() -> uuid.UUID:
 
 def first_uuid7(moment: datetime) -> uuid.UUID:
     """The smallest version 7 UUID of that millisecond: a bound in time for an index that begins with the key."""
-    milliseconds = int(moment.timestamp() * 1000)
+    milliseconds = max(0, int(moment.timestamp() * 1000))
     return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)
 
 
