@@ -46,6 +46,15 @@ def parts(hub: ServedHub) -> dict[str, psutil.Process]:
     return found
 
 
+def wait_for_parts(hub: ServedHub) -> None:
+    """Beat begins when the web server answers."""
+    for _ in range(100):
+        if set(parts(hub)) == {"web", "worker", "beat"}:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"only {sorted(parts(hub))} came up")
+
+
 def gone(processes: list[psutil.Process]) -> bool:
     _, alive = psutil.wait_procs(processes, timeout=10)
     return not alive
@@ -61,7 +70,7 @@ def servers_of(data_dir: Path) -> list[str]:
 
 
 def test_ctrl_c_stops_everything(hub: ServedHub, data_dir: Path) -> None:
-    assert set(parts(hub)) == {"web", "worker", "beat"}
+    wait_for_parts(hub)
     screen = hub.output.read_text()
     assert f"{hub.url}/integrations/" in screen
     assert "admin" in screen
@@ -74,6 +83,7 @@ def test_ctrl_c_stops_everything(hub: ServedHub, data_dir: Path) -> None:
 
 @pytest.mark.parametrize("name", ["web", "beat"])
 def test_a_part_that_dies_ends_the_whole(name: str, hub: ServedHub) -> None:
+    wait_for_parts(hub)
     descendants = hub.descendants()
     top = parts(hub)[name]
     for process in [top, *top.children(recursive=True)]:

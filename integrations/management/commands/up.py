@@ -41,7 +41,8 @@ def _check_port(host: str, port: int) -> None:
 def _serve() -> int:
     manager = Manager(Printer(sys.stdout))
     for name, command in _commands().items():
-        manager.add_process(name, "exec " + shlex.join(command))
+        wait = f"{shlex.quote(sys.executable)} -m config.wait_for_web && " if name == "beat" else ""
+        manager.add_process(name, f"{wait}exec {shlex.join(command)}")
     manager.loop()
     returncode = manager.returncode or 0
     # Ctrl-C and SIGTERM are how one stops us; a part that ends by itself is a failure whatever it returned.
