@@ -66,7 +66,7 @@ def test(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
     connection = _one(request, connection_id)
     outcome = test_connection(connection)
     if request.headers.get("HX-Request"):
-        return render(request, "integrations/connections/_test_result.html", {"outcome": outcome})
+        return render(request, "integrations/_test_result.html", {"outcome": outcome})
     if outcome.ok:
         messages.success(request, _("It works: answered in %(time)s ms.") % {"time": outcome.response_time_ms})
     else:

@@ -107,7 +107,7 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
     def _test(self, request: HttpRequest) -> HttpResponse:
         outcome = self._try_out()
         if request.headers.get("HX-Request"):
-            return render(request, "integrations/setup/_test_result.html", {"outcome": outcome})
+            return render(request, "integrations/_test_result.html", {"outcome": outcome, "unsaved": True})
         return self.render(ReviewForm(), outcome=outcome)
 
     def _try_out(self) -> ConnectionTest:
