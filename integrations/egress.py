@@ -1,8 +1,8 @@
 """Which addresses an outbound call may reach.
 
-Names are resolved here, every answer is checked, and the connection goes to an address that was checked, so a name that
-resolves otherwise a moment later (rebinding) changes nothing. The numeric disguises of an address (decimal, octal, hex)
-are resolved by the same call and judged by what they mean.
+Names are resolved here, every answer is checked, and the connection goes to an address that was checked
+(`integrations.transport`), so a name that resolves otherwise a moment later (rebinding) changes nothing. The numeric
+disguises of an address (decimal, octal, hex) are resolved by the same call and judged by what they mean.
 """
 
 from __future__ import annotations
@@ -10,64 +10,71 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import unquote, urlsplit
 
-import requests
 from django.conf import settings
-from requests.adapters import HTTPAdapter
 from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
 from .errors import EgressRefused, Unavailable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_UNFIT_FOR_URLS = re.compile(r"[\x00-\x20\x7f\\]")
-_POOLED_HOSTS = 64
-_CONNECTIONS_PER_HOST = 32
+_UNFIT_FOR_URLS = re.compile(r"[\x00-\x20\x7f\\#]")
+# All that is given out of IPv6 so far; what wraps an IPv4 address (mapped, compatible, NAT64) lies outside.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# Azure's own services for its machines: the address looks public and is not.
+# https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+_AZURE_PLATFORM = ipaddress.ip_address("168.63.129.16")
 
 
-def check_url(url: str) -> SplitResult:
-    """The parts of an absolute http(s) URL that may be asked for. Raises EgressRefused saying what is wrong with it.
+def check_url(url: str) -> None:
+    """Raises EgressRefused for what cannot be called whatever its name resolves to, saying why.
 
-    Plain http is for addresses that were opened by name: nothing else may be called without TLS.
+    Of our own address nothing but the sandbox may be called: a call must not come back in by the front door.
     """
     if _UNFIT_FOR_URLS.search(url):
-        raise EgressRefused("The address holds characters that no URL may hold.")
+        raise EgressRefused("The address holds characters that no address of a call may hold.")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise EgressRefused("The address cannot be read.") from error
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not host or not host.isascii():
         raise EgressRefused("Only http and https addresses can be called.")
     if parts.username is not None or parts.password is not None:
         raise EgressRefused("An address with a user in it cannot be called.")
-    if parts.scheme == "http" and not _is_opened(host, port, parts.path):
-        raise EgressRefused("Only https addresses can be called.")
-    return parts
+    if any(segment in (".", "..") for segment in unquote(parts.path).split("/")):
+        raise EgressRefused("An address with a path that climbs cannot be called.")
+    port = port or (443 if parts.scheme == "https" else 80)
+    in_sandbox = settings.SANDBOX and parts.path.startswith("/sandbox/")
+    if _is_our_own(host, port) and not in_sandbox and not _is_opened(host):
+        raise EgressRefused("Our own address cannot be called.")
 
 
-def permitted_address(host: str, port: int, path: str) -> str:
-    """Resolve `host` and return one of its addresses. Raises EgressRefused when any of them is not public, unless
-    HUB_EGRESS_ALLOW opens it, and Unavailable when the name does not resolve."""
+def permitted_addresses(host: str, port: int, *, tls: bool) -> list[str]:
+    """The addresses of `host`, each of which may be connected to.
+
+    They must all be public, and without TLS none may be called, unless HUB_EGRESS_ALLOW opens them or they are those of
+    our own sandbox. Raises EgressRefused, and Unavailable when the name does not resolve.
+    """
     addresses = _resolve(host, port)
-    if _is_opened(host, port, path):
-        return str(addresses[0])
+    opened = _is_opened(host) or (settings.SANDBOX and _is_our_own(host, port))
     for address in addresses:
-        if not (is_public(address) or _is_allowed(address)):
+        if opened or _is_in_opened_network(address):
+            continue
+        if not tls:
+            raise EgressRefused("Only https addresses can be called.")
+        if not is_public(address):
             raise EgressRefused(f"{host} is an address inside a network, which outbound calls may not reach.")
-    return str(addresses[0])
+    return [str(address) for address in addresses]
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is out in the open internet, whatever it is wrapped in."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if inner is not None:
-            return is_public(inner)
-    blocked = any(address in network for network in EXTRA_BLOCKED_NET_RANGES if network.version == address.version)
-    return address.is_global and not address.is_multicast and not blocked
+    """Whether an address is out in the open internet."""
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        return address.ipv4_mapped is not None and is_public(address.ipv4_mapped)
+    blocked = any(address in network for network in EXTRA_BLOCKED_NET_RANGES)
+    return address.is_global and not (address.is_multicast or blocked or address == _AZURE_PLATFORM)
 
 
 def _resolve(host: str, port: int) -> list[Address]:
@@ -80,17 +87,17 @@ def _resolve(host: str, port: int) -> list[Address]:
     return list(dict.fromkeys(found))
 
 
-def _is_opened(host: str, port: int | None, path: str) -> bool:
-    """Opened by name or address in HUB_EGRESS_ALLOW, or our own sandbox."""
-    if host in settings.EGRESS_ALLOW or _is_own_sandbox(host, port, path):
+def _is_opened(host: str) -> bool:
+    """Whether HUB_EGRESS_ALLOW opens the host, by its name or as the address that it is."""
+    if host in settings.EGRESS_ALLOW:
         return True
     try:
-        return _is_allowed(ipaddress.ip_address(host))
+        return _is_in_opened_network(ipaddress.ip_address(host))
     except ValueError:
         return False
 
 
-def _is_allowed(address: Address) -> bool:
+def _is_in_opened_network(address: Address) -> bool:
     for entry in settings.EGRESS_ALLOW:
         try:
             if address in ipaddress.ip_network(entry, strict=False):
@@ -100,34 +107,6 @@ def _is_allowed(address: Address) -> bool:
     return False
 
 
-def _is_own_sandbox(host: str, port: int | None, path: str) -> bool:
+def _is_our_own(host: str, port: int) -> bool:
     own = urlsplit(settings.PUBLIC_URL)
-    default = 443 if own.scheme == "https" else 80
-    same = host == own.hostname and (port or default) == (own.port or default)
-    return settings.SANDBOX and same and path.startswith("/sandbox/")
-
-
-class EgressAdapter(HTTPAdapter):
-    """Kept-alive connections to checked addresses only. Threads may share one: it has no cookies and no state of calls.
-
-    TLS is verified for the name that was asked for, although the connection goes to the address.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(
-            pool_connections=_POOLED_HOSTS, pool_maxsize=_CONNECTIONS_PER_HOST, max_retries=0, pool_block=False
-        )
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        host_params, pool_kwargs = super().build_connection_pool_key_attributes(request, verify, cert)
-        parts = check_url(request.url or "")
-        host = parts.hostname or ""
-        if parts.scheme == "https":
-            tls: dict[str, Any] = {"assert_hostname": host, "server_hostname": host}
-            pool_kwargs.update(tls)  # type: ignore[typeddict-item]
-        request.headers["Host"] = parts.netloc
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        host_params["host"] = permitted_address(host, port, parts.path)
-        return host_params, pool_kwargs
+    return host == own.hostname and port == (own.port or (443 if own.scheme == "https" else 80))

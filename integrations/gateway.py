@@ -1,4 +1,4 @@
-"""The only place that opens a socket to a provider.
+"""The only way to a provider.
 
 Status check → limits → address → credentials and authentication → the call, with time-outs → a retry where that is safe
 → one `api_call_finished` an attempt, with secrets taken out. No database transaction is open meanwhile.
@@ -8,37 +8,23 @@ from __future__ import annotations
 
 import json as jsonlib
 import logging
-import random
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import requests
-import urllib3
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from . import limits, signals
-from .egress import EgressAdapter, check_url
-from .errors import (
-    AuthenticationFailed,
-    ConfigurationError,
-    ConnectionNotReady,
-    IntegrationError,
-    InvalidRequest,
-    InvalidResponse,
-    RateLimited,
-    Rejected,
-    TimedOut,
-    Unavailable,
-)
+from . import limits, signals, transport
+from .answers import error_of, may_have_taken_effect, seconds_before_retry, still_in_doubt
+from .errors import ConfigurationError, ConnectionNotReady, IntegrationError, InvalidRequest, RateLimited
 from .models import Connection, Credential
 from .providers.base import Answer, Provider
 from .providers.registry import get_provider
@@ -47,17 +33,10 @@ from .request_id import current_origin
 
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 30.0
-MAX_ANSWER_BYTES = 10 * 1024 * 1024
 MAX_ATTEMPTS = 3
-_FIRST_BACKOFF_SECONDS = 0.25
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_IDEMPOTENT_METHODS = _SAFE_METHODS | {"PUT", "DELETE"}
-_PIECE_BYTES = 65_536
-
-# One for the process: threads share its kept-alive connections.
-_adapter = EgressAdapter()
+_IDEMPOTENT_METHODS = transport.SAFE_METHODS | {"PUT", "DELETE"}
+_LEFT_AS_IT_IS = "/%:@!$&'()*+,;=~-._"  # of a path, when the rest is percent-encoded
 
 
 @dataclass(frozen=True)
@@ -151,12 +130,20 @@ class BoundClient:
 
     def request(self, method: str, path: str, **given: Any) -> Answer:
         """Call, and raise one of `integrations.errors` for an answer that is not 2xx. Arguments as `exchange`."""
-        answer = self.exchange(method, path, **given)
+        exchange = self._exchange(method, path, **given)
+        answer = exchange.run(self._timeout_seconds)
         if not answer.ok:
-            raise _error_of(answer, self._provider, method.upper())
+            raise exchange.error_of(answer)
         return answer
 
-    def exchange(
+    def exchange(self, method: str, path: str, **given: Any) -> Answer:
+        """Call, and return the provider's answer whatever its status. Raises our own failures alone.
+
+        A parameter with several values is sent as often.
+        """
+        return self._exchange(method, path, **given).run(self._timeout_seconds)
+
+    def _exchange(
         self,
         method: str,
         path: str,
@@ -167,15 +154,11 @@ class BoundClient:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         idempotency_key: str = "",
-    ) -> Answer:
-        """Call, and return the provider's answer whatever its status. Raises our own failures alone.
-
-        A parameter with several values is sent as often.
-        """
+    ) -> _Exchange:
         _refuse_open_transaction()
         sent, content_type = _encode(json, form, body)
         call = _Call(method.upper(), path, dict(params or {}), dict(headers or {}), sent, content_type, idempotency_key)
-        return _Exchange(self.connection, self._provider, self._operation, call).run(self._timeout_seconds)
+        return _Exchange(self.connection, self._provider, self._operation, call)
 
 
 class _Exchange:
@@ -187,22 +170,35 @@ class _Exchange:
         self._operation = operation
         self._call = call
         self._credentials = _reveal_credentials(connection)
-        self._redactor = Redactor(_secrets(provider, self._credentials))
+        self._auth_headers = provider.auth.headers(self._credentials)
+        self._redactor = Redactor(_secrets(provider, self._credentials, self._auth_headers))
+        self._in_doubt = False
 
     def run(self, timeout_seconds: float) -> Answer:
+        """The last attempt's answer, whatever its status. Raises its failure when it got none."""
         deadline = time.monotonic() + timeout_seconds
         request = self._prepare()
+        limits.acquire(self._connection)
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            last = attempt == MAX_ATTEMPTS or not self._may_repeat
-            limits.acquire(self._connection)
             outcome = self._attempt(request, attempt, deadline)
-            wait = _retry_after(outcome, attempt)
-            if last or wait is None or time.monotonic() + wait >= deadline:
+            wait = seconds_before_retry(outcome, attempt)
+            is_last = attempt == MAX_ATTEMPTS or not self._may_repeat
+            if is_last or wait is None or time.monotonic() + wait >= deadline or not self._has_room():
                 break
             time.sleep(wait)
         if isinstance(outcome, IntegrationError):
-            raise outcome
+            raise self._told_in_full(outcome)
         return outcome
+
+    def error_of(self, answer: Answer) -> IntegrationError:
+        """What the last answer means, when it is not 2xx."""
+        return self._told_in_full(self._meaning_of(answer))
+
+    def _meaning_of(self, answer: Answer) -> IntegrationError:
+        return error_of(answer, self._provider, self._call.method, self._redactor)
+
+    def _told_in_full(self, error: IntegrationError) -> IntegrationError:
+        return still_in_doubt(error) if self._in_doubt else error
 
     @property
     def _may_repeat(self) -> bool:
@@ -210,24 +206,28 @@ class _Exchange:
         keyed = self._call.idempotency_key and self._provider.idempotency_header
         return self._call.method in _IDEMPOTENT_METHODS or bool(keyed)
 
+    def _has_room(self) -> bool:
+        """Count one more attempt. When the limit is used up the call ends with what the attempt before has met."""
+        try:
+            limits.acquire(self._connection)
+        except RateLimited:
+            return False
+        return True
+
     def _prepare(self) -> requests.PreparedRequest:
         call, provider = self._call, self._provider
         url = _join(base_url(self._connection, provider), call.path)
-        check_url(url)
         query = urlencode({**call.params, **provider.auth.params(self._credentials)}, doseq=True)
         headers = {"Accept": "application/json", **call.headers, "User-Agent": "Hub/1", **provider.headers}
         if call.content_type:
             headers.setdefault("Content-Type", call.content_type)
         if call.idempotency_key and provider.idempotency_header:
             headers[provider.idempotency_header] = call.idempotency_key
-        headers |= provider.auth.headers(self._credentials)
+        headers |= self._auth_headers
         request = requests.PreparedRequest()
         request.prepare_method(call.method)
         request.url = f"{url}?{query}" if query else url
-        try:
-            request.prepare_headers(headers)
-        except requests.RequestException as error:
-            raise InvalidRequest("A header holds characters that no header may hold.") from error
+        _put_headers(request, headers)
         request.prepare_body(call.body or None, files=None)
         return request
 
@@ -235,25 +235,27 @@ class _Exchange:
         started_at, started = timezone.now(), time.monotonic()
         outcome: Answer | IntegrationError
         try:
-            outcome = _send(request, deadline)
+            outcome = transport.send(request, deadline)
         except IntegrationError as error:
             outcome = error
         elapsed_ms = round((time.monotonic() - started) * 1000)
-        self._report(request, outcome, attempt, started_at, elapsed_ms)
+        failure = outcome if isinstance(outcome, IntegrationError) else None
+        if isinstance(outcome, Answer) and not outcome.ok:
+            failure = self._meaning_of(outcome)
+        self._report(request, outcome, failure, attempt, started_at, elapsed_ms)
+        self._in_doubt |= failure is not None and may_have_taken_effect(failure)
         return outcome
 
     def _report(
         self,
         request: requests.PreparedRequest,
         outcome: Answer | IntegrationError,
+        failure: IntegrationError | None,
         attempt: int,
         started_at: datetime,
         elapsed_ms: int,
     ) -> None:
         answer = outcome if isinstance(outcome, Answer) else None
-        error = outcome if isinstance(outcome, IntegrationError) else None
-        if answer and not answer.ok:
-            error = _error_of(answer, self._provider, self._call.method)
         origin, redactor = current_origin(), self._redactor
         finished = FinishedCall(
             organization_id=self._connection.organization_id,
@@ -267,8 +269,8 @@ class _Exchange:
             response_headers=redactor.headers(answer.headers) if answer else {},
             response_body=redactor.body(answer.body, answer.headers.get("content-type", "")) if answer else "",
             response_time_ms=elapsed_ms,
-            error_message=redactor.text(str(error)) if error else "",
-            error_code=error.code if error else "",
+            error_message=redactor.text(failure.message) if failure else "",
+            error_code=failure.code if failure else "",
             user_id=origin.user_id,
             ip_address=origin.ip_address,
             request_id=origin.request_id,
@@ -279,9 +281,10 @@ class _Exchange:
             cost_aed=Decimal(0),
             created_at=started_at,
         )
-        for receiver, failure in signals.api_call_finished.send_robust(sender=BoundClient, call=finished):
-            if isinstance(failure, Exception):
-                logger.error("The call log was not written: %s by %s", type(failure).__name__, receiver)
+        for receiver, error in signals.api_call_finished.send_robust(sender=BoundClient, call=finished):
+            if isinstance(error, Exception):
+                # By its type alone: what it says may quote what it was given to write.
+                logger.error("The call log was not written: %s by %s", type(error).__name__, receiver)
 
 
 def base_url(connection: Connection, provider: Provider) -> str:
@@ -309,10 +312,14 @@ def _reveal_credentials(connection: Connection) -> dict[str, str]:
     return revealed
 
 
-def _secrets(provider: Provider, credentials: Mapping[str, str]) -> list[str]:
-    """The values that must not be written down: all but those that the provider declares to be no secret."""
+def _secrets(provider: Provider, credentials: Mapping[str, str], auth_headers: Mapping[str, str]) -> list[str]:
+    """The values that must not be written down: all but those that the provider declares to be no secret.
+
+    What `Authorization` is made of them (a user and a password in base64) is one more.
+    """
     plain = {declared.key for declared in provider.credentials if not declared.secret}
-    return [value for key, value in credentials.items() if key not in plain]
+    made_of_them = auth_headers.get("Authorization", "").rpartition(" ")[2]
+    return [value for key, value in credentials.items() if key not in plain] + [made_of_them]
 
 
 def _encode(json: Mapping[str, Any] | None, form: Mapping[str, str] | None, body: bytes | None) -> tuple[bytes, str]:
@@ -324,123 +331,24 @@ def _encode(json: Mapping[str, Any] | None, form: Mapping[str, str] | None, body
 
 
 def _join(base: str, path: str) -> str:
-    """`path` below `base`. Raises InvalidRequest for a path that could lead anywhere else."""
-    plain = unquote(unquote(path))
-    tricks = ("..", "//", "\\", "?", "#", "\r", "\n", "\x00")
-    if any(trick in plain for trick in tricks) or "%2f" in path.lower() or not path.isprintable():
+    """`path` below `base`. Raises InvalidRequest for a path that could lead anywhere else, in whatever disguise."""
+    if "?" in base or "#" in base:
+        raise ConfigurationError("The connection's base URL may have neither a query nor a fragment.")
+    plain = unquote(unquote(unquote(path)))
+    # Some servers take "..;x" for "..": what follows the semicolon is a parameter to them.
+    climbs = any(segment.partition(";")[0] in (".", "..") for segment in plain.split("/"))
+    hides_a_slash = plain.count("/") != path.count("/")
+    odd = any(character in plain for character in "\\?#") or not (path.isprintable() and plain.isprintable())
+    if climbs or hides_a_slash or odd or "//" in path:
         raise InvalidRequest("The path must be plain, relative to the provider's address.", field="path")
-    return f"{base.rstrip('/')}/{path.removeprefix('/')}"
+    return f"{base.rstrip('/')}/{quote(path.removeprefix('/'), safe=_LEFT_AS_IT_IS)}"
 
 
-def _send(request: requests.PreparedRequest, deadline: float) -> Answer:
-    """One exchange over a kept-alive connection, within the deadline. Raises Unavailable, TimedOut, InvalidResponse."""
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise TimedOut("The provider did not answer in time.")
-    is_write = request.method not in _SAFE_METHODS
+def _put_headers(request: requests.PreparedRequest, headers: Mapping[str, str]) -> None:
+    """Raises InvalidRequest, which does not say what it held, for a header that cannot be sent."""
     try:
-        response = _adapter.send(
-            request, stream=True, timeout=(min(CONNECT_SECONDS, remaining), remaining), verify=True, proxies={}
-        )
-    except requests.ConnectTimeout as error:
-        raise Unavailable("The provider could not be reached in time.") from error
-    except requests.Timeout as error:
-        raise TimedOut("The provider did not answer in time.", may_have_taken_effect=is_write) from error
-    except requests.exceptions.SSLError as error:
-        raise Unavailable("The provider's certificate could not be verified.") from error
-    except requests.ConnectionError as error:
-        may_have = is_write and not _was_never_opened(error)
-        raise Unavailable("The connection to the provider failed.", may_have_taken_effect=may_have) from error
-    except requests.RequestException as error:
-        raise InvalidResponse("The provider's answer could not be read.") from error
-    with response:
-        body = _read(response, deadline, is_write=is_write)
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(status=response.status_code, headers=headers, body=body)
-
-
-def _was_never_opened(error: requests.ConnectionError) -> bool:
-    """Whether the connection was refused, so that nothing can have been sent over it."""
-    cause = error.args[0] if error.args else None
-    return isinstance(getattr(cause, "reason", None), urllib3.exceptions.NewConnectionError)
-
-
-def _read(response: requests.Response, deadline: float, *, is_write: bool) -> bytes:
-    """The body, by pieces, so that neither a trickle nor a flood outlasts its bound."""
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        while True:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TimedOut("The provider's answer took too long.", may_have_taken_effect=is_write)
-            _limit_next_read(response, remaining)
-            piece = response.raw.read1(_PIECE_BYTES, decode_content=True)
-            if not piece:
-                return b"".join(pieces)
-            size += len(piece)
-            if size > MAX_ANSWER_BYTES:
-                raise InvalidResponse(f"The provider's answer is larger than {MAX_ANSWER_BYTES} bytes.")
-            pieces.append(piece)
-    except urllib3.exceptions.TimeoutError as error:
-        raise TimedOut("The provider's answer took too long.", may_have_taken_effect=is_write) from error
-    except urllib3.exceptions.HTTPError as error:
-        raise Unavailable("The provider's answer broke off.", may_have_taken_effect=is_write) from error
-
-
-def _limit_next_read(response: requests.Response, seconds: float) -> None:
-    connection = getattr(response.raw, "connection", None)
-    if sock := getattr(connection, "sock", None):
-        sock.settimeout(seconds)
-
-
-def _retry_after(outcome: Answer | IntegrationError, attempt: int) -> float | None:
-    """Seconds to wait before trying again, or None when that would not help. What the provider asks for is obeyed."""
-    if isinstance(outcome, Answer):
-        if outcome.status not in (408, 429) and outcome.status < 500:
-            return None
-        asked = _asked_to_wait(outcome)
-        if asked is not None:
-            return asked
-    elif not outcome.retryable:
-        return None
-    # Full jitter: everyone who failed together does not come back together.
-    return random.uniform(0, _FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - spreads load, guards nothing
-
-
-def _asked_to_wait(answer: Answer) -> float | None:
-    """`Retry-After` in seconds, which it gives as such or as a date (RFC 9110, 10.2.3)."""
-    given = answer.headers.get("retry-after", "").strip()
-    if given.isdecimal():
-        return float(given)
-    try:
-        moment = parsedate_to_datetime(given)
-    except ValueError:
-        return None
-    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _error_of(answer: Answer, provider: Provider, method: str) -> IntegrationError:
-    """What a provider's answer that is not 2xx means to us."""
-    body = _json_object(answer)
-    code, message = provider.error_details(body)
-    said = f"{provider.name}: {message or f'answered {answer.status}'}"
-    if answer.status == 401:
-        return AuthenticationFailed(f"{provider.name} refuses the credentials.")
-    if answer.status == 403:
-        return AuthenticationFailed(f"{provider.name} says that these credentials may not do this.")
-    if answer.status == 429:
-        return RateLimited(f"{provider.name} asks us to slow down.", retry_after=_asked_to_wait(answer) or 1.0)
-    if answer.status == 408 or answer.status >= 500:
-        is_write = method not in _SAFE_METHODS
-        return Unavailable(said, may_have_taken_effect=is_write, retry_after=_asked_to_wait(answer))
-    if answer.status < 400:
-        return InvalidResponse(f"{provider.name} answered {answer.status}, which it does not document.")
-    return Rejected(said, provider_code=code, provider_status=answer.status, body=body)
-
-
-def _json_object(answer: Answer) -> dict[str, Any]:
-    try:
-        return answer.json()
-    except InvalidResponse:
-        return {}
+        for value in headers.values():
+            value.encode("latin-1")
+        request.prepare_headers(headers)
+    except (requests.RequestException, UnicodeError):
+        raise InvalidRequest("A header holds characters that no header may hold.") from None

@@ -6,41 +6,56 @@ very values where those are known.
 
 from __future__ import annotations
 
+import base64
+import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
 
 MASK = "[redacted]"
 MAX_BODY_CHARACTERS = 16_384
+_MAX_EXAMINED_BYTES = 65_536  # of a longer body the rest is not looked at, since it would not be shown
 
 _SECRET_NAMES = re.compile(
-    r"authorization|cookie|secret|token|passw|passphrase|api[-_]?key|apikey|access[-_]?key|private|credential|signature"
-    r"|client[-_]?id$|account[-_]?pin|\bpin$|\botp\b|session|\bkey$|x-key",
+    r"authorization|cookie|secret|token|passw|passphrase|api[-_]?key|access[-_]?key|private|credential|signature"
+    r"|client[-_]?id$|(?:^|[^a-z])pin$|(?:^|[^a-z])otp$|session|(?<!idempotency-)\bkey$",
     re.IGNORECASE,
 )
-_CARD_NAMES = re.compile(r"card[-_]?num|\bpan$|\bcv[cv]|security[-_]?code|exp[-_]?(month|year)", re.IGNORECASE)
+# Seen with the name that they stand under: `card[number]`, `card.number`, `cardNumber`.
+_CARD_NAMES = re.compile(
+    r"card[^a-z]*num|(?:^|[^a-z])pan$|cv[cv]2?\W*$|security[-_]?code|exp[-_]?(?:month|year)|expiry", re.IGNORECASE
+)
 # Tokens whose form gives them away, wherever they stand.
 _SECRET_SHAPES = re.compile(
     r"\b(?:sk|rk|pk)_(?:test|live|sandbox)_\w+|\bwhsec_[A-Za-z0-9+/=_-]+|\bhub_[A-Za-z0-9_-]{20,}"
-    r"|\bpi_\w+_secret_\w+|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}|(?<=Basic )[A-Za-z0-9+/=]{8,}"
+    r"|\bpi_\w+_secret_\w+|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}|(?<=[Bb]asic )[A-Za-z0-9+/=]{8,}"
     r"|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
 )
-_CARD_SHAPES = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)")
+_DIGITS_IN_GROUPS = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,}(?!\w|\.\d)")
+# A name and its value in text that cannot be parsed: JSON that breaks off, a form that calls itself plain text.
+_PAIRS = re.compile(
+    r"(?<![\w.-])([\w.-]{2,64})([\]\"']{0,2}\s{0,3}[:=]\s{0,3})"
+    r"(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s&,;<>\"'{}\[\]]+)"
+)
 
 
 class Redactor:
-    """Knows the secrets of one connection. None of its answers holds one, or a NUL, which PostgreSQL refuses."""
+    """Knows the secrets of one connection. None of its answers holds one, or what PostgreSQL takes for no text."""
 
     __slots__ = ("_known",)
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         # A secret of three letters would take words apart; longest first, so that none leaves a tail of another.
-        self._known = sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True)
+        written = {way for secret in secrets if len(secret) >= 4 for way in _ways_to_write(secret)}
+        self._known = sorted(written, key=len, reverse=True)
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {name: MASK if _SECRET_NAMES.search(name) else self.text(str(value)) for name, value in headers.items()}
+        return {
+            self.text(name): MASK if is_secret_name(name) else self.text(str(value)) for name, value in headers.items()
+        }
 
     def url(self, url: str) -> str:
         """The URL without secrets in its query string."""
@@ -55,65 +70,111 @@ class Redactor:
             return ""
         kind = content_type.partition(";")[0].strip().lower()
         if kind and not kind.startswith("text/") and not re.search(r"json|xml|x-www-form-urlencoded|javascript", kind):
-            return f"<{len(body)} bytes of {kind}>"
+            return self.text(f"<{len(body)} bytes of {kind}>")
+        is_whole = len(body) <= _MAX_EXAMINED_BYTES
         try:
-            text = body.decode()
+            text = codecs.getincrementaldecoder("utf-8")().decode(body[:_MAX_EXAMINED_BYTES], final=is_whole)
         except UnicodeDecodeError:
-            return f"<{len(body)} bytes of {kind or 'unknown type'}>"
-        return self.text(self._structured(text, kind))
+            return self.text(f"<{len(body)} bytes of {kind or 'unknown type'}>")
+        shown = self._clean(self._structured(text, kind))
+        if is_whole and len(shown) <= MAX_BODY_CHARACTERS:
+            return shown
+        return f"{shown[:MAX_BODY_CHARACTERS]}… [{len(body)} bytes in all]"
 
     def text(self, text: str) -> str:
-        """Free text without known secrets, tokens and card numbers."""
+        """Free text without known secrets, tokens and card numbers, cut at a bound."""
+        shown = self._clean(text)
+        return shown if len(shown) <= MAX_BODY_CHARACTERS else f"{shown[:MAX_BODY_CHARACTERS]}…"
+
+    def value(self, value: Any, name: str = "", parent: str = "") -> Any:
+        """JSON with the values under secret names replaced."""
+        if isinstance(value, dict):
+            return {key: self.value(item, str(key), name) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item, name, parent) for item in value]
+        if value is None or isinstance(value, bool) or value == "":
+            return value
+        if is_secret_name(name, parent):
+            return MASK
+        if isinstance(value, str) and value[:1] in ("{", "["):
+            return self._structured(value, "json")  # JSON in JSON
+        return value
+
+    def _clean(self, text: str) -> str:
         for secret in self._known:
             text = text.replace(secret, MASK)
-        text = _SECRET_SHAPES.sub(MASK, text)
-        text = _CARD_SHAPES.sub(_mask_card, text).replace("\x00", "")
-        if len(text) > MAX_BODY_CHARACTERS:
-            return f"{text[:MAX_BODY_CHARACTERS]}… [{len(text)} characters in all]"
-        return text
+        text = _DIGITS_IN_GROUPS.sub(_mask_cards, _SECRET_SHAPES.sub(MASK, text))
+        # PostgreSQL refuses NUL and half of a surrogate pair.
+        return text.replace("\x00", "").encode(errors="replace").decode()
 
     def _structured(self, text: str, kind: str) -> str:
         if "x-www-form-urlencoded" in kind:
             return self._form(text)
-        if text.lstrip()[:1] not in ("{", "["):
-            return text
         try:
-            return json.dumps(self.value(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+            parsed = json.loads(text)
         except (ValueError, RecursionError):
-            return text
-
-    def value(self, value: Any) -> Any:
-        """JSON with the values under secret names replaced."""
-        if isinstance(value, dict):
-            return {
-                key: MASK if isinstance(item, (str, int)) and is_secret_name(str(key)) and item else self.value(item)
-                for key, item in value.items()
-            }
-        if isinstance(value, list):
-            return [self.value(item) for item in value]
-        return value
+            return _PAIRS.sub(_mask_pair, text)
+        try:
+            return json.dumps(self.value(parsed), ensure_ascii=False, separators=(",", ":"))
+        except RecursionError:
+            return _PAIRS.sub(_mask_pair, text)
 
     def _form(self, text: str) -> str:
-        pairs = parse_qsl(text, keep_blank_values=True)
-        return urlencode([(name, MASK if is_secret_name(name) else value) for name, value in pairs], safe="[]@:/ ")
+        pairs = [
+            (name, MASK if is_secret_name(name) else self._clean(value))
+            for name, value in parse_qsl(text, keep_blank_values=True, errors="replace")
+        ]
+        return urlencode(pairs, safe="[]@:/")
 
 
-def is_secret_name(name: str) -> bool:
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str, parent: str = "") -> bool:
     """Whether what stands under this name is a secret or a card's: `client_secret`, `card[number]`, `X-API-Key`."""
-    last = name.rstrip("]").rpartition("[")[2]
-    return bool(_SECRET_NAMES.search(name) or _CARD_NAMES.search(name) or _CARD_NAMES.search(last))
+    return bool(_SECRET_NAMES.search(name) or _CARD_NAMES.search(f"{parent}.{name}"))
 
 
-def has_card_number(text: str) -> bool:
-    """Whether a number in `text` could be a card's: 13 to 19 digits with a good check digit (ISO/IEC 7812)."""
-    return any(_passes_luhn(match.group()) for match in _CARD_SHAPES.finditer(text))
+def _ways_to_write(secret: str) -> set[str]:
+    """A secret as it stands, as it looks in a URL, a form or JSON, and in base64."""
+    encoded = base64.b64encode(secret.encode()).decode("ascii")
+    return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], encoded}
 
 
-def _mask_card(match: re.Match[str]) -> str:
-    return MASK if _passes_luhn(match.group()) else match.group()
+def _mask_pair(match: re.Match[str]) -> str:
+    name, between, value = match.groups()
+    if not is_secret_name(name):
+        return match.group()
+    opening = value[0] if value[0] in "\"'" else ""
+    return f"{name}{between}{opening}{MASK}{opening}"
 
 
-def _passes_luhn(text: str) -> bool:
-    digits = [int(character) for character in text if character.isdigit()]
-    doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2]]
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 and any(digits)
+def _mask_cards(match: re.Match[str]) -> str:
+    """Numbers that could be a card's: 13 to 19 digits in whole groups, with a good check digit (ISO/IEC 7812).
+
+    Groups, since other digits may stand beside a card's: `4242 4242 4242 4242 12/27`.
+    """
+    pieces = re.split(r"([ -])", match.group())
+    shown: list[str] = []
+    start = 0
+    while start < len(pieces):
+        end = _end_of_card(pieces, start)
+        shown += [MASK] if end else pieces[start : start + 1]
+        start = end or start + 1
+    return "".join(shown)
+
+
+def _end_of_card(pieces: list[str], start: int) -> int:
+    """Where the card number that starts at this group ends, or 0 when none does."""
+    digits = ""
+    for end in range(start, len(pieces)):
+        digits += pieces[end] if pieces[end].isdigit() else ""
+        if len(digits) > 19 or not pieces[start].isdigit():
+            return 0
+        if len(digits) >= 13 and _passes_luhn(digits):
+            return end + 1
+    return 0
+
+
+def _passes_luhn(digits: str) -> bool:
+    numbers = [int(digit) for digit in digits]
+    doubled = [number * 2 - 9 if number > 4 else number * 2 for number in numbers[-2::-2]]
+    return (sum(numbers[-1::-2]) + sum(doubled)) % 10 == 0 and any(numbers)

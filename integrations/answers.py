@@ -1,0 +1,96 @@
+"""What a provider's answer that is not 2xx means: an error of ours, and whether and when to ask again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from .errors import (
+    AuthenticationFailed,
+    IntegrationError,
+    InvalidResponse,
+    RateLimited,
+    Rejected,
+    Unavailable,
+)
+from .providers.base import Answer, Provider
+from .redaction import Redactor
+from .transport import SAFE_METHODS
+
+_FIRST_BACKOFF_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 86_400.0
+# Refusals of what was asked. Others (409: the first try is still at work; 404 to a repeated DELETE; 429) say nothing
+# of what an earlier try of the same call has done.
+_SETTLING = frozenset({400, 402, 422})
+
+
+def error_of(answer: Answer, provider: Provider, method: str, redactor: Redactor) -> IntegrationError:
+    """What an answer that is not 2xx means to us. The provider's message is quoted without what is secret in it."""
+    body = _json_object(answer)
+    code, message = provider.error_details(body)
+    said = redactor.text(f"{provider.name}: {message or f'answered {answer.status}'}")
+    if answer.status == 401:
+        return AuthenticationFailed(f"{provider.name} refuses the credentials.")
+    if answer.status == 403:
+        return AuthenticationFailed(f"{provider.name} says that these credentials may not do this.")
+    if answer.status == 429:
+        return RateLimited(f"{provider.name} asks us to slow down.", retry_after=asked_to_wait(answer) or 1.0)
+    if answer.status == 408 or answer.status >= 500:
+        is_write = method not in SAFE_METHODS
+        return Unavailable(said, may_have_taken_effect=is_write, retry_after=asked_to_wait(answer))
+    if answer.status < 400:
+        return InvalidResponse(f"{provider.name} answered {answer.status}, which it does not document.")
+    return Rejected(said, provider_code=code, provider_status=answer.status, body=body)
+
+
+def may_have_taken_effect(error: IntegrationError) -> bool:
+    """Whether the provider may have done what was asked although this came of it."""
+    return isinstance(error, InvalidResponse) or (isinstance(error, Unavailable) and error.may_have_taken_effect)
+
+
+def still_in_doubt(error: IntegrationError) -> IntegrationError:
+    """The error to raise for a repetition when the try before it may have taken effect: this one may not hide that."""
+    if may_have_taken_effect(error) or (isinstance(error, Rejected) and error.provider_status in _SETTLING):
+        return error
+    retry_after = getattr(error, "retry_after", None)
+    return Unavailable(error.message, may_have_taken_effect=True, retry_after=retry_after)
+
+
+def seconds_before_retry(outcome: Answer | IntegrationError, attempt: int) -> float | None:
+    """How long to wait before trying again, or None when that would not help. What the provider asks for is obeyed."""
+    if isinstance(outcome, Answer):
+        if outcome.status not in (408, 429) and outcome.status < 500:
+            return None
+        asked = asked_to_wait(outcome)
+        if asked is not None:
+            return asked
+    elif not outcome.retryable:
+        return None
+    # Full jitter: everyone who failed together does not come back together.
+    return random.uniform(0, _FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - spreads load, guards nothing
+
+
+def asked_to_wait(answer: Answer) -> float | None:
+    """`Retry-After` in seconds, a day at most; it is given as such or as a date (RFC 9110, 10.2.3)."""
+    given = answer.headers.get("retry-after", "").strip()
+    try:
+        seconds = float(given) if given.isdecimal() else _seconds_until(parsedate_to_datetime(given))
+    except (ValueError, OverflowError):
+        return None
+    return min(max(0.0, seconds), _LONGEST_WAIT_SECONDS)
+
+
+def _seconds_until(moment: datetime) -> float:
+    # A zone of "-0000" makes a time without one: it is meant as UTC.
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - datetime.now(UTC)).total_seconds()
+
+
+def _json_object(answer: Answer) -> Mapping[str, Any]:
+    try:
+        return answer.json()
+    except InvalidResponse:
+        return {}

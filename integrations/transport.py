@@ -1,0 +1,168 @@
+"""One HTTP exchange: over kept-alive connections to checked addresses, all of it within a deadline.
+
+On `requests`' adapter, without its session: no cookies, no redirects, nothing from the environment (proxies, .netrc,
+certificates), and no state of calls, so that all threads of a process share one pool of connections.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import logging
+import socket
+import ssl
+import time
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.connection import create_connection
+
+from .egress import check_url, permitted_addresses
+from .errors import IntegrationError, InvalidResponse, TimedOut, Unavailable
+from .providers.base import Answer
+
+CONNECT_SECONDS = 5.0
+MAX_ANSWER_BYTES = 10 * 1024 * 1024
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PIECE_BYTES = 65_536
+_POOLED_HOSTS = 64
+_CONNECTIONS_PER_HOST = 32  # kept alive; more than there are threads
+
+# It writes whole URLs, keys in their query strings included, from its warnings down.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def send(request: requests.PreparedRequest, deadline: float) -> Answer:
+    """Send once and read the whole answer before `deadline` (of `time.monotonic`).
+
+    Raises EgressRefused, InvalidResponse, TimedOut, and Unavailable, which say whether the request may have taken
+    effect. None of them is chained to what `requests` raised: its errors quote the URL with its query.
+    """
+    check_url(request.url or "")
+    is_write = request.method not in SAFE_METHODS
+    try:
+        return _exchange(request, deadline, is_write=is_write)
+    except (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError):
+        raise Unavailable("The provider could not be reached in time.") from None
+    except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
+        raise TimedOut("The provider did not answer in time.", may_have_taken_effect=is_write) from None
+    except (requests.ConnectionError, urllib3.exceptions.HTTPError, OSError) as error:
+        raise _broken(error, is_write=is_write) from None
+
+
+def _exchange(request: requests.PreparedRequest, deadline: float, *, is_write: bool) -> Answer:
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise TimedOut("The provider did not answer in time.")
+    timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, remaining), total=remaining)
+    with _adapter.send(request, stream=True, timeout=timeout, verify=True, proxies={}) as response:  # type: ignore[arg-type]
+        body = _read(response.raw)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(status=response.status_code, headers=headers, body=body)
+
+
+def _read(answer: Any) -> bytes:
+    """The body, by pieces, so that a flood ends at its bound."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := answer.read1(_PIECE_BYTES, decode_content=True):
+        size += len(piece)
+        if size > MAX_ANSWER_BYTES:
+            raise InvalidResponse(f"The provider's answer is larger than {MAX_ANSWER_BYTES} bytes.")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _broken(error: Exception, *, is_write: bool) -> IntegrationError:
+    """A connection that could not be had, or that broke: in the first case nothing can have been sent over it."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return Unavailable("The provider's certificate could not be verified.")
+    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
+        return Unavailable("The connection to the provider was refused.")
+    return Unavailable("The connection to the provider broke off.", may_have_taken_effect=is_write)
+
+
+def _causes(error: BaseException | None) -> Any:
+    """The error and what it was made of: `requests` and `urllib3` keep that in `args`, in `reason` and as cause."""
+    while error is not None:
+        yield error
+        inner = getattr(error, "reason", None) or next((arg for arg in error.args if isinstance(arg, Exception)), None)
+        error = inner if isinstance(inner, Exception) else error.__cause__
+
+
+class _PunctualReader(io.RawIOBase):
+    """Reads a socket whose time-out is for all that is read, where Python's own begins anew with every byte."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._deadline = time.monotonic() + (sock.gettimeout() or 0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(remaining)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _PunctualResponse(http.client.HTTPResponse):
+    """An answer whose headers and body together take no longer than the time-out for reading."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_PunctualReader(sock))
+
+
+class _CheckedConnection(HTTPConnection):
+    """Opens its socket to an address that was checked; the name stays for the Host header and for TLS."""
+
+    response_class = _PunctualResponse
+
+    def _new_conn(self) -> socket.socket:
+        addresses = permitted_addresses(self.host, self.port, tls=isinstance(self, HTTPSConnection))
+        deadline = time.monotonic() + float(self.timeout or CONNECT_SECONDS)
+        for left in range(len(addresses), 0, -1):
+            try:
+                # One that is silent leaves time for the others.
+                seconds = max(0.001, (deadline - time.monotonic()) / left)
+                return create_connection((addresses[-left], self.port), seconds, socket_options=self.socket_options)
+            except OSError as error:
+                failure = error
+        if isinstance(failure, TimeoutError):
+            raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from failure
+        raise urllib3.exceptions.NewConnectionError(self, "refused") from failure
+
+
+class _CheckedTLSConnection(_CheckedConnection, HTTPSConnection):
+    pass
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _CheckedConnection
+
+
+class _TLSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _CheckedTLSConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+
+# One for the process.
+_adapter = _Adapter(pool_connections=_POOLED_HOSTS, pool_maxsize=_CONNECTIONS_PER_HOST, max_retries=0)
