@@ -46,6 +46,8 @@ def _own_redis_database(number: int) -> None:
 _start_servers()
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 settings.DATABASES  # noqa: B018 - loads them, by which pytest-django knows that there are any
+# A worker that inherited the name would load them before it has its own Redis database, and empty everyone's.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
