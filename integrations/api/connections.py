@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from ..models import Connection, IntegrationProvider, User
 from ..operations import connections
 from .credentials import CredentialRow
+from .filters import YesNoFilter
 from .serializers import StrictSerializer
 from .viewsets import OrganizationViewSet
 
@@ -72,10 +73,11 @@ class ConnectionTestResult(serializers.Serializer[Any]):
 class ConnectionFilter(django_filters.FilterSet):
     provider = django_filters.CharFilter(field_name="provider__slug")
     type = django_filters.ChoiceFilter(field_name="provider_type", choices=IntegrationProvider.Type.choices)
+    is_primary = YesNoFilter()
 
     class Meta:
         model = Connection
-        fields = ("status", "environment", "health_status", "is_primary")
+        fields = ("status", "environment", "health_status")
 
 
 class ConnectionViewSet(

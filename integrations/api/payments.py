@@ -20,7 +20,7 @@ from .viewsets import OrganizationViewSet, idempotency_key
 
 
 class OperationRow(serializers.ModelSerializer[PaymentOperation]):
-    amount = Money()
+    amount = Money(allow_null=True)
 
     class Meta:
         model = PaymentOperation

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from rest_framework import mixins, serializers
 
 from ..models import IntegrationProvider
+from .filters import YesNoFilter
 from .pagination import NewestFirst
 from .viewsets import OrganizationViewSet
 
@@ -36,7 +37,7 @@ class ProviderFilter(django_filters.FilterSet):
     country = django_filters.CharFilter(method="by_code")
     currency = django_filters.CharFilter(method="by_code")
     capability = django_filters.CharFilter(method="by_code")
-    is_active = django_filters.BooleanFilter()
+    is_active = YesNoFilter()
 
     def by_code(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Providers that list the code; a provider that lists no countries or currencies serves them all."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import django_filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.api.filters import YesNoFilter
 from integrations.api.serializers import OwnRow, StrictSerializer
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.models import Connection
@@ -74,10 +76,15 @@ class NewSecret(StrictSerializer):
     webhook_secret = serializers.CharField(max_length=512, default="", allow_blank=True, write_only=True)
 
 
+class EndpointFilter(django_filters.FilterSet):
+    connection = django_filters.UUIDFilter()
+    is_active = YesNoFilter()
+
+
 class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
     queryset = WebhookEndpoint.objects.select_related("connection__provider", "connection__organization")
     serializer_class = EndpointRow
-    filterset_fields = ("connection", "is_active")
+    filterset_class = EndpointFilter
     scope = "webhooks"
 
     def get_serializer_class(self) -> Any:

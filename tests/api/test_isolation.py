@@ -1,0 +1,141 @@
+"""Another organization's rows are not found, by whichever address they are asked for, just as rows that nobody has."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from integrations.models import Connection, Organization, Payment
+from tests.factories import ConnectionFactory, CredentialFactory, catalogue_row, token_for
+from tests.operations.stripe_wire import StripeWire, connect
+from tests.pages.rows import plant
+from webhooks.models import WebhookEndpoint, WebhookEvent
+
+from .client import ApiClient, error_of
+
+LISTS = [
+    "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "logs/", "health-checks/", "analytics/",
+    "metrics-hourly/", "audit-logs/",
+]  # fmt: skip
+CALLS = [
+    ("GET", "connections/{connection}/", None),
+    ("PATCH", "connections/{connection}/", {"connection_name": "Taken"}),
+    ("DELETE", "connections/{connection}/", None),
+    ("POST", "connections/{connection}/test/", None),
+    ("POST", "connections/{connection}/activate/", None),
+    ("POST", "connections/{connection}/deactivate/", None),
+    ("GET", "connections/{connection}/proxy/v1/balance", None),
+    ("POST", "connections/{connection}/proxy/v1/refunds", {}),
+    ("GET", "connections/{connection}/credentials/", None),
+    ("POST", "connections/{connection}/credentials/", {"credential_key": "webhook_secret", "value": "whsec_sample"}),
+    ("POST", "connections/{connection}/credentials/{credential}/rotate/", {"value": "sk_test_other_not_a_key"}),
+    ("POST", "connections/{connection}/credentials/{credential}/deactivate/", None),
+    ("GET", "connections/{connection}/rate-limits/", None),
+    ("GET", "connections/{connection}/rate-limits/check/", None),
+    ("POST", "connections/{connection}/rate-limits/", {"limit_type": "per_day", "max_requests": 1}),
+    ("PATCH", "connections/{connection}/rate-limits/{limit}/", {"max_requests": 1}),
+    ("GET", "payments/{payment}/", None),
+    ("POST", "payments/{payment}/capture/", {}),
+    ("POST", "payments/{payment}/void/", None),
+    ("POST", "payments/{payment}/refund/", {}),
+    ("POST", "payments/{payment}/sync/", None),
+    ("GET", "webhook-endpoints/{endpoint}/", None),
+    ("PATCH", "webhook-endpoints/{endpoint}/", {"is_active": False}),
+    ("POST", "webhook-endpoints/{endpoint}/rotate-secret/", {}),
+    ("GET", "webhook-events/{event}/", None),
+    ("GET", "webhook-events/{event}/body/", None),
+    ("POST", "webhook-events/{event}/replay/", None),
+    ("GET", "logs/{log}/", None),
+    ("GET", "health-checks/{check}/", None),
+    ("GET", "analytics/{day}/", None),
+    ("GET", "metrics-hourly/{hour}/", None),
+    ("GET", "audit-logs/{entry}/", None),
+    ("POST", "payments/", {"amount": "12.50", "currency": "AED", "reference": "r", "connection": "{connection}"}),
+    ("POST", "webhook-endpoints/", {"connection": "{connection}"}),
+    ("POST", "webhook-events/replay/", {"since": "2026-01-01T00:00:00Z", "endpoint": "{endpoint}"}),
+]  # fmt: skip
+_LABELS = {
+    "connection": "integrations.Connection", "credential": "integrations.Credential", "limit": "integrations.RateLimit",
+    "payment": "integrations.Payment", "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
+    "log": "monitoring.CallLog", "check": "monitoring.HealthCheck", "day": "monitoring.DailyAnalytics",
+    "hour": "monitoring.HourlyMetrics", "entry": "monitoring.AuditLog",
+}  # fmt: skip
+
+
+def _ids(organization: Organization, mark: str) -> dict[str, str]:
+    rows = plant(organization, mark)
+    return {name: str(rows[label].pk) for name, label in _LABELS.items()}
+
+
+def _send(api: ApiClient, method: str, path: str, body: Any, ids: dict[str, str]) -> Any:
+    if body is not None:
+        body = {name: value.format(**ids) if isinstance(value, str) else value for name, value in body.items()}
+    return api.send(method, path.format(**ids), body)
+
+
+@pytest.fixture
+def theirs(organization: Organization, other: Organization, wire: StripeWire) -> dict[str, str]:
+    """Rows of the other organization; ours could take a payment."""
+    connect(organization, wire)
+    return _ids(other, "theirs")
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_what_is_another_organizations_is_not_found(
+    method: str, path: str, body: Any, api: ApiClient, theirs: dict[str, str]
+) -> None:
+    response = _send(api, method, path, body, theirs)
+    unknown = _send(api, method, path, body, {name: str(uuid4()) for name in theirs})
+    assert (response.status_code, unknown.status_code) == (404, 404)
+    told, told_of_unknown = error_of(response), error_of(unknown)
+    assert {**told, "request_id": ""} == {**told_of_unknown, "request_id": ""}
+    _assert_untouched(theirs)
+
+
+def _assert_untouched(theirs: dict[str, str]) -> None:
+    connection = Connection.objects.get(pk=theirs["connection"])
+    assert (connection.connection_name, connection.status) == ("theirs connection", "active")
+    assert connection.credentials.count() == connection.rate_limits.count() == 1
+    assert connection.credentials.get().is_active
+    assert Payment.objects.get(pk=theirs["payment"]).status == Payment.Status.PENDING
+    assert WebhookEndpoint.objects.get().is_active
+    assert WebhookEvent.objects.get().replay_of is None
+    assert not Payment.objects.exclude(pk=theirs["payment"]).exists()
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_hold_our_rows_alone(path: str, organization: Organization, other: Organization) -> None:
+    ours, theirs = _ids(organization, "ours"), _ids(other, "theirs")
+    for owner, own, foreign in ((organization, ours, theirs), (other, theirs, ours)):
+        shown = {row["id"] for row in ApiClient(token_for(owner)).get(path).json()["results"]}
+        assert shown & set(own.values())
+        assert not shown & set(foreign.values())
+
+
+@pytest.mark.parametrize("path", [*LISTS[1:-1]])
+def test_a_filter_by_their_connection_finds_no_row_of_theirs(path: str, api: ApiClient, theirs: dict[str, str]) -> None:
+    response = api.get(path, {"connection": theirs["connection"]})
+    assert response.status_code == 400 or response.json()["results"] == []
+
+
+def test_a_credential_is_only_found_below_its_own_connection(
+    organization: Organization, api: ApiClient, connection: Connection
+) -> None:
+    elsewhere = CredentialFactory(connection=ConnectionFactory(organization=organization))
+    path = f"connections/{connection.pk}/credentials/{elsewhere.pk}/deactivate/"
+    assert api.post(path).status_code == 404
+    elsewhere.refresh_from_db()
+    assert elsewhere.is_active
+
+
+def test_a_private_provider_is_its_organizations_secret(api: ApiClient, other: Organization) -> None:
+    row = catalogue_row("stripe")
+    row.organization = other
+    row.save()
+    assert api.get("providers/").json()["results"] == []
+    assert api.get("providers/stripe/").status_code == 404
+    refused = api.post("connections/", {"provider": "stripe", "connection_name": "Mine"})
+    unknown = api.post("connections/", {"provider": "nobody", "connection_name": "Mine"})
+    assert error_of(refused)["message"].replace("stripe", "nobody") == error_of(unknown)["message"]
