@@ -48,8 +48,7 @@ def write_action(
             previous_hash=previous.hash if previous else "",
         )
         entry.hash = hash_of(entry)
-        # created_at is set here rather than by auto_now_add, because the hash covers it.
-        AuditLog.objects.bulk_create([entry])
+        entry.save(force_insert=True)
     return entry
 
 

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.base import IdentifiedModel, TenantModel, organization_key, uuid7
@@ -226,6 +227,8 @@ class AuditLog(IdentifiedModel):
         related_name="+",
         verbose_name=_("organization"),
     )
+    # Not auto_now_add, which would set it once more after the hash was made over it.
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     actor = models.CharField(_("who"), max_length=255)
     action = models.CharField(_("action"), max_length=64)
     object = models.CharField(_("object"), max_length=255)

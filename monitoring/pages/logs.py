@@ -105,10 +105,11 @@ def logs(request: HttpRequest) -> HttpResponse:
     form = LogFilter(organization, request.GET or {"period": DEFAULT_PERIOD})
     rows = _filtered(organization, form.cleaned_data if form.is_valid() else {})
     context: dict[str, Any] = {"title": _("Logs"), "form": form, "filters": _filters_query(request)}
+    context["connections"] = _names(organization)
     if (after := Position.parse(request.GET.get("after", ""))) and request.headers.get("HX-Request"):
         return page(request, "monitoring/_log_newer.html", {**context, **_newer(rows, after)})
     before = Position.parse(request.GET.get("before", ""))
-    context |= _page_of(rows, before) | {"statistics": _statistics(rows), "connections": _names(organization)}
+    context |= _page_of(rows, before) | {"statistics": _statistics(rows)}
     template = "monitoring/_log_list.html" if request.headers.get("HX-Request") else "monitoring/logs.html"
     return page(request, template, context)
 
@@ -133,6 +134,7 @@ def log(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         "connection": _connection_of(found),
         "request_body": _readable(found.request_body),
         "response_body": _readable(found.response_body),
+        "connections": _names(organization),
         "siblings": list(around.exclude(pk=pk).order_by("created_at", "id")[:20]) if found.request_id else [],
     }
     return page(request, "monitoring/log.html", context)
