@@ -18,6 +18,7 @@ class WireRequest:
     query: Mapping[str, str]
     headers: Mapping[str, str]  # names in lower case
     body: bytes
+    raw_query: str = ""
 
     @property
     def form(self) -> dict[str, str]:
@@ -99,6 +100,7 @@ class WireServer:
                     dict(parse_qsl(parts.query, keep_blank_values=True)),
                     {name.lower(): value for name, value in self.headers.items()},
                     self.rfile.read(length),
+                    parts.query,
                 )
                 wire.requests.append(request)
                 answer = wire.answer(request)

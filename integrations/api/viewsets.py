@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import DataError
 from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework import status
@@ -53,7 +54,7 @@ class OrganizationViewSet(HubView, GenericViewSet[Any]):
     def get_object(self) -> Any:
         try:
             return super().get_object()
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, DataError) as error:
             raise Http404 from error
 
     def validated(self, request: Request, **options: Any) -> dict[str, Any]:

@@ -1,0 +1,157 @@
+"""A call to a provider with a connection's credentials: the provider's answer, or a failure of ours that says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from integrations.models import Connection, Organization
+from tests.factories import ConnectionFactory
+from tests.wire import WireAnswer, WireServer
+
+from .client import ApiClient, error_of
+
+KEY = "sk_test_sample_not_a_key"
+
+
+@pytest.fixture
+def provider() -> Iterator[WireServer]:
+    with WireServer(lambda request: WireAnswer(200, {"ok": True})) as server:
+        yield server
+
+
+@pytest.fixture
+def at(provider: WireServer, organization: Organization) -> str:
+    """The proxy's address below a connection to `provider`."""
+    connection = ConnectionFactory(
+        organization=organization, configuration={"base_url": provider.url}, credentials={"api_key": KEY}
+    )
+    return f"connections/{connection.pk}/proxy"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_any_method_is_passed_on_with_the_connections_credentials(
+    method: str, at: str, api: ApiClient, provider: WireServer
+) -> None:
+    response = api.send(method, f"{at}/v1/customers/cus_1")
+    assert (response.status_code, response.json()) == (200, {"ok": True})
+    (sent,) = provider.requests
+    assert (sent.method, sent.path, sent.headers["authorization"]) == (method, "/v1/customers/cus_1", f"Bearer {KEY}")
+
+
+def test_a_head_is_answered_without_a_body(at: str, api: ApiClient, provider: WireServer) -> None:
+    response = api.send("HEAD", f"{at}/v1/customers")
+    assert (response.status_code, response.content) == (200, b"")
+    assert provider.requests[0].method == "HEAD"
+
+
+def test_the_query_arrives_whole(at: str, api: ApiClient, provider: WireServer) -> None:
+    response = api.get(f"{at}/v1/charges?expand[]=customer&expand[]=invoice&q=a%26b&empty=&format=csv&page_size=999")
+    assert response.status_code == 200
+    assert parse_qsl(provider.requests[0].raw_query, keep_blank_values=True) == [
+        ("expand[]", "customer"), ("expand[]", "invoice"), ("q", "a&b"), ("empty", ""), ("format", "csv"),
+        ("page_size", "999"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b'{"amount": 1.10, "amount": [NaN]}'),
+        ("application/x-www-form-urlencoded", b"amount=100&metadata[a]=b"),
+        ("application/octet-stream", bytes(range(256))),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\nfile\r\n--x--"),
+        ("application/xml", b"<a/>"),
+    ],
+)
+def test_a_body_arrives_byte_for_byte(
+    content_type: str, body: bytes, at: str, api: ApiClient, provider: WireServer
+) -> None:
+    assert api.send("POST", f"{at}/v1/files", body, content_type=content_type).status_code == 200
+    assert (provider.requests[0].body, provider.requests[0].headers["content-type"]) == (body, content_type)
+
+
+def test_only_harmless_headers_are_passed_on(at: str, api: ApiClient, provider: WireServer) -> None:
+    api.get(
+        f"{at}/v1/balance", Cookie="sessionid=secret", X_Forwarded_For="10.0.0.1", X_Api_Key="mine",
+        Proxy_Authorization="Basic x", Connection="upgrade", Accept="application/pdf", If_None_Match='"a"',
+    )  # fmt: skip
+    sent = provider.requests[0].headers
+    assert (sent["accept"], sent["if-none-match"]) == ("application/pdf", '"a"')
+    assert not {"cookie", "x-forwarded-for", "x-api-key", "proxy-authorization"} & set(sent)
+    assert "hub_" not in json.dumps(dict(sent))
+    assert sent["host"].startswith("127.0.0.1")
+
+
+def test_the_idempotency_key_is_passed_on(at: str, api: ApiClient, provider: WireServer) -> None:
+    api.post(f"{at}/v1/refunds", {"a": 1}, Idempotency_Key="refund-7")
+    assert provider.requests[0].headers["idempotency-key"] == "refund-7"
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 304, 400, 401, 402, 403, 404, 409, 422])
+def test_the_providers_status_body_and_safe_headers_come_back(
+    status: int, at: str, api: ApiClient, provider: WireServer
+) -> None:
+    body = b"" if status in (204, 304) else b"said"
+    headers = {
+        "Content-Type": "text/plain", "Request-Id": "req_1", "ETag": '"v1"', "Set-Cookie": "a=b", "Server": "nginx",
+        "Hub-Error": "forged", "Location": "https://example.com/", "Strict-Transport-Security": "max-age=1",
+    }  # fmt: skip
+    provider.answer = lambda request: WireAnswer(status, body, headers)
+    response = api.get(f"{at}/v1/balance")
+    assert (response.status_code, response.content) == (status, body)
+    assert (response["Request-Id"], response["ETag"], response["Content-Type"]) == ("req_1", '"v1"', "text/plain")
+    assert not {"Set-Cookie", "Server", "Hub-Error", "Strict-Transport-Security"} & set(response.headers)
+
+
+def test_a_providers_page_cannot_run_under_our_name(at: str, api: ApiClient, provider: WireServer) -> None:
+    provider.answer = lambda request: WireAnswer(200, b"<script>", {"Content-Type": "text/html"})
+    response = api.get(f"{at}/page", Accept="text/html")
+    assert response["Content-Security-Policy"] == "sandbox"
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["../admin", "v1/%2e%2e/x", "v1/%252e%252e/x", "v1//x", "a%3fb", "a%23b", "a%00b"])
+def test_a_path_cannot_leave_the_providers_address(path: str, at: str, api: ApiClient, provider: WireServer) -> None:
+    response = api.get(f"{at}/{path}")
+    assert (response.status_code, error_of(response)["field"]) == (400, "path")
+    assert provider.requests == []
+
+
+def test_the_root_can_be_called_too(at: str, api: ApiClient, provider: WireServer) -> None:
+    assert api.get(f"{at}/").status_code == 200
+    assert provider.requests[0].path == "/"
+
+
+def test_a_failure_of_ours_is_told_from_the_providers(at: str, api: ApiClient, provider: WireServer) -> None:
+    Connection.objects.update(status=Connection.Status.INACTIVE)
+    response = api.get(f"{at}/v1/balance")
+    assert (response.status_code, response["Hub-Error"]) == (409, "connection_not_ready")
+    assert api.get("connections/not-an-id/proxy/v1/balance")["Hub-Error"] == "not_found"
+    assert ApiClient().get(f"{at}/v1/balance")["Hub-Error"] == "not_authenticated"
+
+
+def test_an_address_that_may_not_be_reached_is_refused(at: str, api: ApiClient, settings: Any) -> None:
+    settings.EGRESS_ALLOW = []
+    response = api.get(f"{at}/v1/balance")
+    assert (response.status_code, error_of(response)["code"]) == (403, "egress_refused")
+
+
+def test_a_body_over_a_megabyte_is_not_passed_on(at: str, api: ApiClient, provider: WireServer) -> None:
+    response = api.send("POST", f"{at}/v1/files", b"x" * 1_048_577, content_type="application/octet-stream")
+    assert (response.status_code, error_of(response)["code"]) == (413, "too_large")
+    assert provider.requests == []
+
+
+def test_the_call_is_found_in_the_log_without_secrets(at: str, api: ApiClient, provider: WireServer) -> None:
+    response = api.post(f"{at}/v1/customers?api_key={KEY}", {"password": "hunter22"}, X_Request_Id="trace-me-4711")
+    assert response.status_code == 200
+    (row,) = api.get("logs/", {"operation": "proxy", "request_id": "trace-me-4711"}).json()["results"]
+    assert (row["method"], row["response_status"]) == ("POST", 200)
+    detail = api.get(f"logs/{row['id']}/")
+    assert KEY.encode() not in detail.content
+    assert b"hunter22" not in detail.content

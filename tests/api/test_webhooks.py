@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from integrations.models import Connection
+from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+
+from .client import ApiClient, error_of
+
+SECRET = "whsec_canary_not_a_secret"
+
+
+@pytest.fixture
+def endpoint(api: ApiClient, connection: Connection) -> dict[str, Any]:
+    body = {"connection": str(connection.pk), "event_types": ["charge.refunded"], "webhook_secret": SECRET}
+    made: dict[str, Any] = api.post("webhook-endpoints/", body).json()
+    return made
+
+
+def test_an_address_is_made_and_its_secret_told_once(api: ApiClient, endpoint: dict[str, Any]) -> None:
+    assert endpoint["webhook_secret"] == SECRET
+    assert endpoint["webhook_url"].endswith(f"/webhooks/{endpoint['id']}/")
+    for path in ("webhook-endpoints/", f"webhook-endpoints/{endpoint['id']}/", "audit-logs/"):
+        assert SECRET.encode() not in api.get(path).content
+    changed = api.patch(
+        f"webhook-endpoints/{endpoint['id']}/", {"is_active": False, "retry_policy": {"max_retries": 2}}
+    )
+    assert (changed.json()["is_active"], changed.json()["retry_policy"]["max_retries"]) == (False, 2)
+    assert changed.json()["retry_policy"]["factor"] == 4
+    assert "webhook_secret" not in changed.json()
+
+
+def test_a_secret_is_made_where_none_is_given(api: ApiClient, connection: Connection) -> None:
+    made = api.post("webhook-endpoints/", {"connection": str(connection.pk)}).json()
+    assert len(made["webhook_secret"]) > 20
+    assert made["event_types"] == []
+
+
+def test_a_secret_is_rotated(api: ApiClient, endpoint: dict[str, Any]) -> None:
+    rotated = api.post(f"webhook-endpoints/{endpoint['id']}/rotate-secret/").json()
+    assert rotated["webhook_secret"] not in ("", SECRET)
+    assert rotated["previous_secret_expires_at"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"webhook_url": "https://evil.example/"}, "webhook_url"),
+        ({"event_types": "charge"}, "event_types"),
+        ({"event_types": ["x" * 101]}, "event_types.0"),
+        ({"retry_policy": {"max_retries": -1}}, "retry_policy.max_retries"),
+        ({"retry_policy": {"speed": 1}}, "retry_policy.speed"),
+        ({"max_per_minute": 0}, "max_per_minute"),
+        ({"webhook_secret": SECRET}, "webhook_secret"),
+    ],
+)
+def test_an_endpoint_names_the_field_that_is_wrong(
+    changes: dict[str, Any], field: str, api: ApiClient, endpoint: dict[str, Any]
+) -> None:
+    before = WebhookEndpoint.objects.values("updated_at", "event_types").get()
+    response = api.patch(f"webhook-endpoints/{endpoint['id']}/", changes)
+    assert response.status_code == 400
+    assert error_of(response)["field"] == field
+    assert WebhookEndpoint.objects.values("updated_at", "event_types").get() == before
+
+
+def _event(endpoint: dict[str, Any], name: str, **fields: Any) -> WebhookEvent:
+    row = WebhookEndpoint.objects.get(pk=endpoint["id"])
+    body = b'{"id": "evt_1",  "type": "charge.refunded"}'
+    return WebhookEvent.objects.create(
+        organization=row.organization, webhook_endpoint=row, event_id=name, raw_body=body,
+        **{"event_type": "charge.refunded", "processing_status": "failed", **fields},
+    )  # fmt: skip
+
+
+def test_events_are_listed_and_filtered(api: ApiClient, endpoint: dict[str, Any], connection: Connection) -> None:
+    first, second = _event(endpoint, "a"), _event(endpoint, "b", event_type="payout.paid", processing_status="pending")
+
+    def found(**query: str) -> list[str]:
+        return [row["id"] for row in api.get("webhook-events/", query).json()["results"]]
+
+    assert found(endpoint=endpoint["id"]) == found(connection=str(connection.pk)) == [str(second.pk), str(first.pk)]
+    assert found(status="failed") == found(type="charge.refunded") == [str(first.pk)]
+    hour = timedelta(hours=1)
+    assert found(since=(timezone.now() - hour).isoformat()) == [str(second.pk), str(first.pk)]
+    assert found(until=(timezone.now() - hour).isoformat()) == []
+
+
+def test_an_events_body_is_told_byte_for_byte_and_the_reading_written_down(
+    api: ApiClient, endpoint: dict[str, Any]
+) -> None:
+    event = _event(endpoint, "a")
+    response = api.get(f"webhook-events/{event.pk}/body/", Accept="application/octet-stream")
+    assert response.content == event.raw_body
+    assert response["Content-Disposition"].startswith("attachment")
+    access = WebhookAccessLog.objects.get()
+    assert (access.webhook_event_id, access.actor) == (event.pk, "token:test")
+    assert api.get(f"webhook-events/{event.pk}/").json()["payload"]["type"] == "charge.refunded"
+
+
+def test_an_event_is_replayed(api: ApiClient, endpoint: dict[str, Any]) -> None:
+    event = _event(endpoint, "a")
+    assert api.post(f"webhook-events/{event.pk}/replay/").status_code == 200
+    event.refresh_from_db()
+    assert event.processing_status != "failed"
+
+
+def test_a_range_of_events_is_counted_then_replayed(api: ApiClient, endpoint: dict[str, Any]) -> None:
+    for name in "abc":
+        _event(endpoint, name)
+    body = {"since": (timezone.now() - timedelta(hours=1)).isoformat(), "status": "failed"}
+    assert api.post("webhook-events/replay/", {**body, "dry_run": True}).json() == {"count": 3, "dry_run": True}
+    assert WebhookEvent.objects.filter(processing_status="failed").count() == 3
+    assert api.post("webhook-events/replay/", body).json()["count"] == 3
+    assert not WebhookEvent.objects.filter(processing_status="failed").exists()
+    assert error_of(api.post("webhook-events/replay/", {}))["field"] == "since"
