@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +11,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.errors import ConfigurationError, InvalidRequest, NotSupported
+from integrations.errors import ConfigurationError, IntegrationError, InvalidRequest, NotSupported
 from integrations.gateway import client_for
 from integrations.models import Connection, Credential
 from integrations.operations.announce import record_action
+from integrations.operations.payment_attempts import may_have_taken_effect
 from integrations.providers.base import Provider
 from integrations.providers.registry import get_provider
 from integrations.providers.signatures import Signature
@@ -37,6 +39,8 @@ def create_endpoint(
     provider = get_provider(connection.provider.slug)
     secret = webhook_secret or _own_secret(connection) or _signature(provider).generate_secret()
     _check(provider, event_types, secret)
+    if register and not provider.registers_webhooks:
+        raise NotSupported(f"{provider.name} is told the webhook's address in its dashboard.")
     endpoint = WebhookEndpoint(
         organization_id=connection.organization_id,
         connection=connection,
@@ -52,7 +56,9 @@ def create_endpoint(
         try:
             _register(endpoint, provider, secret)
         except Exception:
-            endpoint.delete()
+            with transaction.atomic():
+                record_action("webhook_endpoint.deleted", endpoint, {"reason": "the provider did not take it"})
+                endpoint.delete()
             raise
     return endpoint, secret
 
@@ -60,20 +66,20 @@ def create_endpoint(
 def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overlap: timedelta = OVERLAP) -> str:
     """Give the endpoint another secret and return it; the old one is accepted for `overlap` too.
 
-    A provider that takes its webhooks through its API is told the new one.
+    A provider that takes its webhooks through its API is told the new one; what it makes of that is raised, and unless
+    it may have taken the new secret all the same, everything is as before.
     """
     provider = get_provider(endpoint.connection.provider.slug)
     secret = webhook_secret or _signature(provider).generate_secret()
     _check(provider, endpoint.event_types, secret)
-    with transaction.atomic():
-        locked = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
-        locked.previous_webhook_secret = locked.webhook_secret
-        locked.previous_secret_expires_at = timezone.now() + overlap
-        locked.webhook_secret = secret
-        locked.save()
-        record_action("webhook_endpoint.secret_rotated", locked)
+    before, rotated = _replace_secret(endpoint, secret, overlap)
     if provider.registers_webhooks:
-        _register(locked, provider, secret)
+        try:
+            _register(rotated, provider, secret)
+        except IntegrationError as error:
+            if not may_have_taken_effect(error):
+                _put_back(before, secret)
+            raise
     return secret
 
 
@@ -97,9 +103,36 @@ def set_active(endpoint: WebhookEndpoint, *, active: bool) -> WebhookEndpoint:
     return update_endpoint(endpoint, is_active=active)
 
 
+def _replace_secret(
+    endpoint: WebhookEndpoint, secret: str, overlap: timedelta
+) -> tuple[WebhookEndpoint, WebhookEndpoint]:
+    """The endpoint as it was and as it is now."""
+    with transaction.atomic():
+        locked = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+        before = copy(locked)
+        # Opened and sealed anew: a sealed text opens only in the column that it was sealed for.
+        locked.previous_webhook_secret = locked.webhook_secret.reveal()
+        locked.previous_secret_expires_at = timezone.now() + overlap
+        locked.webhook_secret = secret
+        locked.save()
+        record_action("webhook_endpoint.secret_rotated", locked)
+    return before, locked
+
+
+def _put_back(before: WebhookEndpoint, refused: str) -> None:
+    """Undo a rotation that the provider refused, lest the secret that it still uses runs out."""
+    with transaction.atomic():
+        locked = WebhookEndpoint.objects.select_for_update().get(pk=before.pk)
+        if locked.webhook_secret.reveal() != refused:
+            return
+        locked.webhook_secret = before.webhook_secret
+        locked.previous_webhook_secret = before.previous_webhook_secret
+        locked.previous_secret_expires_at = before.previous_secret_expires_at
+        locked.save()
+        record_action("webhook_endpoint.secret_put_back", locked)
+
+
 def _register(endpoint: WebhookEndpoint, provider: Provider, secret: str) -> None:
-    if not provider.registers_webhooks:
-        raise NotSupported(f"{provider.name} is told the webhook's address in its dashboard.")
     client = client_for(endpoint.connection, operation="register_webhook", any_status=True)
     provider.register_webhook(client, endpoint.webhook_url, secret)
 
