@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -35,6 +36,12 @@ logger = logging.getLogger(__name__)
 
 BATCH = 20
 LEASE_SECONDS = 120
+# The most that an endpoint's own policy may ask for.
+_POLICY_BOUNDS = {"max_retries": 1000, "initial_seconds": 1e6, "factor": 1000, "max_seconds": 1e6}
+_GROWTHS = 100  # beyond it a power would overflow, and the longest pause was reached long before
+
+# In JSON text of ASCII: what may stay (a pair that makes one character, most other escapes) and what JSONB refuses.
+_ESCAPE = re.compile(r"(?P<kept>\\ud[89ab]..\\ud[c-f]..|\\(?!u0000|ud[89a-f]).)|\\u0000|\\ud[89a-f]..")
 
 # Served by webhook_events_due. SKIP LOCKED: two workers never wait for each other and never take the same event.
 _CLAIM = """
@@ -97,9 +104,9 @@ def _process(claimed: Sequence[tuple[uuid.UUID, datetime]]) -> None:
     results: list[tuple[WebhookEvent, Outcome]] = []
     for event in events.select_related("webhook_endpoint__connection__organization").order_by("pk"):
         with acting_for(event.organization_id), originating(Origin(f"event-{event.pk}", actor="webhook inbox")):
-            outcome = _attempt(event)
-            if _finish(event, outcome, leases[event.pk]):
-                results.append((event, outcome))
+            ended = _conclude(event, _attempt(event), leases[event.pk])
+        if ended is not None:
+            results.append((event, ended))
     _count(results)
 
 
@@ -147,17 +154,41 @@ def _asked_wait(error: IntegrationError) -> float:
 
 
 def _after_failure(event: WebhookEvent, message: str, *, retryable: bool, asked: float) -> Outcome:
-    policy = default_retry_policy() | (event.webhook_endpoint.retry_policy or {})
-    if not retryable or event.retry_count >= int(policy["max_retries"]):
+    policy = _policy_of(event.webhook_endpoint)
+    if not retryable or event.retry_count >= policy["max_retries"]:
         return Outcome(WebhookEvent.Status.FAILED, error_message=message)
     wait = max(asked, backoff_seconds(policy, event.retry_count))
     return Outcome(WebhookEvent.Status.RETRYING, error_message=message, wait_seconds=wait)
 
 
-def backoff_seconds(policy: dict[str, Any], retries: int) -> float:
+def _policy_of(endpoint: WebhookEndpoint) -> dict[str, float]:
+    """The endpoint's own numbers, the default for what is none or out of bounds: a slip must not stop the inbox."""
+    own = endpoint.retry_policy if isinstance(endpoint.retry_policy, dict) else {}
+    default = default_retry_policy()
+    policy = {}
+    for name, most in _POLICY_BOUNDS.items():
+        number = own.get(name)
+        is_usable = isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= most
+        policy[name] = number if is_usable else default[name]
+    return policy
+
+
+def backoff_seconds(policy: Mapping[str, float], retries: int) -> float:
     """The pause before the next attempt: exponential, bounded, shaken so that a crowd does not come back at once."""
-    pause = min(float(policy["max_seconds"]), float(policy["initial_seconds"]) * float(policy["factor"]) ** retries)
+    growth = float(policy["factor"]) ** min(retries, _GROWTHS)
+    pause = min(policy["max_seconds"], policy["initial_seconds"] * growth)
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
+
+
+def _conclude(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> Outcome | None:
+    """Write what became of the attempt; returns what was written, or None where the lease was lost."""
+    try:
+        return outcome if _finish(event, outcome, lease_ends) else None
+    except (DataError, ValueError, RecursionError) as error:
+        # Left as it is, one event that the database refuses would come back for ever and take its batch with it.
+        logger.error("Event %s cannot be stored as processed: %s", event.pk, type(error).__name__)  # noqa: TRY400
+        failed = Outcome(WebhookEvent.Status.FAILED, error_message="What became of it could not be stored.")
+        return failed if _finish(event, failed, lease_ends) else None
 
 
 def _finish(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> bool:
@@ -182,10 +213,10 @@ def _finish(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> bool
 
 
 def _storable(payload: dict[str, Any]) -> dict[str, Any]:
-    """JSONB refuses NUL characters; the raw bytes keep them."""
-    text = json.dumps(payload)
-    stripped: dict[str, Any] = json.loads(text.replace("\\u0000", "")) if "\\u0000" in text else payload
-    return stripped
+    """Without what JSONB refuses: NUL, halves of characters, numbers beyond all bounds. The raw bytes keep them."""
+    text = _ESCAPE.sub(lambda found: found["kept"] or "", json.dumps(payload))
+    stored: dict[str, Any] = json.loads(text, parse_constant=lambda name: None)
+    return stored
 
 
 def _count(results: Sequence[tuple[WebhookEvent, Outcome]]) -> None:
