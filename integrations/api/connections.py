@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -15,6 +16,8 @@ from ..models import Connection, IntegrationProvider, User
 from ..operations import connections
 from .credentials import CredentialRow
 from .filters import YesNoFilter
+from .idempotency import once
+from .openapi import IDEMPOTENCY_KEY
 from .serializers import StrictSerializer
 from .viewsets import OrganizationViewSet
 
@@ -94,17 +97,16 @@ class ConnectionViewSet(
         by_action = {"list": ConnectionRow, "create": NewConnection, "partial_update": ConnectionChanges}
         return by_action.get(self.action, ConnectionDetail)
 
-    @extend_schema(request=NewConnection, responses={201: ConnectionDetail})
+    @extend_schema(request=NewConnection, responses={201: ConnectionDetail}, parameters=[IDEMPOTENCY_KEY])
     def create(self, request: Request) -> Response:
         """Make a connection. It is pending until it is activated, which tests it first."""
         given = self.validated(request)
-        connection = connections.create_connection(
-            self.organization,
-            provider_slug=given.pop("provider"),
-            created_by=request.user if isinstance(request.user, User) else None,
-            **given,
-        )
-        return self.shown(connection, ConnectionDetail, created=True)
+        made = once(request, lambda: self._create(request, **given).pk)
+        return self.shown(get_object_or_404(self.get_queryset(), pk=made), ConnectionDetail, created=True)
+
+    def _create(self, request: Request, *, provider: str, **given: Any) -> Connection:
+        user = request.user if isinstance(request.user, User) else None
+        return connections.create_connection(self.organization, provider_slug=provider, created_by=user, **given)
 
     @extend_schema(request=ConnectionChanges, responses=ConnectionDetail)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:

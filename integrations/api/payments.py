@@ -13,10 +13,11 @@ from rest_framework.response import Response
 
 from ..models import Connection, Payment, PaymentOperation
 from ..operations import payments
+from .idempotency import idempotency_key
 from .openapi import IDEMPOTENCY_KEY
 from .permissions import HasScope
 from .serializers import Amount, Money, OwnRow, StrictSerializer
-from .viewsets import OrganizationViewSet, idempotency_key
+from .viewsets import OrganizationViewSet
 
 
 class OperationRow(serializers.ModelSerializer[PaymentOperation]):

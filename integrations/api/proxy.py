@@ -18,10 +18,11 @@ from rest_framework.request import Request
 from ..gateway import client_for
 from ..models import Connection
 from ..providers.base import Answer
+from .idempotency import idempotency_key
 from .openapi import IDEMPOTENCY_KEY
 from .parsers import read_bounded
 from .serializers import organization_of
-from .viewsets import HubView, idempotency_key
+from .viewsets import HubView
 
 # What a caller may say about its body; everything else is ours to say, or between us and the provider alone.
 _SENT_ON = ("Accept", "Accept-Language", "Content-Type", "If-Match", "If-None-Match", "Prefer")

@@ -69,7 +69,3 @@ class OrganizationViewSet(HubView, GenericViewSet[Any]):
     def shown(self, instance: Any, serializer_class: Any, *, created: bool = False) -> Response:
         code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
         return Response(serializer_class(instance, context=self.get_serializer_context()).data, status=code)
-
-
-def idempotency_key(request: Request) -> str:
-    return request.headers.get("Idempotency-Key", "")

@@ -19,6 +19,14 @@ def _loopback_is_allowed(settings: Any) -> None:
     settings.EGRESS_ALLOW = ["127.0.0.0/8"]
 
 
+@pytest.fixture(autouse=True)
+def _redis_is_asked_again() -> None:
+    """A test in which Redis was away leaves no rest to the next."""
+    from integrations.api.throttling import CallerThrottle
+
+    CallerThrottle._resting_until = 0.0
+
+
 @pytest.fixture
 def organization(db: None) -> Organization:
     from tests.factories import OrganizationFactory

@@ -41,5 +41,4 @@ def test_callers_are_served_while_redis_is_away(api: ApiClient, settings: Any, c
         assert time.monotonic() - started < 5
         assert len([record for record in caplog.records if "Redis does not answer" in record.message]) == 1
     finally:
-        CallerThrottle._resting_until = 0.0
         del caches["default"]

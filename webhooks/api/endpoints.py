@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import django_filters
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
@@ -12,6 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.api.filters import YesNoFilter
+from integrations.api.idempotency import once
+from integrations.api.openapi import IDEMPOTENCY_KEY
 from integrations.api.serializers import OwnRow, StrictSerializer
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.models import Connection
@@ -91,12 +95,15 @@ class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organiza
         by_action = {"create": NewEndpoint, "partial_update": EndpointChanges, "rotate_secret": NewSecret}
         return by_action.get(self.action, EndpointRow)
 
-    @extend_schema(request=NewEndpoint, responses={201: EndpointWithSecret})
+    @extend_schema(request=NewEndpoint, responses={201: EndpointWithSecret}, parameters=[IDEMPOTENCY_KEY])
     def create(self, request: Request) -> Response:
         """Make an address. Its signing secret is in this answer alone."""
         given = self.validated(request)
-        endpoint, secret = create_endpoint(given.pop("connection"), **given)
-        return self._with_secret(endpoint, secret, status=201)
+
+        def create() -> UUID:
+            return UUID(str(create_endpoint(given.pop("connection"), **given)[0].pk))
+
+        return self._with_secret(once(request, create), status=201)
 
     @extend_schema(request=EndpointChanges, responses=EndpointRow)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
@@ -105,15 +112,19 @@ class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organiza
             changes["retry_policy"] = {**endpoint.retry_policy, **changes["retry_policy"]}
         return self.shown(update_endpoint(endpoint, **changes), EndpointRow)
 
-    @extend_schema(request=NewSecret, responses=EndpointWithSecret)
+    @extend_schema(request=NewSecret, responses=EndpointWithSecret, parameters=[IDEMPOTENCY_KEY])
     @action(detail=True, methods=["post"], url_path="rotate-secret")
     def rotate_secret(self, request: Request, **kwargs: Any) -> Response:
         """Another secret, in this answer alone; the old one is accepted for a day."""
-        endpoint = self.get_object()
-        secret = rotate_secret(endpoint, **self.validated(request))
-        endpoint.refresh_from_db()
-        return self._with_secret(endpoint, secret, status=200)
+        endpoint, given = self.get_object(), self.validated(request)
 
-    def _with_secret(self, endpoint: WebhookEndpoint, secret: str, *, status: int) -> Response:
-        context = {**self.get_serializer_context(), "webhook_secret": secret}
+        def rotate() -> UUID:
+            rotate_secret(endpoint, **given)
+            return UUID(str(endpoint.pk))
+
+        return self._with_secret(once(request, rotate), status=200)
+
+    def _with_secret(self, key: UUID, *, status: int) -> Response:
+        endpoint = get_object_or_404(self.get_queryset(), pk=key)
+        context = {**self.get_serializer_context(), "webhook_secret": endpoint.webhook_secret.reveal()}
         return Response(EndpointWithSecret(endpoint, context=context).data, status=status)
