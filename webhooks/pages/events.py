@@ -128,6 +128,8 @@ def _readable(found: WebhookEvent) -> str:
     """The body indented where it is JSON, else as text; archived bodies are read in the archive."""
     raw = bytes(found.raw_body or b"")
     try:
-        return json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
+        text = json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return raw.decode(errors="replace")
+    # Escaped, JSON may hold half of a character, which no page can.
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,282 @@
+"""The pages under /integrations/webhooks/, as people of different roles see them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from integrations.models import Connection, Membership, Organization
+from monitoring.models import AuditLog
+from tests.factories import ConnectionFactory, MembershipFactory
+from webhooks.endpoints import create_endpoint
+from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+
+from .stripe_sender import SECRET
+
+Role = Membership.Role
+
+
+def signed_in(organization: Organization, role: str) -> Client:
+    client = Client()
+    client.force_login(MembershipFactory(organization=organization, role=role).user)
+    return client
+
+
+@pytest.fixture
+def staff(connection: Connection) -> Client:
+    return signed_in(connection.organization, Role.STAFF)
+
+
+@pytest.fixture
+def administrator(connection: Connection) -> Client:
+    return signed_in(connection.organization, Role.ADMIN)
+
+
+@pytest.fixture
+def viewer(connection: Connection) -> Client:
+    return signed_in(connection.organization, Role.VIEWER)
+
+
+@pytest.fixture
+def received(endpoint: WebhookEndpoint) -> WebhookEvent:
+    return store(endpoint, "evt_ours", raw_body=b'{"id": "evt_ours", "note": "<b>bold</b> \\u0645"}')
+
+
+def store(endpoint: WebhookEndpoint, event_id: str, event_type: str = "charge.captured", **fields: Any) -> WebhookEvent:
+    return WebhookEvent.objects.create(
+        organization=endpoint.organization, webhook_endpoint=endpoint, event_id=event_id, event_type=event_type,
+        **{"raw_body": b"{}", "signature_verified": True, **fields},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def theirs(db: None) -> WebhookEvent:
+    endpoint, _ = create_endpoint(ConnectionFactory(connection_name="Theirs"), webhook_secret=SECRET)
+    return store(endpoint, "evt_theirs")
+
+
+def shown(client: Client, **query: Any) -> str:
+    response = client.get(reverse("webhooks"), query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_the_list_shows_addresses_and_events_of_ours_alone(
+    staff: Client, endpoint: WebhookEndpoint, received: WebhookEvent, theirs: WebhookEvent
+) -> None:
+    text = shown(staff)
+    assert endpoint.connection.connection_name in text
+    assert "evt_ours" in text
+    assert "evt_theirs" not in text
+    assert "Theirs" not in text
+    assert SECRET not in text
+
+
+def test_the_empty_list_says_what_to_do(staff: Client) -> None:
+    assert "No webhook address yet" in shown(staff)
+
+
+def test_events_are_found_by_what_is_known_of_them(
+    staff: Client, endpoint: WebhookEndpoint, received: WebhookEvent
+) -> None:
+    store(endpoint, "evt_failed", "payment_intent.canceled", processing_status="failed")
+    for query in ({"q": "evt_failed"}, {"q": "payment_intent"}, {"status": "failed"}):
+        text = shown(staff, **query)
+        assert ("evt_failed" in text, "evt_ours" in text) == (True, False)
+    both = shown(staff, endpoint=endpoint.pk, connection=endpoint.connection_id)
+    assert "evt_failed" in both
+    assert "evt_ours" in both
+    assert "evt_ours" not in shown(staff, endpoint=uuid4())
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"before": "nonsense"}, {"status": "nonsense"}, {"q": "\x00"}, {"q": "x" * 300}, {"endpoint": "'"}, {"q": "%"}],
+)
+def test_a_filter_that_makes_no_sense_breaks_nothing(
+    staff: Client, received: WebhookEvent, query: dict[str, str]
+) -> None:
+    shown(staff, **query)
+
+
+def test_older_events_are_a_link_away(staff: Client, endpoint: WebhookEndpoint) -> None:
+    for number in range(60):
+        store(endpoint, f"evt_{number:02}")
+    first = staff.get(reverse("webhooks"))
+    assert "evt_59" in first.content.decode()
+    assert "evt_09" not in first.content.decode()
+    last = first.context["events"][-1]
+    older = shown(staff, before=last.pk)
+    assert "evt_09" in older
+    assert "evt_59" not in older
+
+
+def test_htmx_gets_the_events_alone(staff: Client, received: WebhookEvent) -> None:
+    response = staff.get(reverse("webhooks"), headers={"HX-Request": "true"})
+    text = response.content.decode()
+    assert "evt_ours" in text
+    assert text.lstrip().startswith("<section")
+    assert "<html" not in text
+
+
+def test_the_event_s_page_shows_its_body_and_writes_down_who_read_it(staff: Client, received: WebhookEvent) -> None:
+    response = staff.get(reverse("webhook-event", args=[received.pk]))
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert "&lt;b&gt;bold&lt;/b&gt; م" in text
+    assert "<b>bold" not in text
+    entry = WebhookAccessLog.objects.get()
+    assert (entry.webhook_event_id, entry.organization_id) == (received.pk, received.organization_id)
+    assert str(entry.user_id) == staff.session["_auth_user_id"]
+    assert (entry.ip_address, entry.action) == ("127.0.0.1", "read")
+
+
+@pytest.mark.parametrize("body", [b"\xff\x00not json", b"", None, b"[" * 5000, b"9" * 5000])
+def test_a_body_of_any_kind_can_be_shown(staff: Client, endpoint: WebhookEndpoint, body: bytes | None) -> None:
+    event = store(endpoint, "evt_odd", raw_body=body)
+    assert staff.get(reverse("webhook-event", args=[event.pk])).status_code == 200
+
+
+def test_half_a_character_in_a_body_can_be_shown(staff: Client, endpoint: WebhookEndpoint) -> None:
+    event = store(endpoint, "evt_odd", raw_body=b'{"name": "a\\ud800b"}')
+    assert staff.get(reverse("webhook-event", args=[event.pk])).status_code == 200
+
+
+def test_the_list_and_the_replay_read_no_body(staff: Client, received: WebhookEvent) -> None:
+    shown(staff)
+    staff.post(reverse("webhook-event-replay", args=[received.pk]))
+    assert not WebhookAccessLog.objects.exists()
+
+
+def test_an_event_is_replayed(staff: Client, received: WebhookEvent) -> None:
+    WebhookEvent.objects.update(processing_status="failed", next_attempt_at=None, error_message="No.", retry_count=8)
+    response = staff.post(reverse("webhook-event-replay", args=[received.pk]))
+    assert (response.status_code, response["Location"]) == (302, reverse("webhook-event", args=[received.pk]))
+    received.refresh_from_db()
+    assert (received.processing_status, received.retry_count, received.error_message) == ("pending", 0, "")
+    assert received.next_attempt_at is not None
+    assert AuditLog.objects.get(action="webhook_event.replayed").actor
+
+
+NEW = {"event_types": "charge.refunded, charge.captured", "webhook_secret": ""}
+
+
+def test_a_new_address_shows_its_secret_once(administrator: Client, connection: Connection) -> None:
+    response = administrator.post(reverse("webhook-endpoint-new"), {**NEW, "connection": connection.pk})
+    endpoint = WebhookEndpoint.objects.get()
+    secret = endpoint.webhook_secret.reveal()
+    assert response.status_code == 200
+    assert secret in response.content.decode()
+    assert endpoint.webhook_url in response.content.decode()
+    assert "no-store" in response["Cache-Control"]
+    assert endpoint.event_types == ["charge.refunded", "charge.captured"]
+    assert secret not in administrator.get(reverse("webhook-endpoint", args=[endpoint.pk])).content.decode()
+
+
+def test_a_secret_that_was_given_is_never_shown(administrator: Client, connection: Connection) -> None:
+    given = {**NEW, "connection": connection.pk, "webhook_secret": SECRET}
+    assert SECRET not in administrator.post(reverse("webhook-endpoint-new"), given).content.decode()
+    assert WebhookEndpoint.objects.get().webhook_secret.reveal() == SECRET
+
+
+@pytest.mark.parametrize("wrong", [{"event_types": "x" * 101}, {"webhook_secret": "a\x00b"}, {"connection": "1"}])
+def test_a_new_address_that_cannot_be_is_refused(
+    administrator: Client, connection: Connection, wrong: dict[str, str]
+) -> None:
+    response = administrator.post(reverse("webhook-endpoint-new"), {**NEW, "connection": connection.pk, **wrong})
+    assert response.status_code == 400
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_no_address_is_made_for_another_s_connection(administrator: Client) -> None:
+    foreign = ConnectionFactory()
+    response = administrator.post(reverse("webhook-endpoint-new"), {**NEW, "connection": foreign.pk})
+    assert response.status_code == 400
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_an_address_is_switched_off_and_on(administrator: Client, endpoint: WebhookEndpoint) -> None:
+    for is_active in (False, True):
+        response = administrator.post(reverse("webhook-endpoint-toggle", args=[endpoint.pk]))
+        assert response.status_code == 302
+        endpoint.refresh_from_db()
+        assert endpoint.is_active is is_active
+
+
+def test_a_new_secret_is_shown_once(administrator: Client, endpoint: WebhookEndpoint) -> None:
+    text = administrator.post(reverse("webhook-endpoint-rotate", args=[endpoint.pk])).content.decode()
+    endpoint.refresh_from_db()
+    assert endpoint.webhook_secret.reveal() in text
+    assert SECRET not in text
+    assert endpoint.previous_webhook_secret is not None
+
+
+READS = ["webhook-event", "webhook-endpoint"]
+WRITES = ["webhook-event-replay", "webhook-endpoint-toggle", "webhook-endpoint-rotate"]
+
+
+def address(name: str, event: WebhookEvent) -> str:
+    return reverse(name, args=[event.pk if "event" in name else event.webhook_endpoint_id])
+
+
+def state(event: WebhookEvent) -> tuple[Any, Any]:
+    endpoints = WebhookEndpoint.objects.filter(pk=event.webhook_endpoint_id).values("is_active", "updated_at")
+    return list(endpoints), list(
+        WebhookEvent.objects.filter(pk=event.pk).values("processing_status", "next_attempt_at")
+    )
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_viewer_may_look(viewer: Client, received: WebhookEvent, name: str) -> None:
+    assert viewer.get(address(name, received)).status_code == 200
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_viewer_may_change_nothing(viewer: Client, received: WebhookEvent, name: str) -> None:
+    before = state(received)
+    assert viewer.post(address(name, received)).status_code == 403
+    assert state(received) == before
+
+
+def test_a_viewer_makes_no_address(viewer: Client, connection: Connection) -> None:
+    assert viewer.get(reverse("webhook-endpoint-new")).status_code == 403
+    assert viewer.post(reverse("webhook-endpoint-new"), {**NEW, "connection": connection.pk}).status_code == 403
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_a_viewer_is_offered_no_button(viewer: Client, received: WebhookEvent) -> None:
+    text = shown(viewer) + "".join(viewer.get(address(name, received)).content.decode() for name in READS)
+    assert not [name for name in WRITES if address(name, received) in text]
+    assert reverse("webhook-endpoint-new") not in text
+
+
+@pytest.mark.parametrize("name", [*READS, *WRITES])
+def test_what_is_another_organizations_is_not_found(administrator: Client, theirs: WebhookEvent, name: str) -> None:
+    before = state(theirs)
+    call = administrator.get if name in READS else administrator.post
+    assert call(address(name, theirs)).status_code == 404
+    assert state(theirs) == before
+    assert not WebhookAccessLog.objects.exists()
+
+
+@pytest.mark.parametrize("name", [*READS, *WRITES])
+def test_strangers_are_sent_to_sign_in(received: WebhookEvent, name: str) -> None:
+    call = Client().get if name in READS else Client().post
+    response = call(address(name, received))
+    assert response.status_code == 302
+    assert "login" in response["Location"]
+    assert not WebhookAccessLog.objects.exists()
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_nothing_changes_by_a_link_or_without_a_csrf_token(received: WebhookEvent, name: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(MembershipFactory(organization=received.organization, role=Role.ADMIN).user)
+    before = state(received)
+    assert client.get(address(name, received)).status_code == 405
+    assert client.post(address(name, received)).status_code == 403
+    assert state(received) == before
