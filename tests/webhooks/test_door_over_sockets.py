@@ -1,0 +1,166 @@
+"""The door as its callers meet it: many at once, over real connections, with parts of us missing."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import requests
+from django.conf import settings
+from django.db import connection as database
+from pytest_django.live_server_helper import LiveServer
+
+from tests.served import ROOT, free_port
+from webhooks.models import WebhookEndpoint, WebhookEvent
+
+from .stripe_sender import event, signature
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def send(url: str, body: bytes, header: str = "") -> requests.Response:
+    headers = {"Stripe-Signature": header or signature(body), "Content-Type": "application/json"}
+    return requests.post(url, data=body, headers=headers, timeout=30)
+
+
+@contextmanager
+def served(**environment: str) -> Iterator[str]:
+    """This application by its real server, on the test's own database and Redis but for what `environment` says."""
+    port = free_port()
+    given = urlsplit(os.environ["DATABASE_URL"])
+    own = f"postgresql://{given.netloc}/{database.settings_dict['NAME']}?{given.query}"
+    variables = {**os.environ, "DATABASE_URL": own, "REDIS_URL": settings.REDIS_URL, **environment}
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-ws"]
+    command += ["--workers", "1", "--blocking-threads", "8", "config.wsgi:application"]
+    process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            requests.get(f"{url}/healthz", timeout=1)
+        except requests.ConnectionError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("the server did not start")
+
+
+def test_sixteen_deliveries_of_one_event_at_once_are_one_row(
+    endpoint: WebhookEndpoint, live_server: LiveServer
+) -> None:
+    body = event()
+    url = live_server.url + urlsplit(endpoint.webhook_url).path
+    with ThreadPoolExecutor(16) as senders:
+        answers = list(senders.map(lambda _: send(url, body).status_code, range(16)))
+    assert answers == [200] * 16
+    assert WebhookEvent.objects.count() == 1
+
+
+def test_many_events_at_once_are_all_stored(endpoint: WebhookEndpoint, live_server: LiveServer) -> None:
+    bodies = [event() for _ in range(64)]
+    url = live_server.url + urlsplit(endpoint.webhook_url).path
+    with ThreadPoolExecutor(16) as senders:
+        answers = list(senders.map(lambda body: send(url, body).status_code, bodies))
+    assert answers == [200] * 64
+    assert sorted(bytes(one.raw_body or b"") for one in WebhookEvent.objects.all()) == sorted(bodies)
+
+
+def test_an_endpoint_deleted_behind_our_back_is_not_found(endpoint: WebhookEndpoint, live_server: LiveServer) -> None:
+    url = live_server.url + urlsplit(endpoint.webhook_url).path
+    assert send(url, event()).status_code == 200
+    with database.cursor() as cursor:  # without signals, as when another process deletes it
+        cursor.execute("DELETE FROM webhook_events")
+        cursor.execute("DELETE FROM webhook_endpoints")
+    assert send(url, event()).status_code == 404
+
+
+def test_a_body_sent_in_chunks_is_verified_whole(endpoint: WebhookEndpoint) -> None:
+    body = event()
+    with served() as url:
+        target = urlsplit(url)
+        link = http.client.HTTPConnection(target.hostname or "", target.port, timeout=10)
+        link.request(
+            "POST",
+            urlsplit(endpoint.webhook_url).path,
+            iter([body[:100], body[100:]]),
+            {"Stripe-Signature": signature(body), "Content-Type": "application/json"},
+            encode_chunked=True,
+        )
+        assert link.getresponse().status == 200
+        link.close()
+    assert bytes(WebhookEvent.objects.get().raw_body or b"") == body
+
+
+def test_ten_megabytes_are_refused(endpoint: WebhookEndpoint) -> None:
+    body = b"x" * 10_000_000
+    with served() as url:
+        path = urlsplit(endpoint.webhook_url).path
+        try:
+            answer = send(url + path, body)
+        except requests.ConnectionError:
+            pytest.skip("the server hung up while the body was sent, which is a refusal too")
+        assert answer.status_code == 413
+    assert not WebhookEvent.objects.exists()
+
+
+def test_events_are_let_in_while_redis_is_away(endpoint: WebhookEndpoint) -> None:
+    with served(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0") as url:
+        for _ in range(5):
+            started = time.monotonic()
+            assert send(url + urlsplit(endpoint.webhook_url).path, event()).status_code == 200
+            assert time.monotonic() - started < 4
+    assert WebhookEvent.objects.count() == 5
+
+
+def test_a_database_that_cannot_be_reached_makes_the_provider_try_again(endpoint: WebhookEndpoint) -> None:
+    dead = f"postgresql://nobody@127.0.0.1:{free_port()}/hub"
+    with served(DATABASE_URL=dead) as url:
+        answer = send(url + urlsplit(endpoint.webhook_url).path, event())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "cannot_store")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_an_event_is_not_acknowledged_when_the_database_goes_away_meanwhile(endpoint: WebhookEndpoint) -> None:
+    with served() as url:
+        address = url + urlsplit(endpoint.webhook_url).path
+        assert send(address, event()).status_code == 200
+        with database_closed():
+            lost = event()
+            assert send(address, lost).status_code == 503
+        assert send(address, lost).status_code == 200
+    assert WebhookEvent.objects.count() == 2
+
+
+@contextmanager
+def database_closed() -> Iterator[None]:
+    """PostgreSQL ends every session in this database and lets nobody in."""
+    name = database.settings_dict["NAME"]
+    database.close()
+    database.close_pool()
+    given = database.get_connection_params()
+    address = {"dbname": "postgres", "user": given["user"], "host": given["host"], "port": given.get("port")}
+    with psycopg.connect(**address, autocommit=True) as session:
+        session.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        session.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            session.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
