@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit
 
 MASK = "[redacted]"
 MAX_BODY_CHARACTERS = 16_384
@@ -37,7 +37,7 @@ _SECRET_SHAPES = re.compile(
 _DIGITS_IN_GROUPS = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,}(?!\w|\.\d)")
 # A name and its value in text that cannot be parsed: JSON that breaks off, a form that calls itself plain text.
 _PAIRS = re.compile(
-    r"(?<![\w.-])([\w.-]{2,64})([\]\"']{0,2}\s{0,3}[:=]\s{0,3})"
+    r"(?<![\w.%\[\]-])([\w.%\[\]-]{2,64})([\"']{0,2}\s{0,3}[:=]\s{0,3})"
     r"(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s&,;<>\"'{}\[\]]+)"
 )
 
@@ -141,7 +141,7 @@ def _ways_to_write(secret: str) -> set[str]:
 
 def _mask_pair(match: re.Match[str]) -> str:
     name, between, value = match.groups()
-    if not is_secret_name(name):
+    if not is_secret_name(unquote(name)):
         return match.group()
     opening = value[0] if value[0] in "\"'" else ""
     return f"{name}{between}{opening}{MASK}{opening}"

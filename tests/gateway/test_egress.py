@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from integrations.egress import check_url, is_public, permitted_addresses
+from integrations.errors import EgressRefused, Unavailable
+from integrations.gateway import BoundClient, FinishedCall
+from tests.wire import WireServer
+
+Clients = Callable[..., BoundClient]
+
+INSIDE = [
+    "0.0.0.0",  # noqa: S104 - nothing is bound to it
+    "10.0.0.1",
+    "100.64.0.1",
+    "100.100.100.200",
+    "127.0.0.1",
+    "127.255.255.254",
+    "168.63.129.16",
+    "169.254.169.254",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.192",
+    "192.0.2.1",
+    "192.88.99.1",
+    "192.168.1.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::a00:1",
+    "100::1",
+    "2001::1",
+    "2001:db8::1",
+    "2002:7f00:1::",
+    "2002:808:808::",
+    "5f00::1",
+    "fc00::1",
+    "fd00:ec2::254",
+    "fe80::1",
+    "fec0::1",
+    "ff02::1",
+]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_opened(settings: Any) -> None:
+    settings.EGRESS_ALLOW = []
+    settings.SANDBOX = False
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_an_address_inside_is_not_public(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+    with pytest.raises(EgressRefused):
+        permitted_addresses(address, 443, tls=True)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "172.32.0.1", "::ffff:8.8.8.8", "2606:4700::1111"])
+def test_an_address_outside_is_public(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("disguised", ["2130706433", "0177.0.0.1", "0x7f.1", "0x7f000001", "127.1", "localhost"])
+def test_a_disguised_address_is_judged_by_what_it_means(disguised: str) -> None:
+    with pytest.raises(EgressRefused):
+        permitted_addresses(disguised, 443, tls=True)
+
+
+def test_one_answer_inside_is_enough_to_refuse_a_name(settings: Any) -> None:
+    # Many machines have ::1 and 127.0.0.1 for this name: opening one of them does not open the other.
+    settings.EGRESS_ALLOW = ["::1"]
+    with pytest.raises(EgressRefused):
+        permitted_addresses("localhost", 443, tls=True)
+
+
+def test_a_name_that_does_not_resolve_is_no_refusal() -> None:
+    with pytest.raises(Unavailable):
+        permitted_addresses("no-such-name.invalid", 443, tls=True)
+    with pytest.raises(Unavailable):
+        permitted_addresses("x" * 70 + ".example", 443, tls=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.com/",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1:6379/_x",
+        "//example.com/",
+        "example.com",
+        "https://",
+        "https://user@example.com/",
+        "https://user:secret@example.com/",
+        "https://api.stripe.com@127.0.0.1/",
+        "https://@example.com/",
+        "https://example.com\\@127.0.0.1/",
+        "https://example.com#@127.0.0.1/",
+        "https://exa mple.com/",
+        "https://example.com/\r\nHost: x",
+        "https://example.com/\x00",
+        "https://example.com:99999/",
+        "https://example.com:x/",
+        "https://[::1/",
+        "https://１２７.０.０.１/",
+        "https://127。0。0。1/",
+        "https://example.com/v1/../admin",
+        "https://example.com/v1/%2e%2e/admin",
+    ],
+)
+def test_a_url_that_could_be_read_in_two_ways_is_refused(url: str) -> None:
+    with pytest.raises(EgressRefused):
+        check_url(url)
+
+
+def test_plain_http_goes_to_opened_addresses_only(settings: Any) -> None:
+    with pytest.raises(EgressRefused, match="https"):
+        permitted_addresses("8.8.8.8", 80, tls=False)
+    settings.EGRESS_ALLOW = ["10.1.0.0/16", "localhost"]
+    assert permitted_addresses("10.1.2.3", 80, tls=False) == ["10.1.2.3"]
+    assert "127.0.0.1" in permitted_addresses("localhost", 80, tls=False)
+    for still_closed in ("10.2.0.1", "127.0.0.1"):
+        with pytest.raises(EgressRefused):
+            permitted_addresses(still_closed, 443, tls=True)
+
+
+def test_our_own_address_is_open_for_the_sandbox_alone(
+    client_to: Clients, wire: WireServer, settings: Any, finished: list[FinishedCall]
+) -> None:
+    settings.PUBLIC_URL = wire.url
+    for path in ("/sandbox/v1", "/sandbox/../admin"):
+        with pytest.raises(EgressRefused):
+            client_to(wire.url + path).get("/balance")
+    settings.SANDBOX = True
+    assert client_to(wire.url + "/sandbox/v1").get("/balance").ok
+    # The connection is kept alive, and must not carry what may not go over it.
+    for path in ("", "/admin", "/sandbox/../admin", "/sandbox/%2e%2e/admin", "/sandboxes"):
+        with pytest.raises(EgressRefused):
+            client_to(wire.url + path).get("/balance")
+    assert [request.path for request in wire.requests] == ["/sandbox/v1/balance"]
+
+
+def test_a_refused_address_is_never_connected_to_and_the_refusal_is_told(
+    client_to: Clients, wire: WireServer, finished: list[FinishedCall]
+) -> None:
+    with pytest.raises(EgressRefused) as raised:
+        client_to(wire.url).post("/v1/refunds", idempotency_key="order-1")
+    assert (wire.requests, wire.connections) == ([], 0)
+    assert [(call.log_type, call.error_code) for call in finished] == [("error", "egress_refused")]
+    assert raised.value.http_status == 403
+
+
+def test_a_name_is_reached_at_another_of_its_addresses_when_one_is_silent(
+    client_to: Clients, wire: WireServer, settings: Any
+) -> None:
+    if len({answer[4][0] for answer in socket.getaddrinfo("localhost", 80)}) < 2:
+        pytest.skip("localhost has one address here")
+    settings.EGRESS_ALLOW = ["localhost"]
+    assert client_to(f"http://localhost:{wire.port}").get("/v1/balance").ok
+    assert wire.requests[0].headers["host"] == f"localhost:{wire.port}"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(client_to: Clients, settings: Any, tmp_path: Path) -> None:
+    settings.EGRESS_ALLOW = ["127.0.0.1"]
+    with _tls_server(tmp_path) as port, pytest.raises(Unavailable, match="certificate") as raised:
+        client_to(f"https://127.0.0.1:{port}").post("/v1/refunds")
+    assert not raised.value.may_have_taken_effect
+
+
+@contextmanager
+def _tls_server(folder: Path) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_self_signed(folder))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                    context.wrap_socket(peer, server_side=True).close()
+                except ssl.SSLError:
+                    continue
+                except OSError:
+                    return
+
+        Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def _self_signed(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "certificate.pem"
+    path.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
