@@ -34,6 +34,7 @@ class ApiClient:
     """`ApiClient(token).post("payments/", {"amount": "12.50"})`; bytes are sent as they are, all else as JSON."""
 
     def __init__(self, token: str = "", *, django: Client | None = None) -> None:
+        _openapi()  # before there are threads: two that make the document at once get in each other's way
         self.django = django or Client()
         self.django.raise_request_exception = False
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
