@@ -18,11 +18,13 @@ from rest_framework.response import Response
 from integrations.api.serializers import OwnRow, StrictSerializer
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.errors import InvalidRequest, UnreadablePayload
+from integrations.models import Connection
 from integrations.models.base import first_uuid7
 from integrations.request_id import current_origin
 
-from ..inbox import payload_of, replay_event
+from ..inbox import payload_of, replay_event, storable
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+from ..replay import replay_events, select_events
 
 REPLAY_AT_MOST = 1000
 
@@ -49,8 +51,8 @@ class EventDetail(EventRow):
         if event.payload is not None:
             return dict(event.payload)
         try:
-            return payload_of(event)
-        except UnreadablePayload:
+            return storable(payload_of(event))
+        except (UnreadablePayload, RecursionError):
             return None
 
 
@@ -71,8 +73,9 @@ class EventFilter(django_filters.FilterSet):
 
 class ReplayRange(StrictSerializer):
     endpoint = OwnRow(queryset=WebhookEndpoint.objects.all(), required=False)
+    connection = OwnRow(queryset=Connection.objects.all(), required=False)
     status = serializers.ChoiceField(choices=WebhookEvent.Status.choices, required=False)
-    type = serializers.CharField(max_length=100, required=False)
+    type = serializers.CharField(source="event_type", max_length=100, required=False)
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(required=False)
     dry_run = serializers.BooleanField(default=False, help_text="Count only.")
@@ -96,19 +99,18 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
     def get_serializer_class(self) -> Any:
         return {"list": EventRow, "replay_range": ReplayRange}.get(self.action, EventDetail)
 
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One event with its payload. Who read it is written down."""
+        event = self.get_object()
+        _note_reading(event)
+        return self.shown(event, EventDetail)
+
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"])
     def body(self, request: Request, **kwargs: Any) -> HttpResponse:
         """The very bytes that were verified. Who read them is written down."""
-        event, origin = self.get_object(), current_origin()
-        WebhookAccessLog.objects.create(
-            organization_id=event.organization_id,
-            webhook_event=event,
-            actor=origin.actor,
-            user_id=origin.user_id,
-            ip_address=origin.ip_address,
-            reason="api",
-        )
+        event = self.get_object()
+        _note_reading(event)
         response = HttpResponse(bytes(event.raw_body or b""), content_type="application/octet-stream")
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Disposition"] = f'attachment; filename="{event.pk}.bin"'
@@ -127,25 +129,12 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
     @action(detail=False, methods=["post"], url_path="replay")
     def replay_range(self, request: Request, **kwargs: Any) -> Response:
         """Apply the events of a range again; `dry_run` tells how many they are."""
-        given = self.validated(request)
-        found = _in_range(self.get_queryset(), given)
+        filters = self.validated(request)
+        dry_run = filters.pop("dry_run")
+        found = select_events(self.get_queryset(), **filters)
         count = found.count()
         if count > REPLAY_AT_MOST:
             raise InvalidRequest(f"{count} events fit; at most {REPLAY_AT_MOST} are replayed at once.", field="since")
-        if not given["dry_run"]:
-            for event in found.order_by("id"):
-                replay_event(event)
-        return Response({"count": count, "dry_run": given["dry_run"]})
-
-
-def _in_range(events: QuerySet[WebhookEvent], given: dict[str, Any]) -> QuerySet[WebhookEvent]:
-    events = events.filter(pk__gte=first_uuid7(given["since"]))
-    if "until" in given:
-        events = events.filter(pk__lt=first_uuid7(given["until"]))
-    if "endpoint" in given:
-        events = events.filter(webhook_endpoint=given["endpoint"])
-    if "status" in given:
-        events = events.filter(processing_status=given["status"])
-    if "type" in given:
-        events = events.filter(event_type=given["type"])
-    return events
+        if not dry_run:
+            count = replay_events(found)
+        return Response({"count": count, "dry_run": dry_run})
