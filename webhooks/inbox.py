@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DataError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from integrations.errors import IntegrationError, RateLimited, UnreadablePayload
@@ -30,28 +30,29 @@ from integrations.providers.registry import get_provider
 from integrations.request_id import Origin, originating
 from integrations.tenancy import acting_for
 
-from .models import WebhookEndpoint, WebhookEvent, default_retry_policy
+from .models import WebhookEndpoint, WebhookEvent
+from .retries import backoff_seconds, policy_of
 
 logger = logging.getLogger(__name__)
 
 BATCH = 20
 LEASE_SECONDS = 120
-# The most that an endpoint's own policy may ask for.
-_POLICY_BOUNDS = {"max_retries": 1000, "initial_seconds": 1e6, "factor": 1000, "max_seconds": 1e6}
-_GROWTHS = 100  # beyond it a power would overflow, and the longest pause was reached long before
-
 # In JSON text of ASCII: what may stay (a pair that makes one character, most other escapes) and what JSONB refuses.
 _ESCAPE = re.compile(r"(?P<kept>\\ud[89ab]..\\ud[c-f]..|\\(?!u0000|ud[89a-f]).)|\\u0000|\\ud[89a-f]..")
 
-# Served by webhook_events_due. SKIP LOCKED: two workers never wait for each other and never take the same event.
+# Served by webhook_events_due. SKIP LOCKED: two workers never wait for each other and never take the same event. One
+# found in processing cost a worker its life, or its lease: that counts as a try, or it could kill workers for ever.
 _CLAIM = """
-UPDATE webhook_events SET processing_status = 'processing', next_attempt_at = now() + make_interval(secs => %s)
-WHERE id IN (
+WITH due AS MATERIALIZED (
     SELECT id FROM webhook_events
     WHERE processing_status IN ('pending', 'processing', 'retrying') AND next_attempt_at <= now()
     ORDER BY next_attempt_at LIMIT %s FOR UPDATE SKIP LOCKED
 )
-RETURNING id, next_attempt_at
+UPDATE webhook_events AS event
+SET processing_status = 'processing', next_attempt_at = now() + make_interval(secs => %s),
+    retry_count = retry_count + (processing_status = 'processing')::int
+FROM due WHERE event.id = due.id
+RETURNING event.id, event.next_attempt_at
 """
 
 
@@ -81,7 +82,7 @@ def drain(*, seconds: float = 30.0) -> int:
 def claim(limit: int) -> list[tuple[uuid.UUID, datetime]]:
     """Lease up to `limit` due events; returns their ids with the moment at which the lease ends."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [LEASE_SECONDS, limit])
+        cursor.execute(_CLAIM, [limit, LEASE_SECONDS])
         return list(cursor.fetchall())
 
 
@@ -103,6 +104,8 @@ def _process(claimed: Sequence[tuple[uuid.UUID, datetime]]) -> None:
     events = WebhookEvent.objects.filter(pk__in=leases).select_related("webhook_endpoint__connection__provider")
     results: list[tuple[WebhookEvent, Outcome]] = []
     for event in events.select_related("webhook_endpoint__connection__organization").order_by("pk"):
+        if timezone.now() >= leases[event.pk]:
+            continue  # the events before it took too long: it is someone else's by now
         with acting_for(event.organization_id), originating(Origin(f"event-{event.pk}", actor="webhook inbox")):
             ended = _conclude(event, _attempt(event), leases[event.pk])
         if ended is not None:
@@ -111,6 +114,8 @@ def _process(claimed: Sequence[tuple[uuid.UUID, datetime]]) -> None:
 
 
 def _attempt(event: WebhookEvent) -> Outcome:
+    if event.retry_count > _policy_of(event.webhook_endpoint)["max_retries"]:
+        return Outcome(WebhookEvent.Status.FAILED, error_message="No worker came to an end with it.")
     try:
         return Outcome(WebhookEvent.Status.COMPLETED, normalized_type=_apply(event))
     except IntegrationError as error:
@@ -126,11 +131,12 @@ def _apply(event: WebhookEvent) -> str:
     provider = get_provider(endpoint.connection.provider.slug)
     if provider.signature is None:
         raise UnreadablePayload("This provider sends no events that we know of.")
+    if endpoint.event_types and event.event_type not in endpoint.event_types:
+        return str(provider.event_types.get(event.event_type, EventType.UNKNOWN))
     normalized = provider.parse_events(payload_of(event), event.headers)
-    if not endpoint.event_types or event.event_type in endpoint.event_types:
-        for one in normalized:
-            if one.type is not EventType.UNKNOWN:
-                apply_event(endpoint.connection, one, trust=provider.signature.trust)
+    for one in normalized:
+        if one.type is not EventType.UNKNOWN:
+            apply_event(endpoint.connection, one, trust=provider.signature.trust)
     return _name(normalized)
 
 
@@ -145,6 +151,13 @@ def payload_of(event: WebhookEvent) -> dict[str, Any]:
     return payload
 
 
+def storable(payload: dict[str, Any]) -> dict[str, Any]:
+    """Without what JSONB and UTF-8 refuse: NUL, halves of characters, numbers beyond all. The raw bytes keep them."""
+    text = _ESCAPE.sub(lambda found: found["kept"] or "", json.dumps(payload))
+    stored: dict[str, Any] = json.loads(text, parse_constant=lambda name: None)
+    return stored
+
+
 def _name(events: Sequence[NormalizedEvent]) -> str:
     return events[0].type.value if events else EventType.UNKNOWN.value
 
@@ -154,30 +167,11 @@ def _asked_wait(error: IntegrationError) -> float:
 
 
 def _after_failure(event: WebhookEvent, message: str, *, retryable: bool, asked: float) -> Outcome:
-    policy = _policy_of(event.webhook_endpoint)
+    policy = policy_of(event.webhook_endpoint)
     if not retryable or event.retry_count >= policy["max_retries"]:
         return Outcome(WebhookEvent.Status.FAILED, error_message=message)
     wait = max(asked, backoff_seconds(policy, event.retry_count))
     return Outcome(WebhookEvent.Status.RETRYING, error_message=message, wait_seconds=wait)
-
-
-def _policy_of(endpoint: WebhookEndpoint) -> dict[str, float]:
-    """The endpoint's own numbers, the default for what is none or out of bounds: a slip must not stop the inbox."""
-    own = endpoint.retry_policy if isinstance(endpoint.retry_policy, dict) else {}
-    default = default_retry_policy()
-    policy = {}
-    for name, most in _POLICY_BOUNDS.items():
-        number = own.get(name)
-        is_usable = isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= most
-        policy[name] = number if is_usable else default[name]
-    return policy
-
-
-def backoff_seconds(policy: Mapping[str, float], retries: int) -> float:
-    """The pause before the next attempt: exponential, bounded, shaken so that a crowd does not come back at once."""
-    growth = float(policy["factor"]) ** min(retries, _GROWTHS)
-    pause = min(policy["max_seconds"], policy["initial_seconds"] * growth)
-    return pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
 
 
 def _conclude(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> Outcome | None:
@@ -205,18 +199,11 @@ def _finish(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> bool
     else:
         changes["processed_at"] = now
     if outcome.status is WebhookEvent.Status.COMPLETED:
-        changes |= {"normalized_type": outcome.normalized_type, "payload": _storable(payload_of(event))}
+        changes |= {"normalized_type": outcome.normalized_type, "payload": storable(payload_of(event))}
     held = WebhookEvent.objects.filter(
         pk=event.pk, processing_status=WebhookEvent.Status.PROCESSING, next_attempt_at=lease_ends
     )
     return held.update(**changes) == 1
-
-
-def _storable(payload: dict[str, Any]) -> dict[str, Any]:
-    """Without what JSONB refuses: NUL, halves of characters, numbers beyond all bounds. The raw bytes keep them."""
-    text = _ESCAPE.sub(lambda found: found["kept"] or "", json.dumps(payload))
-    stored: dict[str, Any] = json.loads(text, parse_constant=lambda name: None)
-    return stored
 
 
 def _count(results: Sequence[tuple[WebhookEvent, Outcome]]) -> None:
@@ -229,5 +216,5 @@ def _count(results: Sequence[tuple[WebhookEvent, Outcome]]) -> None:
             total_triggers=F("total_triggers") + total,
             success_count=F("success_count") + good[endpoint_id],
             failure_count=F("failure_count") + total - good[endpoint_id],
-            last_triggered=newest,
+            last_triggered=Greatest(F("last_triggered"), Value(newest)),
         )

@@ -335,3 +335,26 @@ def test_a_policy_that_makes_no_sense_stops_nothing(
         assert drain() == 1
         assert wait_of(early) > 0
         make_due()
+
+
+def test_an_event_that_kills_every_worker_rests_as_failed(endpoint: WebhookEndpoint, payment: Payment) -> None:
+    update_endpoint(endpoint, retry_policy={"max_retries": 2})
+    received = receive(endpoint, event())
+    for _ in range(3):
+        assert [key for key, _ in claim(20)] == [received.pk]
+        make_due()
+    assert drain() == 1
+    received.refresh_from_db()
+    assert (received.processing_status, story(payment)) == (Status.FAILED, UNTOUCHED)
+    assert received.error_message
+    replay_event(received)
+    drain()
+    assert story(payment) == CAPTURED
+
+
+def test_an_event_that_nobody_asked_for_need_not_be_readable(endpoint: WebhookEndpoint) -> None:
+    update_endpoint(endpoint, event_types=["charge.refunded"])
+    received = receive(endpoint, event(currency=None, amount="twelve"))
+    drain()
+    received.refresh_from_db()
+    assert received.processing_status == Status.COMPLETED
