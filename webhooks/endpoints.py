@@ -21,6 +21,7 @@ from integrations.providers.registry import get_provider
 from integrations.providers.signatures import Signature
 
 from .models import WebhookEndpoint
+from .retries import check_policy
 
 OVERLAP = timedelta(hours=24)
 _SECRET_KEY = "webhook_secret"  # noqa: S105 - the name of a credential
@@ -87,6 +88,8 @@ def update_endpoint(endpoint: WebhookEndpoint, **changes: Any) -> WebhookEndpoin
     """Change `event_types`, `is_active`, `retry_policy` or `max_per_minute`."""
     if "event_types" in changes:
         _check_event_types(changes["event_types"])
+    if "retry_policy" in changes:
+        check_policy(changes["retry_policy"])
     before = {name: getattr(endpoint, name) for name in changes}
     for name, value in changes.items():
         setattr(endpoint, name, value)

@@ -114,7 +114,7 @@ def _process(claimed: Sequence[tuple[uuid.UUID, datetime]]) -> None:
 
 
 def _attempt(event: WebhookEvent) -> Outcome:
-    if event.retry_count > _policy_of(event.webhook_endpoint)["max_retries"]:
+    if event.retry_count > policy_of(event.webhook_endpoint)["max_retries"]:
         return Outcome(WebhookEvent.Status.FAILED, error_message="No worker came to an end with it.")
     try:
         return Outcome(WebhookEvent.Status.COMPLETED, normalized_type=_apply(event))

@@ -22,6 +22,7 @@ from integrations.models import Connection
 
 from ..endpoints import create_endpoint, rotate_secret, update_endpoint
 from ..models import WebhookEndpoint
+from ..retries import policy_of
 
 
 class EndpointRow(serializers.ModelSerializer[WebhookEndpoint]):
@@ -109,7 +110,7 @@ class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organiza
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         endpoint, changes = self.get_object(), self.validated(request)
         if "retry_policy" in changes:
-            changes["retry_policy"] = {**endpoint.retry_policy, **changes["retry_policy"]}
+            changes["retry_policy"] = {**policy_of(endpoint), **changes["retry_policy"]}
         return self.shown(update_endpoint(endpoint, **changes), EndpointRow)
 
     @extend_schema(request=NewSecret, responses=EndpointWithSecret, parameters=[IDEMPOTENCY_KEY])

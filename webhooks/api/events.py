@@ -138,3 +138,15 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
         if not dry_run:
             count = replay_events(found)
         return Response({"count": count, "dry_run": dry_run})
+
+
+def _note_reading(event: WebhookEvent) -> None:
+    origin = current_origin()
+    WebhookAccessLog.objects.create(
+        organization_id=event.organization_id,
+        webhook_event=event,
+        actor=origin.actor,
+        user_id=origin.user_id,
+        ip_address=origin.ip_address,
+        reason="api",
+    )
