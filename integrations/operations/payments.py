@@ -24,7 +24,7 @@ from .payment_attempts import (
 )
 from .payment_changes import capture_payment, refund_payment, void_payment
 from .payment_events import OUR_ID, apply_event, read_payment
-from .payment_order import PaymentOrder, stored_request
+from .payment_order import PaymentOrder, kept_request, stored_request
 from .payment_states import TRANSITIONS, apply_result
 from .routing import connections_for_payment
 
@@ -104,8 +104,13 @@ def _insert(
             customer=dict(order.customer),
             metadata=dict(request.metadata),
         )
-        kind = PaymentOperation.Kind.CREATE
-        PaymentOperation.objects.create(organization=organization, payment=payment, kind=kind, amount=request.amount)
+        PaymentOperation.objects.create(
+            organization=organization,
+            payment=payment,
+            kind=PaymentOperation.Kind.CREATE,
+            amount=request.amount,
+            raw=kept_request(request),
+        )
         record_action("payment.created", payment, {"amount": str(payment.amount), "currency": payment.currency})
     return payment
 

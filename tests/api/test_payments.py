@@ -190,3 +190,16 @@ def test_payments_are_filtered(api: ApiClient, connection: Connection) -> None:
     assert found(reference="kuwait") == [str(dinar.pk)]
     assert found(connection=str(connection.pk), since="2026-01-01T00:00:00Z") == [str(dinar.pk), str(paid.pk)]
     assert found(until="2026-01-01T00:00:00Z") == found(reference="nothing") == []
+
+
+def test_a_payment_whose_answer_got_lost_is_asked_for_again_as_the_same_charge(
+    api: ApiClient, connection: Connection, wire: StripeWire
+) -> None:
+    wire.lose_answers = True
+    payment = api.post("payments/", {**ORDER, "success_url": "https://shop.example/thanks"}).json()
+    assert (payment["status"], payment["attempts"][0]["outcome"]) == ("pending", "unknown")
+    wire.lose_answers = False
+    assert api.post(f"payments/{payment['id']}/sync/").json()["status"] == "captured"
+    assert wire.charges == 1
+    # The provider refuses a key that comes again with another body.
+    assert len({call.body for call in wire.calls("POST", "/payment_intents")}) == 1
