@@ -43,7 +43,7 @@ def error_of(answer: Answer, provider: Provider, method: str, redactor: Redactor
         return Unavailable(said, may_have_taken_effect=is_write, retry_after=asked_to_wait(answer))
     if answer.status < 400:
         return InvalidResponse(f"{provider.name} answered {answer.status}, which it does not document.")
-    return Rejected(said, provider_code=code, provider_status=answer.status, body=body)
+    return Rejected(said, provider_code=redactor.text(code), provider_status=answer.status, body=body)
 
 
 def may_have_taken_effect(error: IntegrationError) -> bool:
