@@ -81,7 +81,7 @@ def _wait_for(port: int) -> None:
     for _ in range(200):
         try:
             requests.get(f"http://127.0.0.1:{port}/", timeout=1, allow_redirects=False)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
         else:
             return
