@@ -146,6 +146,19 @@ def test_its_events_arrive_and_are_applied(api: Api, connection_id: str, listeni
     assert (stored.status, str(stored.amount_captured)) == ("captured", "12.5000")
 
 
+def test_an_event_that_comes_late_undoes_no_refund(api: Api, connection_id: str, listening: str) -> None:
+    """Captured and half refunded before the event that tells of the capture is here."""
+    payment = api.post("payments/", order(connection_id, capture=False))
+    api.post(f"payments/{payment['id']}/capture/")
+    api.post(f"payments/{payment['id']}/refund/", {"amount": "6.25"})
+    eventually(lambda: WebhookEvent.objects.filter(event_type="payment_intent.succeeded").exists())
+    drain(seconds=10)
+    assert not WebhookEvent.objects.exclude(processing_status=WebhookEvent.Status.COMPLETED).exists()
+    stored = Payment.objects.get(pk=payment["id"])
+    assert (stored.status, str(stored.amount_captured)) == ("partially_refunded", "12.5000")
+    assert str(stored.amount_refunded) == "6.2500"
+
+
 def test_a_key_that_localstripe_refuses_is_told(api: Api, localstripe: str) -> None:
     made = api.post(
         "connections/",
