@@ -103,6 +103,10 @@ def _lead() -> None:
         failure = _insert_group(group)
     finally:
         with _lock:
+            if failure is not None:
+                # The database is away: those that waited behind it need not find that out one after the other.
+                group += _queue
+                _queue.clear()
             heir = _queue[0] if _queue else None
             _is_led = heir is not None
         for waiting in group:
