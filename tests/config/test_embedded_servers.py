@@ -33,7 +33,7 @@ sys.stdin.read()
 
 
 class Attached:
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, wait: bool = True) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
         self.process = subprocess.Popen(
             [sys.executable, "-c", ATTACH, str(data_dir)],
@@ -43,15 +43,19 @@ class Attached:
             stdout=subprocess.PIPE,
             text=True,
         )
+        if wait:
+            self._wait()
+
+    def _wait(self) -> None:
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "attached\n"
 
     def leave(self) -> None:
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
 
     def die(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
 
 
 def server_processes(data_dir: Path) -> list[psutil.Process]:
@@ -69,7 +73,7 @@ def servers(data_dir: Path) -> set[str]:
 
 
 def wait_until_gone(data_dir: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while servers(data_dir) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert servers(data_dir) == set()
@@ -101,3 +105,18 @@ def test_a_killed_process_does_not_count_for_ever(data_dir: Path) -> None:
     assert servers(data_dir) == {"postgres", "redis-server"}
     Attached(data_dir).leave()
     wait_until_gone(data_dir)
+
+
+def test_a_start_that_was_killed_halfway_is_begun_anew(data_dir: Path) -> None:
+    halfway = Attached(data_dir, wait=False)
+    unfinished = data_dir / "postgresql.unfinished"
+    deadline = time.monotonic() + 60
+    while not (unfinished / "PG_VERSION").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    for process in [psutil.Process(halfway.process.pid), *psutil.Process(halfway.process.pid).children(recursive=True)]:
+        process.kill()
+    halfway.process.wait(timeout=60)
+    assert not (data_dir / "postgresql").exists()
+    Attached(data_dir).leave()
+    wait_until_gone(data_dir)
+    assert not unfinished.exists()
