@@ -171,13 +171,16 @@ def test_a_refused_address_is_never_connected_to_and_the_refusal_is_told(
 
 
 def test_a_name_is_reached_at_another_of_its_addresses_when_one_is_silent(
-    client_to: Clients, wire: WireServer, settings: Any
+    client_to: Clients, wire: WireServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if len({answer[4][0] for answer in socket.getaddrinfo("localhost", 80)}) < 2:
-        pytest.skip("localhost has one address here")
-    settings.EGRESS_ALLOW = ["localhost"]
-    assert client_to(f"http://localhost:{wire.port}").get("/v1/balance").ok
-    assert wire.requests[0].headers["host"] == f"localhost:{wire.port}"
+    def resolve(host: str, port: int, *args: Any, **kwargs: Any) -> list[Any]:
+        addresses = ["127.0.0.9", "127.0.0.1"] if host == "two.example" else [host]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    settings.EGRESS_ALLOW = ["two.example"]
+    assert client_to(f"http://two.example:{wire.port}").get("/v1/balance").ok
+    assert wire.requests[0].headers["host"] == f"two.example:{wire.port}"
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(client_to: Clients, settings: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from django.test import Client
 
 SECRET = "whsec_sample_not_a_secret"
 EVENTS = Path(__file__).parents[1] / "providers" / "stripe" / "events"
+# Who has payloads that Stripe itself sent, from their own account or someone else's, names their folder: the tests then
+# take those as well.
+_CAPTURED = os.environ.get("HUB_TEST_STRIPE_EVENTS")
+PAYLOADS = sorted([*EVENTS.glob("*.json"), *(Path(_CAPTURED).glob("*.json") if _CAPTURED else [])])
 _numbers = itertools.count(1)
 
 
@@ -23,7 +28,7 @@ def signature(body: bytes, secret: str = SECRET, *, at: float | None = None) -> 
 
 
 def event(kind: str = "payment_intent.succeeded", event_id: str = "", **subject: Any) -> bytes:
-    """A captured payload of this type with an id of its own and `subject` laid over the object that it is about."""
+    """A payload of this type with an id of its own and `subject` laid over the object that it is about."""
     payload = json.loads((EVENTS / f"{kind}.json").read_bytes())
     payload["id"] = event_id or f"evt_sample_{next(_numbers)}"
     payload["data"]["object"].update(subject)

@@ -52,11 +52,11 @@ def served(**environment: str) -> Iterator[str]:
 
 
 def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             requests.get(f"{url}/healthz", timeout=1)
-        except requests.ConnectionError:
+        except requests.RequestException:
             time.sleep(0.1)
         else:
             return
@@ -110,14 +110,15 @@ def test_a_body_sent_in_chunks_is_verified_whole(endpoint: WebhookEndpoint) -> N
 
 
 def test_ten_megabytes_are_refused(endpoint: WebhookEndpoint) -> None:
-    body = b"x" * 10_000_000
+    """As soon as their length is announced: nothing of the body has to be sent."""
     with served() as url:
-        path = urlsplit(endpoint.webhook_url).path
-        try:
-            answer = send(url + path, body)
-        except requests.ConnectionError:
-            pytest.skip("the server hung up while the body was sent, which is a refusal too")
-        assert answer.status_code == 413
+        target = urlsplit(url)
+        link = http.client.HTTPConnection(target.hostname or "", target.port, timeout=10)
+        link.putrequest("POST", urlsplit(endpoint.webhook_url).path)
+        link.putheader("Content-Length", "10000000")
+        link.endheaders()
+        assert link.getresponse().status == 413
+        link.close()
     assert not WebhookEvent.objects.exists()
 
 
