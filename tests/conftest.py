@@ -64,6 +64,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """pytest-django's own, and at the end the pool lets go of the database, so that it can be dropped."""
     yield
+    from integrations.group_writer import close_sessions
+
+    close_sessions()
     connections.close_all()
     connection.close_pool()
 

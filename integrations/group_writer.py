@@ -1,0 +1,195 @@
+"""Rows that threads write at the same time, in one statement and one commit.
+
+What comes while a statement is under way is written together by the next one: in a burst many rows share a flush to
+disk. The first thread to come leads; when it is done it wakes those whose rows it wrote, and the oldest of those that
+came meanwhile leads next. Alone, a row waits for nobody. `write` returns when its own row is durable.
+
+The leader writes as the service, over a database session that the writer keeps for itself: threads whose own sessions
+act for other organizations share its statements.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakSet
+
+import psycopg
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connection
+
+_MAX_ROWS = 64
+_MAX_BYTES = 4_194_304
+
+Row = TypeVar("Row")
+_writers: WeakSet[GroupWriter[Any]] = WeakSet()
+
+
+class Cursor(Protocol):
+    def execute(self, query: Any, params: Any = None, /) -> Any: ...
+
+
+class _Waiting(Generic[Row]):
+    """A row on its way into the table, and the lock that its thread waits on for its turn."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.is_over = False
+        self.error: DatabaseError | None = None
+        self._turn = threading.Lock()
+        self._turn.acquire()
+
+    def wait(self) -> None:
+        """Until the row is written, or it is on this thread to write it and others."""
+        self._turn.acquire()
+
+    def wake(self) -> None:
+        self._turn.release()
+
+
+class GroupWriter(Generic[Row]):
+    """`insert` writes rows by one statement, which may be repeated: one that is there already is left as it is."""
+
+    def __init__(
+        self, insert: Callable[[Cursor, Sequence[Row]], None], *, size_of: Callable[[Row], int] = lambda row: 0
+    ) -> None:
+        self._insert = insert
+        self._size_of = size_of
+        self._lock = threading.Lock()  # guards the two below
+        self._queue: list[_Waiting[Row]] = []
+        self._is_led = False
+        self._session = _Session()  # the leader's
+        _writers.add(self)
+
+    def write(self, row: Row) -> None:
+        """Raises DatabaseError. Within a transaction the row is part of it, as any other that is written there."""
+        if connection.in_atomic_block:
+            with connection.cursor() as cursor:
+                self._insert(cursor, [row])
+            return
+        mine = _Waiting(row)
+        with self._lock:
+            self._queue.append(mine)
+            leads, self._is_led = not self._is_led, True
+        if not leads:
+            mine.wait()
+        if not mine.is_over:
+            self._lead()
+        if mine.error is not None:
+            raise mine.error
+
+    def close(self) -> None:
+        """Let go of the database session; the next row opens another."""
+        self._session.close()
+
+    def _lead(self) -> None:
+        """Write what waits, of which our own row is the oldest, and hand on to the next."""
+        with self._lock:
+            group = self._take_group()
+        failure: DatabaseError | None = DatabaseError("The thread that led was ended.")
+        try:
+            failure = self._write_group(group)
+        finally:
+            with self._lock:
+                if failure is not None:
+                    # The database is away: those that waited behind it need not find that out one after the other.
+                    group += self._queue
+                    self._queue.clear()
+                heir = self._queue[0] if self._queue else None
+                self._is_led = heir is not None
+            for waiting in group:
+                waiting.is_over, waiting.error = True, waiting.error or failure
+                waiting.wake()
+            if heir is not None:
+                heir.wake()
+
+    def _take_group(self) -> list[_Waiting[Row]]:
+        size = count = 0
+        for waiting in self._queue[:_MAX_ROWS]:
+            size += self._size_of(waiting.row)
+            if count and size > _MAX_BYTES:
+                break
+            count += 1
+        group = self._queue[:count]
+        del self._queue[:count]
+        return group
+
+    def _write_group(self, group: Sequence[_Waiting[Row]]) -> DatabaseError | None:
+        """Write all; where one of them cannot be written, each by itself, so that it alone bears the error.
+
+        Returns what went wrong for all of them: the database is away, say.
+        """
+        try:
+            self._session.run(lambda cursor: self._insert(cursor, [waiting.row for waiting in group]))
+        except (DataError, IntegrityError) as error:
+            if len(group) == 1:
+                return error
+        except DatabaseError as error:
+            return error
+        else:
+            return None
+        for waiting in group:
+            waiting.error = self._write_group([waiting])
+        return None
+
+
+def close_sessions() -> None:
+    """Let go of all writers' sessions of this process, so that their database can be dropped."""
+    for writer in list(_writers):
+        writer.close()
+
+
+class _Session:
+    """A database session of the service, each statement a transaction. One thread at a time uses it."""
+
+    def __init__(self) -> None:
+        self._open: psycopg.Connection[Any] | None = None
+        self._opened_by = 0
+        self._rests_until = 0.0
+
+    def run(self, statement: Callable[[Cursor], None]) -> None:
+        """Raises Django's DatabaseError. A session that was lost since its last use is replaced once."""
+        is_fresh = not self._is_usable()
+        try:
+            self._run(statement)
+        except OperationalError:
+            if is_fresh:
+                raise
+            self._run(statement)
+
+    def close(self) -> None:
+        # One that was inherited over a fork is the parent's: closing it would end that one's too.
+        if self._open is not None and self._opened_by == os.getpid():
+            self._open.close()
+        self._open = None
+
+    def _is_usable(self) -> bool:
+        return self._open is not None and self._opened_by == os.getpid() and not self._open.closed
+
+    def _run(self, statement: Callable[[Cursor], None]) -> None:
+        with connection.wrap_database_errors:
+            session = self._open_or_new()
+            try:
+                with session.cursor() as cursor:
+                    statement(cursor)
+            except psycopg.OperationalError:
+                self.close()
+                raise
+
+    def _open_or_new(self) -> psycopg.Connection[Any]:
+        if self._open is not None and self._is_usable():
+            return self._open
+        started = time.monotonic()
+        if started < self._rests_until:
+            raise psycopg.OperationalError("The database could not be reached a moment ago.")
+        try:
+            parameters = {**connection.get_connection_params(), "prepare_threshold": 2, "autocommit": True}
+            self._open = psycopg.connect(**parameters)
+        except psycopg.OperationalError:
+            # What is slow to fail is not tried again for as long as that took.
+            self._rests_until = 2 * time.monotonic() - started
+            raise
+        self._opened_by = os.getpid()
+        return self._open
