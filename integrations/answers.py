@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,9 @@ from .transport import SAFE_METHODS
 
 _FIRST_BACKOFF_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 86_400.0
+_UNIX_TIMES_FROM = 1_000_000_000
+_LIMIT_PREFIXES = ("x-ratelimit", "x-rate-limit", "ratelimit")
+_NONE_REMAIN = re.compile(r"(?:\bremaining=0\b|;\s*r=0\b).*?(?:\breset=|;\s*t=)(?P<reset>\d+)")
 # Refusals of what was asked. Others (409: the first try is still at work; 404 to a repeated DELETE; 429) say nothing
 # of what an earlier try of the same call has done.
 _SETTLING = frozenset({400, 402, 422})
@@ -51,6 +55,11 @@ def may_have_taken_effect(error: IntegrationError) -> bool:
     return isinstance(error, InvalidResponse) or (isinstance(error, Unavailable) and error.may_have_taken_effect)
 
 
+def is_absence(error: IntegrationError) -> bool:
+    """Whether the provider was not there, or not itself: what the circuit breaker counts."""
+    return isinstance(error, Unavailable | InvalidResponse)
+
+
 def still_in_doubt(error: IntegrationError) -> IntegrationError:
     """The error to raise for a repetition when the try before it may have taken effect: this one may not hide that."""
     if may_have_taken_effect(error) or (isinstance(error, Rejected) and error.provider_status in _SETTLING):
@@ -73,6 +82,22 @@ def seconds_before_retry(outcome: Answer | IntegrationError, attempt: int) -> fl
     return random.uniform(0, _FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - spreads load, guards nothing
 
 
+def asked_pause(answer: Answer) -> float | None:
+    """For how many seconds the provider asks all of us to stay away, or None.
+
+    By `Retry-After` with 429 or 503, else by headers that say that nothing remains: `X-RateLimit-Remaining` with
+    `-Reset` (seconds from now, or a Unix time), or `RateLimit` (draft-ietf-httpapi-ratelimit-headers, 07 and 10).
+    """
+    if answer.status in (429, 503) and (asked := asked_to_wait(answer)):
+        return asked
+    for prefix in _LIMIT_PREFIXES:
+        if answer.headers.get(f"{prefix}-remaining", "").strip() == "0":
+            return _reset_seconds(answer.headers.get(f"{prefix}-reset", ""))
+    if told := _NONE_REMAIN.search(answer.headers.get("ratelimit", "")):
+        return _reset_seconds(told["reset"])
+    return None
+
+
 def asked_to_wait(answer: Answer) -> float | None:
     """`Retry-After` in seconds, a day at most; it is given as such or as a date (RFC 9110, 10.2.3)."""
     given = answer.headers.get("retry-after", "").strip()
@@ -81,6 +106,16 @@ def asked_to_wait(answer: Answer) -> float | None:
     except (ValueError, OverflowError):
         return None
     return min(max(0.0, seconds), _LONGEST_WAIT_SECONDS)
+
+
+def _reset_seconds(given: str) -> float | None:
+    try:
+        seconds = float(given)
+    except ValueError:
+        return None
+    if seconds >= _UNIX_TIMES_FROM:
+        seconds -= datetime.now(UTC).timestamp()
+    return min(seconds, _LONGEST_WAIT_SECONDS) if seconds > 0 else None
 
 
 def _seconds_until(moment: datetime) -> float:

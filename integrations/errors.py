@@ -11,6 +11,7 @@ IntegrationError
     Rejected                 the provider understood and said no
     Unavailable              no answer, or a 5xx: may be tried again
         TimedOut             no answer in time: the call may have taken effect
+        CircuitOpen          it has failed too often: nothing was sent
     InvalidResponse          an answer that is not what the provider documents
     EgressRefused            the address may not be reached
     SignatureRefused         a webhook that does not prove its sender
@@ -128,6 +129,13 @@ class Unavailable(IntegrationError):
 class TimedOut(Unavailable):
     code = "provider_timeout"
     http_status = 504
+
+
+class CircuitOpen(Unavailable):
+    """The provider has failed so often that it is not asked for a while: `retry_after` seconds."""
+
+    code = "circuit_open"
+    retryable = False
 
 
 class InvalidResponse(IntegrationError):

@@ -21,9 +21,17 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from . import limits, signals, transport
-from .answers import error_of, may_have_taken_effect, seconds_before_retry, still_in_doubt
-from .errors import ConfigurationError, ConnectionNotReady, IntegrationError, InvalidRequest, RateLimited
+from . import circuit, signals, transport
+from .admission import Admission, admit
+from .answers import (
+    asked_pause,
+    error_of,
+    is_absence,
+    may_have_taken_effect,
+    seconds_before_retry,
+    still_in_doubt,
+)
+from .errors import CircuitOpen, ConfigurationError, ConnectionNotReady, IntegrationError, InvalidRequest, RateLimited
 from .models import Connection, Credential
 from .providers.base import Answer, Provider
 from .providers.registry import get_provider
@@ -33,6 +41,7 @@ from .request_id import current_origin
 TOTAL_SECONDS = 30.0
 MAX_ATTEMPTS = 3
 _IDEMPOTENT_METHODS = transport.SAFE_METHODS | {"PUT", "DELETE"}
+_CLOCKS_DIFFER_BY_SECONDS = 0.25
 _LEFT_AS_IT_IS = "/%:@!$&'()*+,;=~-._"  # of a path, when the rest is percent-encoded
 
 
@@ -78,29 +87,45 @@ class _Call:
 
 
 def client_for(
-    connection: Connection, *, operation: str, any_status: bool = False, timeout_seconds: float = TOTAL_SECONDS
+    connection: Connection,
+    *,
+    operation: str,
+    any_status: bool = False,
+    probes: bool = False,
+    timeout_seconds: float = TOTAL_SECONDS,
+    wait_seconds: float = 0.0,
 ) -> BoundClient:
     """A connection's way to its provider for one operation, named in the log.
 
-    Raises ConnectionNotReady unless the connection is active; `any_status` lets tests and probes through.
+    Raises ConnectionNotReady unless the connection is active; `any_status` lets others be used too, and `probes` those
+    whose circuit is open. A call that finds a limit used up waits for its window as long as `wait_seconds` allow.
     """
     if not any_status and connection.status != Connection.Status.ACTIVE:
         raise ConnectionNotReady(f"The connection {connection.connection_name} is {connection.get_status_display()}.")
     if not connection.provider.is_active or not connection.organization.is_active:
         raise ConnectionNotReady(f"{connection.provider.provider_name} is switched off here.")
-    return BoundClient(connection, operation=operation, timeout_seconds=timeout_seconds)
+    return BoundClient(connection, operation, _Patience(timeout_seconds, wait_seconds, probes))
+
+
+@dataclass(frozen=True)
+class _Patience:
+    """For how long a call may go on and may wait for room in its windows, and whether it passes an open circuit."""
+
+    timeout_seconds: float
+    wait_seconds: float
+    probes: bool
 
 
 class BoundClient:
     """Implements `providers.base.Client`."""
 
-    def __init__(self, connection: Connection, *, operation: str, timeout_seconds: float) -> None:
+    def __init__(self, connection: Connection, operation: str, patience: _Patience) -> None:
         self.connection = connection
         self.environment: str = connection.environment
         self.configuration: Mapping[str, Any] = connection.configuration
         self._provider = get_provider(connection.provider.slug)
         self._operation = operation
-        self._timeout_seconds = timeout_seconds
+        self._patience = patience
 
     def __repr__(self) -> str:
         return f"<BoundClient {self.connection.pk} {self._operation}>"
@@ -128,7 +153,7 @@ class BoundClient:
     def request(self, method: str, path: str, **given: Any) -> Answer:
         """Call, and raise one of `integrations.errors` for an answer that is not 2xx. Arguments as `exchange`."""
         exchange = self._exchange(method, path, **given)
-        answer = exchange.run(self._timeout_seconds)
+        answer = exchange.run()
         if not answer.ok:
             raise exchange.error_of(answer)
         return answer
@@ -138,7 +163,7 @@ class BoundClient:
 
         A parameter with several values is sent as often.
         """
-        return self._exchange(method, path, **given).run(self._timeout_seconds)
+        return self._exchange(method, path, **given).run()
 
     def _exchange(
         self,
@@ -155,37 +180,44 @@ class BoundClient:
         _refuse_open_transaction()
         sent, content_type = _encode(json, form, body)
         call = _Call(method.upper(), path, dict(params or {}), dict(headers or {}), sent, content_type, idempotency_key)
-        return _Exchange(self.connection, self._provider, self._operation, call)
+        return _Exchange(self.connection, self._provider, self._operation, call, self._patience)
 
 
 class _Exchange:
     """One call with its retries, until its deadline."""
 
-    def __init__(self, connection: Connection, provider: Provider, operation: str, call: _Call) -> None:
+    def __init__(
+        self, connection: Connection, provider: Provider, operation: str, call: _Call, patience: _Patience
+    ) -> None:
         self._connection = connection
         self._provider = provider
         self._operation = operation
         self._call = call
-        self._credentials = _reveal_credentials(connection)
-        self._auth_headers = provider.auth.headers(self._credentials)
-        self._redactor = Redactor(_secrets(provider, self._credentials, self._auth_headers))
+        self._patience = patience
         self._in_doubt = False
 
-    def run(self, timeout_seconds: float) -> Answer:
+    def run(self) -> Answer:
         """The last attempt's answer, whatever its status. Raises its failure when it got none."""
-        deadline = time.monotonic() + timeout_seconds
-        request = self._prepare()
-        limits.acquire(self._connection)
+        deadline = time.monotonic() + self._patience.timeout_seconds
+        url = _join(base_url(self._connection, self._provider), self._call.path)
+        self._admission = self._admit(self._patience.wait_seconds)
+        request = self._prepare(url)
         for attempt in range(1, MAX_ATTEMPTS + 1):
             outcome = self._attempt(request, attempt, deadline)
             wait = seconds_before_retry(outcome, attempt)
             is_last = attempt == MAX_ATTEMPTS or not self._may_repeat
-            if is_last or wait is None or time.monotonic() + wait >= deadline or not self._has_room():
+            if is_last or wait is None or time.monotonic() + wait >= deadline:
                 break
             time.sleep(wait)
+            if not self._has_room():
+                break
         if isinstance(outcome, IntegrationError):
             raise self._told_in_full(outcome)
         return outcome
+
+    def _admit(self, wait_seconds: float) -> Admission:
+        """Count one attempt against the limits. An open circuit and a used-up limit raise."""
+        return admit(self._connection, wait_seconds=wait_seconds, past_open_circuit=self._patience.probes)
 
     def error_of(self, answer: Answer) -> IntegrationError:
         """What the last answer means, when it is not 2xx."""
@@ -204,23 +236,26 @@ class _Exchange:
         return self._call.method in _IDEMPOTENT_METHODS or bool(keyed)
 
     def _has_room(self) -> bool:
-        """Count one more attempt. When the limit is used up the call ends with what the attempt before has met."""
+        """Count one more attempt. When there is no room the call ends with what the attempt before has met."""
         try:
-            limits.acquire(self._connection)
-        except RateLimited:
+            # The provider's own pause, which has just been waited for, ends by Redis's clock.
+            self._admission = self._admit(_CLOCKS_DIFFER_BY_SECONDS)
+        except (RateLimited, CircuitOpen):
             return False
         return True
 
-    def _prepare(self) -> requests.PreparedRequest:
+    def _prepare(self, url: str) -> requests.PreparedRequest:
         call, provider = self._call, self._provider
-        url = _join(base_url(self._connection, provider), call.path)
-        query = urlencode({**call.params, **provider.auth.params(self._credentials)}, doseq=True)
+        credentials = {key: credential.reveal() for key, credential in self._admission.credentials.items()}
+        auth_headers = provider.auth.headers(credentials)
+        self._redactor = Redactor(_secrets(provider, credentials, auth_headers))
+        query = urlencode({**call.params, **provider.auth.params(credentials)}, doseq=True)
         headers = {"Accept": "application/json", **call.headers, "User-Agent": "Hub/1", **provider.headers}
         if call.content_type:
             headers.setdefault("Content-Type", call.content_type)
         if call.idempotency_key and provider.idempotency_header:
             headers[provider.idempotency_header] = call.idempotency_key
-        headers |= self._auth_headers
+        headers |= auth_headers
         request = requests.PreparedRequest()
         request.prepare_method(call.method)
         request.url = f"{url}?{query}" if query else url
@@ -240,8 +275,17 @@ class _Exchange:
         if isinstance(outcome, Answer) and not outcome.ok:
             failure = self._meaning_of(outcome)
         self._report(request, outcome, failure, attempt, started_at, elapsed_ms)
+        self._tell_circuit(outcome, failure)
         self._in_doubt |= failure is not None and may_have_taken_effect(failure)
         return outcome
+
+    def _tell_circuit(self, outcome: Answer | IntegrationError, failure: IntegrationError | None) -> None:
+        if failure is not None and is_absence(failure):
+            circuit.record_failure(self._connection)
+        elif isinstance(outcome, Answer) and self._admission.tells_success:
+            circuit.record_answer(self._connection)
+        if isinstance(outcome, Answer) and (seconds := asked_pause(outcome)):
+            circuit.pause(self._connection, seconds)
 
     def _report(
         self,

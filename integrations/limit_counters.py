@@ -1,143 +1,111 @@
-"""Where calls are counted: Redis, by one atomic script, and while that is away PostgreSQL, under a lock.
+"""Where the calls of a window are counted out: by PostgreSQL in lots, and from these by Redis, one by one.
 
-Each begins where the other left off, as far as that was written down: usage goes to the rows every few seconds, and a
-count in Redis that is missing or behind (Redis was emptied, or was away) is raised to what the row says.
+`reserved` in a window's row is how many calls were ever given out of it. A lot is written down there before Redis may
+hand out its calls, so whatever Redis forgets (it was emptied, restarted, replaced by a replica that lags) is lost, and
+no call is given twice. With Redis away each call is a lot of one.
 """
 
 from __future__ import annotations
 
-import logging
-import time
-import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any
 
-import redis
-from django.conf import settings
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from .connection_state import LIFE_SECONDS, RedisAway, key_of, run_script
 from .models import Connection, RateLimit
-from .redis_client import redis_client
 
-logger = logging.getLogger(__name__)
-
-_REST_SECONDS = 1.0  # after a failure Redis is not asked for this long: its time-outs must not add to every call
-_TOUCHED = "hub:limits:touched"
-
-# Takes one call from every window, or from none. Answers the window that is used up (counted from 1), or 0.
-# Keys: a counter for each window; the set of touched connections. Arguments: for each window the calls allowed, the end
-# of the counter's life and the calls known to have been made; the connection.
-_TAKE = """
-local used = {}
-for i = 1, #KEYS - 1 do
-    used[i] = math.max(tonumber(redis.call('GET', KEYS[i]) or '0'), tonumber(ARGV[3 * i]))
-    if used[i] >= tonumber(ARGV[3 * i - 2]) then return i end
-end
-for i = 1, #KEYS - 1 do
-    redis.call('SET', KEYS[i], string.format('%d', used[i] + 1), 'EXAT', ARGV[3 * i - 1])
-end
-redis.call('SADD', KEYS[#KEYS], ARGV[#ARGV])
-return 0
-"""
+_LOTS = 20  # of a window: what is lost with Redis is one lot at most
+_FULL = -1
 
 
 @dataclass(frozen=True)
 class Window:
-    """One stretch of a limit. `at_least` calls were made in it according to its row, which lags behind by seconds."""
+    """One stretch of a limit."""
 
     limit_type: str
     max_requests: int
     start: datetime
     end: datetime
-    at_least: int = 0
 
-    def key(self, connection_id: uuid.UUID) -> str:
-        return f"hub:limit:{connection_id}:{self.limit_type}:{int(self.start.timestamp())}"
-
-
-def take(connection: Connection, windows: Sequence[Window]) -> Window | None:
-    """Count one call in every window, or in none: then the window that is full is returned."""
-    if _redis_is_asked():
-        try:
-            return _take_in_redis(connection, windows)
-        except redis.RedisError:
-            _let_redis_rest()
-            logger.warning("Redis does not answer; limits are counted in PostgreSQL.")
-    return _take_in_postgresql(connection, windows)
+    @property
+    def start_second(self) -> int:
+        return int(self.start.timestamp())
 
 
-def used(connection: Connection, windows: Sequence[Window]) -> list[int]:
-    """The calls made in each window."""
-    if windows and _redis_is_asked():
-        try:
-            counts: Any = _redis().mget([window.key(connection.pk) for window in windows])
-        except redis.RedisError:
-            _let_redis_rest()
-        else:
-            return [max(int(count or 0), window.at_least) for count, window in zip(counts, windows, strict=True)]
-    rows = RateLimit.objects.filter(connection=connection)
-    usage = {(row.limit_type, row.window_start): row.current_usage for row in rows}
-    return [usage.get((window.limit_type, window.start), 0) for window in windows]
+@dataclass(frozen=True)
+class Lot:
+    """Calls given out of the window that began at `start`: the row's, which a clock that is ahead may have moved on."""
 
-
-def is_first_to_tell(connection: Connection, window: Window) -> bool:
-    """Whether nobody has told yet that the window is full; with Redis away rather twice than never."""
-    if not _redis_is_asked():
-        return True
-    try:
-        told = window.key(connection.pk) + ":told"
-        return bool(_redis().set(told, 1, nx=True, exat=int(window.end.timestamp()) + 1))
-    except redis.RedisError:
-        _let_redis_rest()
-        return True
-
-
-def take_touched(at_most: int = 1000) -> list[uuid.UUID]:
-    """The connections that were counted since the last time, each once."""
-    try:
-        touched: Any = _redis().spop(_TOUCHED, at_most)
-    except redis.RedisError:
-        return []
-    return [uuid.UUID(key.decode()) for key in touched]
-
-
-def _take_in_redis(connection: Connection, windows: Sequence[Window]) -> Window | None:
-    arguments: list[str | int] = []
-    for window in windows:
-        # A minute longer than the window, so that its last usage can still be written to its row.
-        arguments += [window.max_requests, int(window.end.timestamp()) + 60, window.at_least]
-    keys = [window.key(connection.pk) for window in windows]
-    full: Any = _script(settings.REDIS_URL)(keys=[*keys, _TOUCHED], args=[*arguments, str(connection.pk)])
-    return windows[full - 1] if full else None
+    limit_type: str
+    start: datetime
+    calls: int
 
 
 @transaction.atomic
-def _take_in_postgresql(connection: Connection, windows: Sequence[Window]) -> Window | None:
+def give_out(
+    connection: Connection, windows: Sequence[Window], wanted: Collection[str], *, one: bool = False
+) -> list[Lot] | Window:
+    """Write down a lot (or `one` call) of each wanted window and return them, or the window that has none left."""
     rows = _locked_rows(connection, windows)
-    by_type = {row.limit_type: row for row in rows}
+    given: list[Lot] = []
     for window in windows:
-        row = by_type[window.limit_type]
-        if row.window_start != window.start:
-            row.current_usage, row.is_exceeded, row.exceeded_at = 0, False, None
+        row = rows[window.limit_type]
+        if row.window_start is None or row.window_start < window.start:
+            row.reserved = row.current_usage = 0
+            row.is_exceeded, row.exceeded_at = False, None
             row.window_start, row.window_end, row.reset_at = window.start, window.end, window.end
-        if row.current_usage >= window.max_requests:
+        if window.limit_type not in wanted:
+            continue
+        room = window.max_requests - row.reserved
+        if room <= 0:
             return window
-    for window in windows:
-        row = by_type[window.limit_type]
-        row.current_usage += 1
-        row.is_exceeded = row.current_usage >= window.max_requests
-        row.exceeded_at = timezone.now() if row.is_exceeded else None
-    RateLimit.objects.bulk_update(
-        rows, ["current_usage", "window_start", "window_end", "reset_at", "is_exceeded", "exceeded_at"]
+        calls = min(room, 1 if one else max(1, window.max_requests // _LOTS))
+        given.append(Lot(window.limit_type, row.window_start, calls))
+        row.reserved += calls
+        row.current_usage += calls if one else 0
+    changed = ["reserved", "current_usage", "window_start", "window_end", "reset_at", "is_exceeded", "exceeded_at"]
+    RateLimit.objects.bulk_update(rows.values(), changed)
+    return given
+
+
+def hand_to_redis(connection: Connection, lots: Sequence[Lot]) -> None:
+    """Let Redis hand out what was given. If this is never reached, the calls are lost, not given twice."""
+    arguments: list[str | int] = [LIFE_SECONDS]
+    for lot in lots:
+        arguments += [lot.limit_type, int(lot.start.timestamp()), lot.calls]
+    run_script(_HAND, [key_of(connection.pk)], arguments)
+
+
+def close_in_redis(connection: Connection, window: Window) -> None:
+    """Let Redis refuse without asking PostgreSQL, until the window or the limit is another one."""
+    hand_to_redis(connection, [Lot(window.limit_type, window.start, _FULL)])
+
+
+def take_back(limit: RateLimit) -> None:
+    """Before a changed limit counts: what Redis has not handed out of the window counts as never given."""
+    try:
+        left = max(0, int(run_script(_TAKE_BACK, [key_of(limit.connection_id)], [limit.limit_type])))
+    except RedisAway:
+        return
+    if left:
+        RateLimit.objects.filter(pk=limit.pk).update(reserved=Greatest(F("reserved") - left, 0))
+
+
+def mark_exceeded(connection: Connection, window: Window) -> bool:
+    """Whether this is the first to find the window full."""
+    row = RateLimit.objects.filter(
+        connection=connection, limit_type=window.limit_type, window_start=window.start, is_exceeded=False
     )
-    return None
+    now = timezone.now()
+    return bool(row.update(is_exceeded=True, exceeded_at=now, current_usage=F("reserved"), updated_at=now))
 
 
-def _locked_rows(connection: Connection, windows: Sequence[Window]) -> list[RateLimit]:
+def _locked_rows(connection: Connection, windows: Sequence[Window]) -> dict[str, RateLimit]:
     """The windows' rows, made where a provider's own limit has none yet."""
     wanted = RateLimit.objects.filter(connection=connection, limit_type__in=[window.limit_type for window in windows])
     # One order for all, so that two processes never wait for each other.
@@ -157,25 +125,39 @@ def _locked_rows(connection: Connection, windows: Sequence[Window]) -> list[Rate
             ignore_conflicts=True,
         )
         rows = list(in_order.all())
-    return rows
+    return {row.limit_type: row for row in rows}
 
 
-# Until when Redis, by its address, is left alone after it failed.
-_resting_until: dict[str, float] = {}
+# Arguments: the hash's life; then of each window its type, its start and the calls given.
+_HAND = """
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+if redis.call('HGET', KEYS[1], 'run') ~= run then
+    for _, window in ipairs({'per_minute', 'per_hour', 'per_day', 'per_month'}) do
+        redis.call('HDEL', KEYS[1], window .. ':start', window .. ':left')
+    end
+    redis.call('HSET', KEYS[1], 'run', run)
+end
+for i = 2, #ARGV, 3 do
+    local given, start = tonumber(ARGV[i + 2]), ARGV[i] .. ':start'
+    local left, held = ARGV[i] .. ':left', tonumber(redis.call('HGET', KEYS[1], start) or '0')
+    if held < tonumber(ARGV[i + 1]) then
+        redis.call('HSET', KEYS[1], start, ARGV[i + 1], left, given)
+    elseif held == tonumber(ARGV[i + 1]) then
+        local now = math.max(0, tonumber(redis.call('HGET', KEYS[1], left)))
+        if given > 0 then
+            redis.call('HSET', KEYS[1], left, now + given)
+        elseif now == 0 then
+            redis.call('HSET', KEYS[1], left, given)
+        end
+    end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+"""
 
-
-def _redis_is_asked() -> bool:
-    return time.monotonic() >= _resting_until.get(settings.REDIS_URL, 0.0)
-
-
-def _let_redis_rest() -> None:
-    _resting_until[settings.REDIS_URL] = time.monotonic() + _REST_SECONDS
-
-
-def _redis() -> redis.Redis:
-    return redis_client(settings.REDIS_URL)
-
-
-@cache
-def _script(url: str) -> Any:
-    return redis_client(url).register_script(_TAKE)
+_TAKE_BACK = """
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local left = redis.call('HGET', KEYS[1], ARGV[1] .. ':left')
+local counts = redis.call('HGET', KEYS[1], 'run') == run
+redis.call('HDEL', KEYS[1], ARGV[1] .. ':start', ARGV[1] .. ':left')
+return counts and left or '0'
+"""

@@ -2,8 +2,10 @@
 
 api_call_finished    call: integrations.gateway.FinishedCall — one attempt of one call, redacted, whatever became of it
 connection_changed   connection: Connection, change: str ("created", "activated", "deactivated", "tested", "health",
-                     "credentials", "updated", "deleted") — after the change is committed
+                     "credentials", "updated", "deleted", "circuit_opened", "circuit_closed") — after the change is
+                     committed
 rate_limit_exceeded  connection: Connection, window: str, reset_at: datetime — once a window
+rate_limit_recovered connection: Connection, window: str — once a window that was exceeded, soon after it is over
 action_taken         action: str, target: Model, changes: dict — a person or a program changed something; who it was is
                      in integrations.request_id.current_origin(). Sent inside the transaction of the change.
 """
@@ -15,4 +17,5 @@ from django.dispatch import Signal
 api_call_finished = Signal()
 connection_changed = Signal()
 rate_limit_exceeded = Signal()
+rate_limit_recovered = Signal()
 action_taken = Signal()

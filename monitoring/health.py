@@ -116,7 +116,7 @@ def _probe(tested: Connection) -> HealthCheck:
     )
     started = time.monotonic()
     try:
-        client = client_for(tested, operation="health", any_status=True, timeout_seconds=CHECK_SECONDS)
+        client = client_for(tested, operation="health", any_status=True, probes=True, timeout_seconds=CHECK_SECONDS)
         answer = client.get(provider.probe.path, params=provider.probe.params)
     except RateLimited as limited:
         known = tested.health_status in HealthCheck.Status

@@ -16,7 +16,7 @@ import redis
 from django.conf import settings
 
 from integrations.errors import RateLimited
-from integrations.limits import redis_client
+from integrations.redis_client import redis_client
 
 _LOTS = 100
 _REST_SECONDS = 1.0  # after a failure Redis is not asked for this long: its time-outs must not add to every event

@@ -65,7 +65,6 @@ class RateLimitViewSet(mixins.ListModelMixin, OfConnection):
             if not made:
                 raise Conflict("The connection has a limit of this type: change it.", field="limit_type")
             record_action("rate_limit.created", limit, given)
-        limits.forget(connection.pk)
         return self.shown(limit, RateLimitRow, created=True)
 
     @extend_schema(request=RateLimitChange, responses=RateLimitRow)
@@ -75,7 +74,6 @@ class RateLimitViewSet(mixins.ListModelMixin, OfConnection):
         with transaction.atomic():
             limit.save(update_fields=["max_requests", "updated_at"])
             record_action("rate_limit.updated", limit, {"max_requests": [before, limit.max_requests]})
-        limits.forget(limit.connection_id)
         return self.shown(limit, RateLimitRow)
 
     @extend_schema(responses=WindowLeft(many=True))

@@ -111,6 +111,8 @@ class RateLimit(TenantModel, TimestampedModel):
     limit_type = models.CharField(_("window"), max_length=10, choices=Window)
     max_requests = models.PositiveIntegerField(_("calls allowed"))
     current_usage = models.PositiveIntegerField(_("calls made"), default=0, editable=False)
+    # Calls given out of the window, to Redis in lots: `limit_counters`. Those made are among them.
+    reserved = models.PositiveIntegerField(_("calls given out"), default=0, editable=False)
     window_start = models.DateTimeField(_("window started"), null=True, editable=False)
     window_end = models.DateTimeField(_("window ends"), null=True, editable=False)
     is_exceeded = models.BooleanField(_("exceeded"), default=False, editable=False)

@@ -31,7 +31,9 @@ def probe(connection: Connection, provider: Provider) -> ConnectionTest:
     endpoint = provider.probe.path
     started = time.monotonic()
     try:
-        client = client_for(connection, operation="test", any_status=True, timeout_seconds=_TIMEOUT_SECONDS)
+        client = client_for(
+            connection, operation="test", any_status=True, probes=True, timeout_seconds=_TIMEOUT_SECONDS
+        )
         answer = client.get(endpoint, params=provider.probe.params)
     except IntegrationError as error:
         status = getattr(error, "provider_status", 0) or None

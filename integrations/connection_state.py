@@ -1,0 +1,90 @@
+"""What all processes share of a connection, in one Redis hash: a call looks at all of it, and takes from it, at once.
+
+generation              changes when the connection's limits or credentials do: what processes have read of them is old
+per_hour:start, :left   calls that Redis may still hand out in the window (`limit_counters`); -1: there are no more
+run                     the run of Redis that was given them: one that was restarted may remember too many
+touched                 set while usage waits to be written to the rows
+failures, opens, open_until, opened_at, probing   the circuit (`circuit`)
+paused_until            what the provider asked for (`circuit`)
+
+All of it can be lost: windows are then granted anew, the circuit is closed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import redis
+from django.conf import settings
+
+from .redis_client import redis_client
+
+TOUCHED = "hub:connections:touched"
+LIFE_SECONDS = 40 * 86_400  # beyond the longest window
+
+_REST_SECONDS = 1.0  # after a failure Redis is not asked for this long: its time-outs must not add to every call
+_resting_until: dict[str, float] = {}  # by Redis's address
+
+
+class RedisAway(Exception):
+    """Redis does not answer, or did not a moment ago."""
+
+
+def key_of(connection_id: uuid.UUID) -> str:
+    return f"hub:connection:{connection_id}"
+
+
+def run_script(script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
+    """Raises RedisAway."""
+    url = settings.REDIS_URL
+    if time.monotonic() < _resting_until.get(url, 0.0):
+        raise RedisAway
+    try:
+        return _script(url, script)(keys=keys, args=arguments)
+    except redis.RedisError as error:
+        _resting_until[url] = time.monotonic() + _REST_SECONDS
+        raise RedisAway from error
+
+
+def read(connection_ids: Sequence[uuid.UUID], fields: Sequence[str]) -> list[list[bytes | None]]:
+    """The fields of each connection. Raises RedisAway."""
+    url = settings.REDIS_URL
+    if time.monotonic() < _resting_until.get(url, 0.0):
+        raise RedisAway
+    try:
+        with redis_client(url).pipeline(transaction=False) as pipeline:
+            for connection_id in connection_ids:
+                pipeline.hmget(key_of(connection_id), list(fields))
+            found: list[list[bytes | None]] = pipeline.execute()
+            return found
+    except redis.RedisError as error:
+        _resting_until[url] = time.monotonic() + _REST_SECONDS
+        raise RedisAway from error
+
+
+def renew_generation(connection_id: uuid.UUID) -> None:
+    """Tell all processes that what they know of the connection is old. Without Redis they find out within seconds."""
+    try:
+        run_script(_RENEW, [key_of(connection_id)], [new_generation(), LIFE_SECONDS])
+    except RedisAway:
+        return
+
+
+def new_generation() -> str:
+    return secrets.token_hex(8)
+
+
+_RENEW = """
+redis.call('HSET', KEYS[1], 'generation', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+
+
+@cache
+def _script(url: str, script: str) -> Any:
+    return redis_client(url).register_script(script)
