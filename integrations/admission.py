@@ -46,12 +46,19 @@ class Admission:
     tells_success: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Known:
     generation: str
     good_until: float
     limits: dict[str, int]
     credentials: tuple[Credential, ...]
+    windows: tuple[Window, ...] = ()  # the last ones that were asked for
+
+    def windows_at(self, now: datetime, connection: Connection) -> tuple[Window, ...]:
+        windows = self.windows
+        if not windows or any(window.end <= now for window in windows):
+            self.windows = windows = tuple(windows_of(connection, self.limits, now))
+        return windows
 
     def usable(self, now: datetime) -> dict[str, Credential]:
         """By key; of several the newest counts."""
@@ -85,7 +92,7 @@ def _admit(connection: Connection, *, past_open_circuit: bool) -> Admission:
         known = None
     for _ in range(_TRIES):
         now = timezone.now()
-        windows = windows_of(connection, known.limits, now) if known else []
+        windows = known.windows_at(now, connection) if known else ()
         arguments: list[str | int] = [known.generation if known else "", new_generation()]
         arguments += ["" if past_open_circuit else "1", PROBE_SECONDS, pk]
         for window in windows:

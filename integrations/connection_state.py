@@ -12,7 +12,10 @@ All of it can be lost: windows are then granted anew, the circuit is closed.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -45,7 +48,7 @@ def run_script(script: str, keys: Sequence[str], arguments: Sequence[str | int |
     if time.monotonic() < _resting_until.get(url, 0.0):
         raise RedisAway
     try:
-        return _script(url, script)(keys=keys, args=arguments)
+        return _evaluate(url, script, [len(keys), *keys, *arguments])
     except redis.RedisError as error:
         _resting_until[url] = time.monotonic() + _REST_SECONDS
         raise RedisAway from error
@@ -85,6 +88,34 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 
 
+def _evaluate(url: str, script: str, arguments: list[str | int | float]) -> Any:
+    """Over a connection of this thread: the client's pool and its commands would cost as much as the script itself."""
+    link, is_fresh = _own_link(url)
+    try:
+        link.send_command("EVALSHA", _digest(script), *arguments)
+        return link.read_response()
+    except redis.exceptions.NoScriptError:
+        link.send_command("EVAL", script, *arguments)
+        return link.read_response()
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        link.disconnect()
+        if is_fresh or isinstance(error, redis.TimeoutError):
+            raise
+    # Redis closed it while it was idle, or has been restarted: once more, over a new one.
+    return _evaluate(url, script, arguments)
+
+
+def _own_link(url: str) -> tuple[Any, bool]:
+    """This thread's connection, and whether it still has to be opened."""
+    key = (url, os.getpid())  # one that was inherited over a fork is the parent's
+    if getattr(_own, "key", None) != key:
+        _own.key, _own.link = key, redis_client(url).connection_pool.make_connection()
+    return _own.link, not _own.link.is_connected
+
+
+_own = threading.local()  # key, link
+
+
 @cache
-def _script(url: str, script: str) -> Any:
-    return redis_client(url).register_script(script)
+def _digest(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

@@ -186,6 +186,7 @@ class _Session:
             raise psycopg.OperationalError("The database could not be reached a moment ago.")
         try:
             parameters = {**connection.get_connection_params(), "prepare_threshold": 2, "autocommit": True}
+            parameters["cursor_factory"] = psycopg.Cursor  # parameters apart from the statement, which is prepared
             self._open = psycopg.connect(**parameters)
         except psycopg.OperationalError:
             # What is slow to fail is not tried again for as long as that took.

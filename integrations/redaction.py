@@ -35,6 +35,7 @@ _SECRET_SHAPES = re.compile(
     r"|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
 )
 _DIGITS_IN_GROUPS = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,}(?!\w|\.\d)")
+_SAME_EVERYWHERE = re.compile(r"[A-Za-z0-9_.~-]+")  # in a URL, in a form and in JSON
 # A name and its value in text that cannot be parsed: JSON that breaks off, a form that calls itself plain text.
 _PAIRS = re.compile(
     r"(?<![\w.%\[\]-])([\w.%\[\]-]{2,64})([\"']{0,2}\s{0,3}[:=]\s{0,3})"
@@ -53,6 +54,10 @@ class Redactor:
         self._known = sorted(written, key=len, reverse=True)
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        shown = {name: MASK if is_secret_name(name) else str(value) for name, value in headers.items()}
+        together = "\n".join([*shown, *shown.values()])
+        if self.text(together) == together:  # as most are: nothing to take out of any of them
+            return shown
         return {
             self.text(name): MASK if is_secret_name(name) else self.text(str(value)) for name, value in headers.items()
         }
@@ -136,6 +141,8 @@ def is_secret_name(name: str, parent: str = "") -> bool:
 def _ways_to_write(secret: str) -> set[str]:
     """A secret as it stands, as it looks in a URL, a form or JSON, and in base64."""
     encoded = base64.b64encode(secret.encode()).decode("ascii")
+    if _SAME_EVERYWHERE.fullmatch(secret):
+        return {secret, encoded}
     return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], encoded}
 
 

@@ -1,7 +1,7 @@
 """One HTTP exchange: over kept-alive connections to checked addresses, all of it within a deadline.
 
-On `requests`' adapter, without its session: no cookies, no redirects, nothing from the environment (proxies, .netrc,
-certificates), and no state of calls, so that all threads of a process share one pool of connections.
+On `urllib3`, which `requests` stands on, without a session: no cookies, no redirects, nothing from the environment
+(proxies, .netrc, certificates), and no state of calls, so that all threads of a process share one pool of connections.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import socket
 import ssl
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
+import certifi
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import create_connection
 
@@ -39,17 +40,17 @@ def send(request: requests.PreparedRequest, deadline: float) -> Answer:
     """Send once and read the whole answer before `deadline` (of `time.monotonic`).
 
     Raises EgressRefused, InvalidResponse, TimedOut, and Unavailable, which say whether the request may have taken
-    effect. None of them is chained to what `requests` raised: its errors quote the URL with its query.
+    effect. None of them is chained to what `urllib3` raised: its errors quote the URL with its query.
     """
     check_url(request.url or "")
     is_write = request.method not in SAFE_METHODS
     try:
         return _exchange(request, deadline, is_write=is_write)
-    except (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError):
+    except urllib3.exceptions.ConnectTimeoutError:
         raise Unavailable("The provider could not be reached in time.") from None
-    except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
+    except (urllib3.exceptions.TimeoutError, TimeoutError):
         raise TimedOut("The provider did not answer in time.", may_have_taken_effect=is_write) from None
-    except (requests.ConnectionError, urllib3.exceptions.HTTPError, OSError) as error:
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise _broken(error, is_write=is_write) from None
 
 
@@ -57,11 +58,21 @@ def _exchange(request: requests.PreparedRequest, deadline: float, *, is_write: b
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise TimedOut("The provider did not answer in time.")
-    timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, remaining), total=remaining)
-    with _adapter.send(request, stream=True, timeout=timeout, verify=True, proxies={}) as response:  # type: ignore[arg-type]
-        body = _read(response.raw)
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(status=response.status_code, headers=headers, body=body)
+    parts = urlsplit(request.url or "")
+    pool = _pools.connection_from_host(parts.hostname or "", parts.port, scheme=parts.scheme)
+    answer = pool.urlopen(
+        request.method or "GET",
+        f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/",
+        body=request.body,
+        headers=request.headers,
+        timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, remaining), total=remaining),
+        retries=False,
+        preload_content=False,
+    )
+    with answer:
+        body = _read(answer)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(status=answer.status, headers=headers, body=body)
 
 
 def _read(answer: Any) -> bytes:
@@ -87,7 +98,7 @@ def _broken(error: Exception, *, is_write: bool) -> IntegrationError:
 
 
 def _causes(error: BaseException | None) -> Any:
-    """The error and what it was made of: `requests` and `urllib3` keep that in `args`, in `reason` and as cause."""
+    """The error and what it was made of: `urllib3` keeps that in `args`, in `reason` and as cause."""
     while error is not None:
         yield error
         inner = getattr(error, "reason", None) or next((arg for arg in error.args if isinstance(arg, Exception)), None)
@@ -158,11 +169,8 @@ class _TLSPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _CheckedTLSConnection
 
 
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
-
-
 # One for the process.
-_adapter = _Adapter(pool_connections=_POOLED_HOSTS, pool_maxsize=_CONNECTIONS_PER_HOST, max_retries=0)
+_pools = urllib3.PoolManager(
+    num_pools=_POOLED_HOSTS, maxsize=_CONNECTIONS_PER_HOST, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where()
+)
+_pools.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -11,7 +12,6 @@ from dataclasses import fields
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError
-from psycopg.types.json import Jsonb
 
 from integrations.gateway import FinishedCall
 from integrations.group_writer import Cursor, GroupWriter
@@ -19,14 +19,15 @@ from integrations.models.base import uuid7
 
 logger = logging.getLogger(__name__)
 
-Row = list[Any]
+Row = dict[str, Any]
 
-_COLUMNS = ["id", *(field.name for field in fields(FinishedCall))]
-# Said once rather than built by the ORM for each row: this is written for every call that goes out.
-_INSERT = "INSERT INTO integration_logs ({}) VALUES {{}} ON CONFLICT DO NOTHING".format(  # noqa: S608 - our own names
-    ", ".join(_COLUMNS)
-)
-_ROW = "({})".format(", ".join(["%s"] * len(_COLUMNS)))
+_COLUMNS = ", ".join(["id", *(field.name for field in fields(FinishedCall))])
+# One statement, prepared once, for however many rows: they go as one JSON array, which costs this process the least.
+_INSERT = f"""
+INSERT INTO integration_logs ({_COLUMNS})
+SELECT {_COLUMNS} FROM json_populate_recordset(NULL::integration_logs, %s::json)
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 - our own names
 _KEPT_ROWS = 10_000
 _APART_SECONDS = 2.0
 
@@ -38,8 +39,7 @@ _clerk: threading.Thread | None = None
 
 def write_call(sender: object, call: FinishedCall, **kwargs: Any) -> None:
     """Receiver of `api_call_finished`: returns when the row is durable, or the database is found to be away."""
-    values = [getattr(call, name) for name in _COLUMNS[1:]]
-    row: Row = [uuid7(), *(Jsonb(value) if isinstance(value, dict) else value for value in values)]
+    row = {"id": uuid7(), **vars(call)}
     try:
         _writer.write(row)
     except (OperationalError, InterfaceError) as error:
@@ -78,7 +78,7 @@ def _write_kept() -> None:
 
 
 def _insert(cursor: Cursor, rows: Sequence[Row]) -> None:
-    cursor.execute(_INSERT.format(", ".join([_ROW] * len(rows))), [value for row in rows for value in row])
+    cursor.execute(_INSERT, [json.dumps(rows, default=str)])
 
 
 _writer = GroupWriter(_insert)
