@@ -24,7 +24,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _json(404) if _is_api(request) else defaults.page_not_found(request, exception)
+    return _json(404, _hint(request)) if _is_api(request) else defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -35,7 +35,11 @@ def _is_api(request: HttpRequest) -> bool:
     return request.path.startswith(("/api/", "/webhooks/"))
 
 
-def _json(status: int) -> JsonResponse:
+def _hint(request: HttpRequest) -> str:
+    return "" if request.path.endswith("/") else " Addresses of the API end with a slash."
+
+
+def _json(status: int, hint: str = "") -> JsonResponse:
     code, message = _MESSAGES[status]
-    error = {"code": code, "message": message, "request_id": current_request_id()}
+    error = {"code": code, "message": message + hint, "request_id": current_request_id()}
     return JsonResponse({"error": error}, status=status, headers={"Hub-Error": code})

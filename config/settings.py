@@ -91,7 +91,7 @@ MIDDLEWARE = [
     "webhooks.middleware.DoorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "config.middleware.AddressMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -136,7 +136,7 @@ DATABASES = {
             "pool": {
                 "min_size": 0,
                 "max_size": env.number("HUB_DATABASE_POOL", default=20, low=1, high=500),
-                "timeout": 10,
+                "timeout": 3,
                 "reset": _reset_pooled_connection,
             },
         },

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from encrypted_fields.fields import EncryptedFieldMixin
 
-from .vault import SealedText
+from .vault import SealedText, VaultError
 
 
 class EncryptedTextField(EncryptedFieldMixin, models.TextField):  # type: ignore[misc, type-arg]
@@ -33,6 +33,8 @@ class EncryptedTextField(EncryptedFieldMixin, models.TextField):  # type: ignore
             return None
         if not isinstance(value, SealedText):
             value = SealedText.seal(str(value), context=self._context())
+        if value.context != self._context():
+            raise VaultError(f"What was sealed for {value.context} cannot be read in {self._context()}.")
         token: str = value.token
         return token
 

@@ -176,12 +176,13 @@ def _end_of_card(pieces: list[str], start: int) -> int:
         digits += pieces[end] if pieces[end].isdigit() else ""
         if len(digits) > 19 or not pieces[start].isdigit():
             return 0
-        if len(digits) >= 13 and _passes_luhn(digits):
+        if len(digits) >= 13 and passes_luhn(digits):
             return end + 1
     return 0
 
 
-def _passes_luhn(digits: str) -> bool:
+def passes_luhn(digits: str) -> bool:
+    """The check digit of ISO/IEC 7812-1, annex B; nothing but zeros has none."""
     numbers = [int(digit) for digit in digits]
     doubled = [number * 2 - 9 if number > 4 else number * 2 for number in numbers[-2::-2]]
     return (sum(numbers[-1::-2]) + sum(doubled)) % 10 == 0 and any(numbers)

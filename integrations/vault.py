@@ -67,6 +67,11 @@ class SealedText:
         return self._parts()[0]
 
     @property
+    def context(self) -> str:
+        """Where it can be read: `table.column`."""
+        return self._context
+
+    @property
     def token(self) -> str:
         """The sealed form, as it is stored."""
         return self._token

@@ -18,15 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-from celery import current_app
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from integrations import signals
 from integrations.errors import IntegrationError, RateLimited
 from integrations.gateway import client_for
+from integrations.hints import hint
 from integrations.models import Connection
 from integrations.providers.registry import get_provider
 from integrations.request_id import Origin, originating
@@ -73,14 +71,8 @@ def check_connection(tested: Connection) -> HealthCheck:
 
 def check_soon(sender: object, connection: Connection, change: str, **kwargs: object) -> None:
     """Receiver of `connection_changed`: one that was just switched on is checked at once, by a worker."""
-    if change != "activated":
-        return
-    try:
-        current_app.send_task(
-            "monitoring.tasks.check_connection", args=[str(connection.pk)], retry=False, ignore_result=True
-        )
-    except (OperationalError, RedisError, OSError):
-        logger.warning("Connection %s is checked by the next sweep: the broker does not answer.", connection.pk)
+    if change == "activated":
+        hint("monitoring.tasks.check_connection", str(connection.pk))
 
 
 def _claim_due() -> list[Connection]:

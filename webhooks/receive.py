@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from integrations.errors import IntegrationError, RateLimited, SignatureRefused, UnreadablePayload
+from integrations.hints import hint
 from integrations.providers.base import Provider
 from integrations.providers.events import EventIdentity
 from integrations.providers.registry import get_provider
@@ -28,7 +29,6 @@ from integrations.vault import VaultError
 from .ingress_limit import count_call
 from .known_endpoints import KnownEndpoint, changed_since, find_endpoint
 from .store import ReceivedEvent, store_event
-from .wake_up import wake_inbox
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def receive(request: HttpRequest, endpoint_id: uuid.UUID) -> HttpResponse:
             _accept(request, endpoint_id)
     except IntegrationError as error:
         return _refusal(error)
-    wake_inbox()
+    hint("webhooks.tasks.drain_inbox")
     return HttpResponse(_RECEIVED, content_type="application/json")
 
 

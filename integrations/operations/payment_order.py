@@ -16,6 +16,7 @@ from ..errors import InvalidRequest
 from ..models import Payment, PaymentOperation
 from ..money import currency_exponent, parse_amount
 from ..providers.results import Customer, PaymentRequest
+from ..redaction import passes_luhn
 from ..vault import SealedText
 
 _CUSTOMER_KEYS = ("name", "email", "phone")
@@ -142,13 +143,7 @@ _TEXT_LIMITS = {
 
 def holds_card_number(text: str) -> bool:
     """Whether a run of digits in `text` has a card's length, an issuer's beginning and a right check digit."""
-    return any(_passes_luhn(re.sub(r"\D", "", match)) for match in _CARD.findall(text))
-
-
-def _passes_luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    doubled = (int(digit) * 2 for digit in digits[-2::-2])
-    return (sum(map(int, digits[::-2])) + sum(value - 9 if value > 9 else value for value in doubled)) % 10 == 0
+    return any(passes_luhn(re.sub(r"\D", "", match)) for match in _CARD.findall(text))
 
 
 def _check_mapping(name: str, value: Any, *, max_items: int) -> None:

@@ -269,3 +269,12 @@ def test_a_method_that_a_resource_has_not_is_refused(api: ApiClient, connection:
         response = api.send(method, path, {})
         assert (response.status_code, error_of(response)["code"]) == (405, "method_not_allowed")
         assert response["Allow"]
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_a_write_without_its_final_slash_is_told_so(method: str, api: ApiClient) -> None:
+    """A redirect would lose its body, and with it what was asked for."""
+    response = getattr(api.django, method)("/api/v1/payments", json.dumps(PAYMENT), content_type="application/json")
+    assert response.status_code == 404
+    assert "slash" in error_of(response)["message"]
+    assert api.django.get("/api/v1/payments").status_code == 301

@@ -53,6 +53,14 @@ def test_a_secret_moved_to_another_column_does_not_open() -> None:
         SealedText(token, context="webhook_endpoints.webhook_secret").reveal()
 
 
+@pytest.mark.django_db
+def test_what_was_sealed_for_another_column_is_not_stored() -> None:
+    credential = CredentialFactory()
+    credential.encrypted_value = SealedText.seal(SECRET, context="webhook_endpoints.webhook_secret")
+    with pytest.raises(VaultError, match="webhook_endpoints"):
+        credential.save()
+
+
 def test_a_secret_under_another_keys_name_does_not_open(settings: pytest.FixtureRequest) -> None:
     settings.MASTER_KEYS = [OLD, ("twin", OLD[1])]  # type: ignore[attr-defined]
     token = SealedText.seal(SECRET, context="c").token.replace("hub1.old.", "hub1.twin.")

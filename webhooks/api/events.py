@@ -12,6 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -110,8 +111,10 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
     def body(self, request: Request, **kwargs: Any) -> HttpResponse:
         """The very bytes that were verified. Who read them is written down."""
         event = self.get_object()
+        if event.raw_body is None:
+            raise NotFound("The body of this event is no longer kept here.")
         _note_reading(event)
-        response = HttpResponse(bytes(event.raw_body or b""), content_type="application/octet-stream")
+        response = HttpResponse(bytes(event.raw_body), content_type="application/octet-stream")
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Disposition"] = f'attachment; filename="{event.pk}.bin"'
         return response
