@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,6 +87,13 @@ def admit(connection: Connection, *, wait_seconds: float = 0.0, past_open_circui
 
 
 def _admit(connection: Connection, *, past_open_circuit: bool) -> Admission:
+    try:
+        return _admit_by_redis(connection, past_open_circuit=past_open_circuit)
+    except RedisAway:
+        return _admit_without_redis(connection)
+
+
+def _admit_by_redis(connection: Connection, *, past_open_circuit: bool) -> Admission:
     key, pk = key_of(connection.pk), str(connection.pk)
     known = _known.get(connection.pk)
     if known is None or known.good_until < time.monotonic():
@@ -97,17 +105,14 @@ def _admit(connection: Connection, *, past_open_circuit: bool) -> Admission:
         arguments += ["" if past_open_circuit else "1", PROBE_SECONDS, pk]
         for window in windows:
             arguments += [window.limit_type, window.start_second]
-        try:
-            answer = run_script(_ADMIT, [key, TOUCHED], arguments)
-        except RedisAway:
-            return _admit_without_redis(connection)
+        answer = run_script(_ADMIT, [key, TOUCHED], arguments)
         if answer[0] == 1 and known:
             return Admission(known.usable(now), tells_success=bool(answer[1]))
         if answer[0] == 0:
             known = _read(connection, generation=answer[1].decode())
         else:
             _meet(connection, windows, answer)
-    return _admit_without_redis(connection)
+    raise RedisAway
 
 
 def _meet(connection: Connection, windows: Sequence[Window], answer: Sequence[Any]) -> None:
@@ -121,10 +126,9 @@ def _meet(connection: Connection, windows: Sequence[Window], answer: Sequence[An
         raise _full(connection, windows[said - 1])
     given = give_out(connection, windows, {windows[index - 1].limit_type for index in answer[1:]})
     if isinstance(given, Window):
-        try:
+        with suppress(RedisAway):
             close_in_redis(connection, given)
-        finally:
-            raise _full(connection, given)
+        raise _full(connection, given)
     hand_to_redis(connection, given)
 
 
