@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -114,7 +115,8 @@ def test_a_start_that_was_killed_halfway_is_begun_anew(data_dir: Path) -> None:
     while not (unfinished / "PG_VERSION").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     for process in [psutil.Process(halfway.process.pid), *psutil.Process(halfway.process.pid).children(recursive=True)]:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     halfway.process.wait(timeout=60)
     assert not (data_dir / "postgresql").exists()
     Attached(data_dir).leave()
