@@ -150,7 +150,12 @@ def _full(connection: Connection, window: Window) -> RateLimited:
         )
     name = window.limit_type.replace("_", " ")
     wait = max(0.1, (window.end - timezone.now()).total_seconds())
-    return RateLimited(f"The limit of {window.max_requests} calls {name} is used up.", retry_after=wait)
+    return RateLimited(
+        "The limit of {max_requests} calls {name} is used up.",
+        max_requests=window.max_requests,
+        name=name,
+        retry_after=wait,
+    )
 
 
 def _read(connection: Connection, *, generation: str) -> _Known:

@@ -35,19 +35,36 @@ def error_of(answer: Answer, provider: Provider, method: str, redactor: Redactor
     """What an answer that is not 2xx means to us. The provider's message is quoted without what is secret in it."""
     body = _json_object(answer)
     code, message = provider.error_details(body)
-    said = redactor.text(f"{provider.name}: {message or f'answered {answer.status}'}")
+    words = redactor.text(message or f"answered {answer.status}")
     if answer.status == 401:
-        return AuthenticationFailed(f"{provider.name} refuses the credentials.")
+        return AuthenticationFailed("{provider} refuses the credentials.", provider=provider.name)
     if answer.status == 403:
-        return AuthenticationFailed(f"{provider.name} says that these credentials may not do this.")
+        return AuthenticationFailed("{provider} says that these credentials may not do this.", provider=provider.name)
     if answer.status == 429:
-        return RateLimited(f"{provider.name} asks us to slow down.", retry_after=asked_to_wait(answer) or 1.0)
+        return RateLimited(
+            "{provider} asks us to slow down.", provider=provider.name, retry_after=asked_to_wait(answer) or 1.0
+        )
     if answer.status == 408 or answer.status >= 500:
         is_write = method not in SAFE_METHODS
-        return Unavailable(said, may_have_taken_effect=is_write, retry_after=asked_to_wait(answer))
+        return Unavailable(
+            "{provider}: {words}",
+            provider=provider.name,
+            words=words,
+            may_have_taken_effect=is_write,
+            retry_after=asked_to_wait(answer),
+        )
     if answer.status < 400:
-        return InvalidResponse(f"{provider.name} answered {answer.status}, which it does not document.")
-    return Rejected(said, provider_code=redactor.text(code), provider_status=answer.status, body=body)
+        return InvalidResponse(
+            "{provider} answered {status}, which it does not document.", provider=provider.name, status=answer.status
+        )
+    return Rejected(
+        "{provider}: {words}",
+        provider=provider.name,
+        words=words,
+        provider_code=redactor.text(code),
+        provider_status=answer.status,
+        body=body,
+    )
 
 
 def may_have_taken_effect(error: IntegrationError) -> bool:
@@ -65,7 +82,7 @@ def still_in_doubt(error: IntegrationError) -> IntegrationError:
     if may_have_taken_effect(error) or (isinstance(error, Rejected) and error.provider_status in _SETTLING):
         return error
     retry_after = getattr(error, "retry_after", None)
-    return Unavailable(error.message, may_have_taken_effect=True, retry_after=retry_after)
+    return Unavailable(error.template, may_have_taken_effect=True, retry_after=retry_after, **error.values)
 
 
 def seconds_before_retry(outcome: Answer | IntegrationError, attempt: int) -> float | None:

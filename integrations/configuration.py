@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext, gettext_noop
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
@@ -20,7 +21,7 @@ _MAX_CONFIGURATION_LENGTH = 2_000
 _MAX_CREDENTIAL_LENGTH = 20_000  # a certificate with its chain and key fits
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL keeps neither NUL nor half a surrogate pair
 
-Problem = tuple[str, str]  # the field's path, what is wrong with it
+Problem = tuple[str, str, str]  # the field's path, the rule that it breaks, the value in that rule
 
 
 def schema_of(provider: Provider) -> dict[str, Any]:
@@ -60,9 +61,14 @@ def validate_credential(provider: Provider, *, key: str, value: str) -> Field:
     fields = {field.key: field for field in provider.credentials}
     if key not in fields:
         known = ", ".join(fields)
-        raise InvalidRequest(f"{provider.name} has no such credential; it has {known}.", field="credential_key")
+        raise InvalidRequest(
+            "{provider} has no such credential; it has {known}.",
+            provider=provider.name,
+            known=known,
+            field="credential_key",
+        )
     problems = _problems(_property(fields[key], max_length=_MAX_CREDENTIAL_LENGTH), value)
-    _refuse(("value", message) for _, message in problems)
+    _refuse(("value", rule, value) for _, rule, value in problems)
     return fields[key]
 
 
@@ -113,16 +119,17 @@ def _base_url_schema() -> dict[str, Any]:
 
 def _environment_problems(provider: Provider, environment: str, configuration: Mapping[str, Any]) -> Iterator[Problem]:
     if environment not in Connection.Environment.values:
-        yield "environment", f"must be one of {', '.join(Connection.Environment.values)}"
+        yield "environment", gettext_noop("must be one of {}"), ", ".join(Connection.Environment.values)
         return
     base_url = configuration.get(BASE_URL) if isinstance(configuration, Mapping) else None
     if base_url is None:
         if environment not in provider.base_urls:
-            yield "environment", f"is not offered by {provider.name}"
+            yield "environment", gettext_noop("is not offered by {}"), provider.name
     elif environment == Connection.Environment.PRODUCTION:
-        yield f"configuration.{BASE_URL}", "is for staging and development only"
+        yield f"configuration.{BASE_URL}", gettext_noop("is for staging and development only"), ""
     elif not _is_plain_url(base_url):
-        yield f"configuration.{BASE_URL}", "must be an http(s) address without user name, query or fragment"
+        rule = gettext_noop("must be an http(s) address without user name, query or fragment")
+        yield f"configuration.{BASE_URL}", rule, ""
 
 
 def _is_plain_url(text: object) -> bool:
@@ -147,22 +154,41 @@ def _told(error: ValidationError) -> Iterator[Problem]:
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         # jsonschema reports each missing key by itself, without naming it but in a message.
-        yield from ((_join(path, key), "is required") for key in missing if repr(key) in error.message)
+        rule = gettext_noop("is required")
+        yield from ((_join(path, key), rule, "") for key in missing if repr(key) in error.message)
     elif error.validator == "additionalProperties":
         surplus = set(error.instance) - set(error.schema["properties"])
-        yield from ((_join(path, str(key)[:64]), "is not known") for key in sorted(surplus, key=str))
+        yield from ((_join(path, str(key)[:64]), gettext_noop("is not known"), "") for key in sorted(surplus, key=str))
     else:
-        yield path, _MESSAGES.get(str(error.validator), "is not as it should be").format(error.validator_value)
+        rule = _RULES.get(str(error.validator), gettext_noop("is not as it should be"))
+        yield path, rule, str(error.validator_value)
 
 
-_MESSAGES = {
-    "type": "must be a value of the type {}",
-    "enum": "must be one of {}",
-    "minLength": "must not be empty",
-    "maxLength": "must have at most {} characters",
-    "pattern": "does not have the expected form",
-    "storable": "contains characters that cannot be stored",
+_RULES = {
+    "type": gettext_noop("must be a value of the type {}"),
+    "enum": gettext_noop("must be one of {}"),
+    "minLength": gettext_noop("must not be empty"),
+    "maxLength": gettext_noop("must have at most {} characters"),
+    "pattern": gettext_noop("does not have the expected form"),
+    "storable": gettext_noop("contains characters that cannot be stored"),
 }
+
+
+class _Refused(InvalidRequest):
+    """By several problems at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self._problems = problems
+        told = [(field, rule.format(value)) for field, rule, value in problems]
+        details = [{"field": field, "message": text} for field, text in told]
+        super().__init__(_sentence(told), field=problems[0][0], details=details)
+
+    def translated(self) -> str:
+        return _sentence([(field, gettext(rule).format(value)) for field, rule, value in self._problems])
+
+
+def _sentence(told: Sequence[tuple[str, str]]) -> str:
+    return "; ".join(f"{field} {text}" for field, text in told) + "."
 
 
 def _join(path: str, key: str) -> str:
@@ -170,12 +196,8 @@ def _join(path: str, key: str) -> str:
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
-    found = list(dict.fromkeys(problems))
-    if not found:
-        return
-    message = "; ".join(f"{field} {text}" for field, text in found) + "."
-    details = [{"field": field, "message": text} for field, text in found]
-    raise InvalidRequest(message, field=found[0][0], details=details)
+    if found := list(dict.fromkeys(problems)):
+        raise _Refused(found)
 
 
 def _check_pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:

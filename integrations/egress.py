@@ -65,7 +65,7 @@ def permitted_addresses(host: str, port: int, *, tls: bool) -> list[str]:
         if not tls:
             raise EgressRefused("Only https addresses can be called.")
         if not is_public(address):
-            raise EgressRefused(f"{host} is an address inside a network, which outbound calls may not reach.")
+            raise EgressRefused("{host} is an address inside a network, which outbound calls may not reach.", host=host)
     return [str(address) for address in addresses]
 
 
@@ -81,7 +81,7 @@ def _resolve(host: str, port: int) -> list[Address]:
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Unavailable(f"The name {host} does not resolve.") from error
+        raise Unavailable("The name {host} does not resolve.", host=host) from error
     # A scope ("fe80::1%eth0") says which card, not which address.
     found = [ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers]
     return list(dict.fromkeys(found))

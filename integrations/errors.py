@@ -26,15 +26,28 @@ from typing import Any
 
 
 class IntegrationError(Exception):
-    """Base of the family. `str(error)` is fit to be shown and never holds a secret."""
+    """Base of the family. `str(error)` is fit to be shown and never holds a secret.
+
+    `Unavailable("The name {host} does not resolve.", host=host)`: the sentence is a template, so that `translated` can
+    say it in the reader's language. Without values it is taken as it stands.
+    """
 
     code = "integration_error"
     http_status = 500
     retryable = False
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, template: str, **values: object) -> None:
+        self.template = template
+        self.values: dict[str, Any] = values
+        self.message = template.format(**values) if values else template
+        super().__init__(self.message)
+
+    def translated(self) -> str:
+        """The sentence in the language of the current request; logs, stored rows and the API have it in English."""
+        from django.utils.translation import gettext
+
+        template = gettext(self.template) if self.template else ""
+        return template.format(**self.values) if self.values else template
 
 
 class InvalidRequest(IntegrationError):
@@ -46,8 +59,10 @@ class InvalidRequest(IntegrationError):
     code = "invalid_request"
     http_status = 400
 
-    def __init__(self, message: str, *, field: str = "", details: Sequence[Mapping[str, str]] = ()) -> None:
-        super().__init__(message)
+    def __init__(
+        self, template: str, *, field: str = "", details: Sequence[Mapping[str, str]] = (), **values: object
+    ) -> None:
+        super().__init__(template, **values)
         self.field = field
         self.details = tuple(details)
 
@@ -83,8 +98,8 @@ class RateLimited(IntegrationError):
     http_status = 429
     retryable = True
 
-    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
-        super().__init__(message)
+    def __init__(self, template: str, *, retry_after: float = 1.0, **values: object) -> None:
+        super().__init__(template, **values)
         self.retry_after = retry_after
 
 
@@ -100,13 +115,14 @@ class Rejected(IntegrationError):
 
     def __init__(
         self,
-        message: str,
+        template: str,
         *,
         provider_code: str = "",
         provider_status: int = 0,
         body: Mapping[str, Any] | None = None,
+        **values: object,
     ) -> None:
-        super().__init__(message)
+        super().__init__(template, **values)
         self.provider_code = provider_code
         self.provider_status = provider_status
         self.body: Mapping[str, Any] = body or {}
@@ -120,8 +136,15 @@ class Unavailable(IntegrationError):
     http_status = 503
     retryable = True
 
-    def __init__(self, message: str, *, may_have_taken_effect: bool = False, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        template: str,
+        *,
+        may_have_taken_effect: bool = False,
+        retry_after: float | None = None,
+        **values: object,
+    ) -> None:
+        super().__init__(template, **values)
         self.may_have_taken_effect = may_have_taken_effect
         self.retry_after = retry_after
 

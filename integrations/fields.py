@@ -34,7 +34,9 @@ class EncryptedTextField(EncryptedFieldMixin, models.TextField):  # type: ignore
         if not isinstance(value, SealedText):
             value = SealedText.seal(str(value), context=self._context())
         if value.context != self._context():
-            raise VaultError(f"What was sealed for {value.context} cannot be read in {self._context()}.")
+            raise VaultError(
+                "What was sealed for {place} cannot be read in {here}.", place=value.context, here=self._context()
+            )
         token: str = value.token
         return token
 

@@ -101,9 +101,13 @@ def client_for(
     whose circuit is open. A call that finds a limit used up waits for its window as long as `wait_seconds` allow.
     """
     if not any_status and connection.status != Connection.Status.ACTIVE:
-        raise ConnectionNotReady(f"The connection {connection.connection_name} is {connection.get_status_display()}.")
+        raise ConnectionNotReady(
+            "The connection {connection} is {status}.",
+            connection=connection.connection_name,
+            status=connection.status,
+        )
     if not connection.provider.is_active or not connection.organization.is_active:
-        raise ConnectionNotReady(f"{connection.provider.provider_name} is switched off here.")
+        raise ConnectionNotReady("{provider} is switched off here.", provider=connection.provider.provider_name)
     return BoundClient(connection, operation, _Patience(timeout_seconds, wait_seconds, probes))
 
 
@@ -134,7 +138,7 @@ class BoundClient:
         """Raises ConfigurationError when the connection has no such active credential."""
         value = _reveal_credentials(self.connection).get(key, "")
         if not value:
-            raise ConfigurationError(f"The connection has no active credential {key!r}.")
+            raise ConfigurationError("The connection has no active credential {key!r}.", key=key)
         return value
 
     def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Answer:

@@ -20,9 +20,11 @@ def currency_exponent(currency: str) -> int:
     try:
         exponent = Currency(currency).exponent
     except ValueError as error:
-        raise InvalidRequest(f"{currency!r} is not an ISO 4217 currency code.", field="currency") from error
+        raise InvalidRequest(
+            "{currency!r} is not an ISO 4217 currency code.", currency=currency, field="currency"
+        ) from error
     if exponent is None:
-        raise InvalidRequest(f"{currency} has no minor unit and cannot be paid in.", field="currency")
+        raise InvalidRequest("{currency} has no minor unit and cannot be paid in.", currency=currency, field="currency")
     return int(exponent)
 
 
@@ -45,7 +47,13 @@ def check_decimals(amount: Decimal, currency: str, exponent: int) -> Decimal:
     quantum = Decimal(1).scaleb(-exponent)
     exact = amount.quantize(quantum)
     if exact != amount:
-        raise InvalidRequest(f"{currency} has {exponent} decimals; {amount} has more.", field="amount")
+        raise InvalidRequest(
+            "{currency} has {exponent} decimals; {amount} has more.",
+            currency=currency,
+            exponent=exponent,
+            amount=amount,
+            field="amount",
+        )
     return exact
 
 

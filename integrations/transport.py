@@ -82,7 +82,7 @@ def _read(answer: Any) -> bytes:
     while piece := answer.read1(_PIECE_BYTES, decode_content=True):
         size += len(piece)
         if size > MAX_ANSWER_BYTES:
-            raise InvalidResponse(f"The provider's answer is larger than {MAX_ANSWER_BYTES} bytes.")
+            raise InvalidResponse("The provider's answer is larger than {most} bytes.", most=MAX_ANSWER_BYTES)
         pieces.append(piece)
     return b"".join(pieces)
 

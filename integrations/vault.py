@@ -53,13 +53,15 @@ class SealedText:
         key_id, sealed = self._parts()
         key = dict(settings.MASTER_KEYS).get(key_id)
         if key is None:
-            raise VaultError(f"The master key {key_id!r} that seals this secret is not configured.")
+            raise VaultError("The master key {key_id!r} that seals this secret is not configured.", key_id=key_id)
         try:
             plaintext = AESGCM(key).decrypt(
                 sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _associated_data(key_id, self._context)
             )
         except (InvalidTag, ValueError) as error:
-            raise VaultError(f"This secret does not open with the master key {key_id!r} in this place.") from error
+            raise VaultError(
+                "This secret does not open with the master key {key_id!r} in this place.", key_id=key_id
+            ) from error
         return plaintext.decode()
 
     @property

@@ -41,7 +41,7 @@ def create_endpoint(
     secret = webhook_secret or _own_secret(connection) or _signature(provider).generate_secret()
     _check(provider, event_types, secret)
     if register and not provider.registers_webhooks:
-        raise NotSupported(f"{provider.name} is told the webhook's address in its dashboard.")
+        raise NotSupported("{provider} is told the webhook's address in its dashboard.", provider=provider.name)
     endpoint = WebhookEndpoint(
         organization_id=connection.organization_id,
         connection=connection,
@@ -142,7 +142,7 @@ def _register(endpoint: WebhookEndpoint, provider: Provider, secret: str) -> Non
 
 def _signature(provider: Provider) -> Signature:
     if provider.signature is None:
-        raise NotSupported(f"{provider.name} sends no webhooks.")
+        raise NotSupported("{provider} sends no webhooks.", provider=provider.name)
     return provider.signature
 
 
@@ -158,7 +158,7 @@ def _check(provider: Provider, event_types: Sequence[str], secret: str) -> None:
     try:
         _signature(provider).sign(b"{}", secret, event_id="check", timestamp=0)
     except ConfigurationError as error:
-        raise InvalidRequest(error.message, field=_SECRET_KEY) from error
+        raise InvalidRequest(error.template, field=_SECRET_KEY, **error.values) from error
 
 
 def _check_event_types(event_types: Sequence[str]) -> None:

@@ -120,7 +120,7 @@ def _read(request: HttpRequest) -> bytes:
     """The raw body. One that says it is too large is not read at all, and none is read beyond the limit."""
     announced = request.META.get("CONTENT_LENGTH") or ""
     if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
-        raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
+        raise TooLarge("A body has at most {most} bytes.", most=MAX_BODY_BYTES)
     # Sent in chunks a body announces no length; where the server tells its end, it can be read all the same.
     is_chunked = not announced and request.META.get("wsgi.input_terminated")
     source = request.META["wsgi.input"] if is_chunked else request
@@ -129,7 +129,7 @@ def _read(request: HttpRequest) -> bytes:
     except OSError as error:
         raise UnreadablePayload("The body broke off.") from error
     if len(body) > MAX_BODY_BYTES:
-        raise TooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
+        raise TooLarge("A body has at most {most} bytes.", most=MAX_BODY_BYTES)
     return body
 
 

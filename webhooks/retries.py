@@ -31,12 +31,22 @@ def check_policy(policy: Any) -> None:
     """Raises InvalidRequest for what is no retry policy."""
     default = default_retry_policy()
     if not isinstance(policy, dict) or not policy.keys() <= default.keys():
-        raise InvalidRequest(f"A retry policy has {', '.join(default)}.", field="retry_policy")
+        raise InvalidRequest("A retry policy has {names}.", names=", ".join(default), field="retry_policy")
     if policy.get("backoff_strategy", default["backoff_strategy"]) != default["backoff_strategy"]:
-        raise InvalidRequest(f"The backoff is {default['backoff_strategy']}.", field="retry_policy.backoff_strategy")
+        raise InvalidRequest(
+            "The backoff is {strategies}.",
+            strategies=default["backoff_strategy"],
+            field="retry_policy.backoff_strategy",
+        )
     for name, (least, most) in _BOUNDS.items():
         if name in policy and not _is_number_for(name, policy[name]):
-            raise InvalidRequest(f"{name} is a number from {least} to {most}.", field=f"retry_policy.{name}")
+            raise InvalidRequest(
+                "{name} is a number from {least} to {most}.",
+                name=name,
+                least=least,
+                most=most,
+                field=f"retry_policy.{name}",
+            )
 
 
 def _is_number_for(name: str, number: Any) -> bool:

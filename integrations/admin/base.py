@@ -63,7 +63,7 @@ class HubModelAdmin(ModelAdmin):  # type: ignore[misc]
         except IntegrityError:
             messages.error(request, _("This clashes with what is already there. Nothing was saved."))
         except IntegrationError as error:
-            messages.error(request, error.message)
+            messages.error(request, error.translated())
         return HttpResponseRedirect(request.get_full_path())
 
 
@@ -164,7 +164,7 @@ def organization_id_for(request: HttpRequest, row: Any) -> uuid.UUID | None:
 def blame(form: forms.BaseForm, error: InvalidRequest) -> None:
     """Put an operation's refusal beside the field that it names, where the form has it."""
     field = error.field.rpartition(".")[2]
-    form.add_error(field if field in form.fields else None, error.message)
+    form.add_error(field if field in form.fields else None, error.translated())
 
 
 def _for_super_admins(request: HttpRequest, *columns: Any) -> tuple[Any, ...]:

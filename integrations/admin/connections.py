@@ -101,7 +101,7 @@ class ConnectionAdmin(TenantAdmin):
                 said = _("%(name)s answered in %(time)s ms.")
                 messages.success(request, said % {"name": connection, "time": outcome.response_time_ms})
             else:
-                messages.error(request, f"{connection}: {outcome.message}")
+                messages.error(request, f"{connection}: {outcome.translated()}")
 
     @admin.action(description=gettext_lazy("Test and activate the selected connections"), permissions=["change"])
     def activate(self, request: HttpRequest, connections: QuerySet[Connection]) -> None:
@@ -109,7 +109,7 @@ class ConnectionAdmin(TenantAdmin):
             try:
                 activate_connection(connection)
             except IntegrationError as error:
-                messages.error(request, f"{connection}: {error.message}")
+                messages.error(request, f"{connection}: {error.translated()}")
             else:
                 messages.success(request, _("%(name)s is active.") % {"name": connection})
 

@@ -74,7 +74,7 @@ class RotationForm(forms.ModelForm):  # type: ignore[type-arg]
             try:
                 validate_credential(provider, key=self.instance.credential_key, value=value)
             except InvalidRequest as error:
-                raise forms.ValidationError(error.message) from error
+                raise forms.ValidationError(error.translated()) from error
         return value
 
 

@@ -18,7 +18,9 @@ def provider_of(connection: Connection) -> Provider:
     """The code of the connection's provider. Raises InvalidRequest when this installation no longer has it."""
     provider = offered_provider(connection.provider.slug)
     if provider is None:
-        raise InvalidRequest(f"{connection.provider.provider_name} is no longer offered.", field="provider")
+        raise InvalidRequest(
+            "{provider} is no longer offered.", provider=connection.provider.provider_name, field="provider"
+        )
     return provider
 
 
@@ -28,7 +30,7 @@ def offered(organization: Organization, slug: str) -> tuple[IntegrationProvider,
     row = rows.filter(slug=slug).first() if "\x00" not in slug else None
     provider = offered_provider(slug)
     if row is None or provider is None:
-        raise InvalidRequest(f"There is no provider {slug[:50]!r}.", field="provider")
+        raise InvalidRequest("There is no provider {slug!r}.", slug=slug[:50], field="provider")
     return row, provider
 
 

@@ -25,6 +25,10 @@ class ConnectionTest:
     endpoint: str
     error: IntegrationError | None = field(default=None, repr=False, compare=False)
 
+    def translated(self) -> str:
+        """The message in the language of the current request."""
+        return self.error.translated() if self.error else self.message
+
 
 def probe(connection: Connection, provider: Provider) -> ConnectionTest:
     """Test the connection through the gateway. No transaction may be open."""

@@ -84,7 +84,7 @@ def update_connection(connection: Connection, **changes: Any) -> Connection:
     Raises InvalidRequest for anything else: provider and environment stay, credentials are added and rotated.
     """
     if surplus := sorted(changes.keys() - _CHANGEABLE):
-        raise InvalidRequest(f"A connection's {surplus[0]} cannot be changed.", field=surplus[0])
+        raise InvalidRequest("A connection's {surplus} cannot be changed.", surplus=surplus[0], field=surplus[0])
     changes = checked_changes(connection, changes)
     with transaction.atomic():
         if changes.get("is_primary"):
@@ -160,8 +160,9 @@ def delete_connection(connection: Connection) -> None:
         try:
             connection.delete()
         except ProtectedError as error:
-            message = "Payments were made through this connection: deactivate it instead of deleting it."
-            raise Conflict(message) from error
+            raise Conflict(
+                "Payments were made through this connection: deactivate it instead of deleting it."
+            ) from error
         connection.pk = key
         announce(connection, "deleted")
 

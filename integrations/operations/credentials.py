@@ -29,13 +29,13 @@ def add_credential(
     field = validate_credential(get_provider(connection.provider.slug), key=key, value=value)
     if rotation_policy not in Credential.RotationPolicy.values:
         known = ", ".join(Credential.RotationPolicy.values)
-        raise InvalidRequest(f"The rotation policy must be one of {known}.", field="rotation_policy")
+        raise InvalidRequest("The rotation policy must be one of {known}.", known=known, field="rotation_policy")
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidRequest("The expiry lies in the past.", field="expires_at")
     with transaction.atomic():
         _lock(connection)
         if Credential.objects.usable().filter(connection=connection, credential_key=key).exists():
-            raise Conflict(f"The connection has an active {key}: rotate it.", field="credential_key")
+            raise Conflict("The connection has an active {key}: rotate it.", key=key, field="credential_key")
         credential = new_credential(connection, field, value)
         credential.expires_at, credential.rotation_policy = expires_at, rotation_policy
         credential.save()
@@ -52,7 +52,7 @@ def rotate_credential(credential: Credential, *, value: str, overlap: timedelta 
         get_provider(credential.connection.provider.slug), key=credential.credential_key, value=value
     )
     if not timedelta(0) <= overlap <= _MAX_OVERLAP:
-        raise InvalidRequest(f"The overlap must be between 0 and {_MAX_OVERLAP.days} days.", field="overlap")
+        raise InvalidRequest("The overlap must be between 0 and {days} days.", days=_MAX_OVERLAP.days, field="overlap")
     with transaction.atomic():
         _lock(credential.connection)
         _refuse_unless_newest(credential)

@@ -48,5 +48,5 @@ def payment_provider(connection: Connection) -> PaymentProvider:
     """The code behind a payment connection. Raises NotSupported when it is none."""
     provider = offered_provider(connection.provider.slug)
     if not isinstance(provider, PaymentProvider):
-        raise NotSupported(f"{connection.provider.provider_name} takes no payments here.")
+        raise NotSupported("{provider} takes no payments here.", provider=connection.provider.provider_name)
     return provider

@@ -93,7 +93,7 @@ def _capable_provider(payment: Payment, kind: PaymentOperation.Kind) -> PaymentP
         raise Conflict("The payment has no connection.")
     provider = payment_provider(payment.connection)
     if kind.value not in provider.operations:
-        raise NotSupported(f"{provider.name} cannot {kind.value}.")
+        raise NotSupported("{provider} cannot {operation}.", provider=provider.name, operation=kind.value)
     return provider
 
 
@@ -131,7 +131,11 @@ def _to_repeat(earlier: PaymentOperation, asked: _Asked, provider: PaymentProvid
         raise Conflict("This idempotency key was used for another request.", field="idempotency_key")
     if earlier.status in {Status.FAILED, Status.CANCELLED}:
         message = earlier.error_message or "The provider refused it."
-        raise Conflict(f"This {asked.kind.value} failed: {message} To try again, use a new idempotency key.")
+        raise Conflict(
+            "This {operation} failed: {words} To try again, use a new idempotency key.",
+            operation=asked.kind.value,
+            words=message,
+        )
     answer_is_lost = earlier.status == Status.PENDING and not earlier.provider_reference
     # The error says that the answer is lost; with none, another process may be waiting for it still.
     age = timezone.now() - earlier.created_at
@@ -146,7 +150,7 @@ def _to_repeat(earlier: PaymentOperation, asked: _Asked, provider: PaymentProvid
 
 def _refuse_illegal(payment: Payment, kind: PaymentOperation.Kind) -> None:
     if payment.status not in ALLOWED_IN[kind]:
-        raise Conflict(f"A payment that is {payment.status} cannot be {_PAST[kind]}.")
+        raise Conflict("A payment that is {status} cannot be {done}.", status=payment.status, done=_PAST[kind])
     if not payment.provider_reference:
         raise Conflict("The provider's answer to this payment is still unknown: sync it first.")
     rivals = [Kind.CAPTURE, Kind.VOID]
@@ -164,7 +168,12 @@ def _amount_of(payment: Payment, asked: _Asked) -> Decimal | None:
     if amount <= 0:
         raise Conflict("All of this payment is refunded, or is being refunded.")
     if amount > left:
-        raise InvalidRequest(f"The amount is more than the {left} {payment.currency} that is left.", field="amount")
+        raise InvalidRequest(
+            "The amount is more than the {left} {currency} that is left.",
+            left=left,
+            currency=payment.currency,
+            field="amount",
+        )
     return amount
 
 

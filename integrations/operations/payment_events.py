@@ -108,7 +108,7 @@ def _wants_a_look(payment: Payment, event: NormalizedEvent, result: PaymentResul
 def _fetch(connection: Connection, provider_reference: str) -> PaymentResult:
     provider = payment_provider(connection)
     if "get" not in provider.operations:
-        raise NotSupported(f"{provider.name} cannot look up payments.")
+        raise NotSupported("{provider} cannot look up payments.", provider=provider.name)
     # Reading does no harm, and money that moved is to be known of even after the connection was closed.
     client = client_for(connection, operation="get_payment", any_status=True, timeout_seconds=_FETCH_TIMEOUT_SECONDS)
     return provider.get_payment(client, provider_reference)

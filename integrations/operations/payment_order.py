@@ -74,21 +74,24 @@ class PaymentOrder:
             raise InvalidRequest("capture is true or false.", field="capture")
         for name, limit in _TEXT_LIMITS.items():
             if not isinstance(getattr(self, name), str):
-                raise InvalidRequest(f"{name} must be a string.", field=name)
+                raise InvalidRequest("{name} must be a string.", name=name, field=name)
             if len(getattr(self, name)) > limit:
-                raise InvalidRequest(f"{name} has at most {limit} characters.", field=name)
+                raise InvalidRequest("{name} has at most {limit} characters.", name=name, limit=limit, field=name)
         _check_mapping("customer", self.customer, max_items=len(_CUSTOMER_KEYS))
         _check_mapping("metadata", self.metadata, max_items=_MAX_METADATA)
         if surplus := sorted(set(self.customer) - set(_CUSTOMER_KEYS)):
-            raise InvalidRequest(f"A customer has no {surplus[0]!r}.", field="customer")
+            raise InvalidRequest("A customer has no {surplus!r}.", surplus=surplus[0], field="customer")
 
     def _check_texts(self) -> None:
         for name, text in self._texts():
             if _UNSTORABLE.search(text):
-                raise InvalidRequest(f"{name} contains characters that cannot be stored.", field=name)
+                raise InvalidRequest("{name} contains characters that cannot be stored.", name=name, field=name)
             if holds_card_number(text):
-                message = f"{name} looks like a card number. Card numbers are not taken here: send the gateway's token."
-                raise InvalidRequest(message, field=name)
+                raise InvalidRequest(
+                    "{name} looks like a card number. Card numbers are not taken here: send the gateway's token.",
+                    name=name,
+                    field=name,
+                )
         if not self.reference.strip():
             raise InvalidRequest("A payment needs a reference of yours.", field="reference")
         if self.country and not re.fullmatch("[A-Z]{2}", self.country):
@@ -148,11 +151,14 @@ def holds_card_number(text: str) -> bool:
 
 def _check_mapping(name: str, value: Any, *, max_items: int) -> None:
     if not isinstance(value, Mapping) or len(value) > max_items:
-        raise InvalidRequest(f"{name} is an object of at most {max_items} entries.", field=name)
+        raise InvalidRequest(
+            "{name} is an object of at most {max_items} entries.", name=name, max_items=max_items, field=name
+        )
     for key, text in value.items():
         if not isinstance(key, str) or not isinstance(text, str) or not 0 < len(key) <= 40 or len(text) > 500:
-            message = f"{name} holds keys of at most 40 and strings of at most 500 characters."
-            raise InvalidRequest(message, field=name)
+            raise InvalidRequest(
+                "{name} holds keys of at most 40 and strings of at most 500 characters.", name=name, field=name
+            )
 
 
 def _check_url(name: str, url: str) -> None:
@@ -164,4 +170,4 @@ def _check_url(name: str, url: str) -> None:
     except ValueError:
         is_web_address = False
     if not is_web_address or " " in url:
-        raise InvalidRequest(f"{name} must be an http(s) address.", field=name)
+        raise InvalidRequest("{name} must be an http(s) address.", name=name, field=name)

@@ -87,7 +87,11 @@ def _allowed_after(status: str, *, fresh: bool, refund_failed: bool) -> frozense
 
 def _check(payment: Payment, result: PaymentResult) -> None:
     if result.currency != payment.currency:
-        raise InvalidResponse(f"The provider tells of {result.currency}; the payment is in {payment.currency}.")
+        raise InvalidResponse(
+            "The provider tells of {currency}; the payment is in {currency_2}.",
+            currency=result.currency,
+            currency_2=payment.currency,
+        )
     if payment.provider_reference and result.provider_reference != payment.provider_reference:
         raise InvalidResponse("The provider tells of another payment than the one it was asked for.")
     captured, refunded = _totals(payment, result)

@@ -35,7 +35,7 @@ def connections_for_payment(organization: Organization, order: PaymentOrder) -> 
     active = _active(organization)
     fitting = [connection for connection in active if not misfit(connection, order)]
     if not fitting:
-        raise ConfigurationError(_why_none(active, order))
+        raise _none(active, order)
     standing = [connection for connection in fitting if connection.health_status != Connection.Health.DOWN]
     return sorted(standing or fitting, key=_rank)
 
@@ -68,9 +68,18 @@ def _named(organization: Organization, order: PaymentOrder) -> Connection:
     if found is None:
         raise InvalidRequest("There is no such payment connection.", field="connection")
     if found.status != Connection.Status.ACTIVE:
-        raise ConnectionNotReady(f"The connection {found.connection_name!r} is {found.get_status_display().lower()}.")
+        raise ConnectionNotReady(
+            "The connection {connection!r} is {status}.",
+            connection=found.connection_name,
+            status=found.status,
+        )
     if field := misfit(found, order):
-        raise InvalidRequest(f"The connection {found.connection_name!r} does not offer this {field}.", field=field)
+        raise InvalidRequest(
+            "The connection {connection!r} does not offer this {part}.",
+            connection=found.connection_name,
+            part=field,
+            field=field,
+        )
     return found
 
 
@@ -93,12 +102,14 @@ def _rank(connection: Connection) -> tuple[bool, int, object]:
     return (not connection.is_primary, _HEALTH_RANK[Connection.Health(connection.health_status)], connection.pk)
 
 
-def _why_none(active: list[Connection], order: PaymentOrder) -> str:
+def _none(active: list[Connection], order: PaymentOrder) -> ConfigurationError:
     if not active:
-        return "No payment connection is active: set one up and activate it."
+        return ConfigurationError("No payment connection is active: set one up and activate it.")
     wanted = {"currency": order.currency, "country": order.country, "method": order.method}
     named = ", ".join(f"{name} {value}" for name, value in wanted.items() if value)
-    return f"No active payment connection serves {named}{'' if order.capture else ', capture later'}."
+    if order.capture:
+        return ConfigurationError("No active payment connection serves {wanted}.", wanted=named)
+    return ConfigurationError("No active payment connection serves {wanted}, capture later.", wanted=named)
 
 
 def _as_uuid(value: UUID | str | None) -> UUID:

@@ -55,6 +55,6 @@ def _check(name: str, scopes: Sequence[str], expires_at: datetime | None) -> Non
     unknown = sorted(set(scopes) - set(ApiToken.Scope.values))
     if unknown or not scopes:
         known = ", ".join(ApiToken.Scope.values)
-        raise InvalidRequest(f"Scopes must be one or more of {known}.", field="scopes")
+        raise InvalidRequest("Scopes must be one or more of {known}.", known=known, field="scopes")
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidRequest("The expiry lies in the past.", field="expires_at")

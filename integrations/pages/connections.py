@@ -70,7 +70,7 @@ def test(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
     if outcome.ok:
         messages.success(request, _("It works: answered in %(time)s ms.") % {"time": outcome.response_time_ms})
     else:
-        messages.error(request, outcome.message)
+        messages.error(request, outcome.translated())
     return redirect("connection", connection.pk)
 
 
@@ -93,7 +93,7 @@ def delete(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
     try:
         delete_connection(connection)
     except IntegrationError as error:
-        messages.error(request, error.message)
+        messages.error(request, error.translated())
         return redirect("connection", connection_id)
     messages.success(request, _("%(name)s is deleted.") % {"name": connection.connection_name})
     return redirect("connections")
@@ -106,7 +106,7 @@ def _after(
     try:
         operation(_one(request, connection_id))
     except IntegrationError as error:
-        messages.error(request, error.message)
+        messages.error(request, error.translated())
     else:
         messages.success(request, said)
     return redirect("connection", connection_id)

@@ -82,7 +82,7 @@ def change(request: HttpRequest, payment_id: uuid.UUID, kind: str) -> HttpRespon
     try:
         operations[kind]()
     except IntegrationError as error:
-        messages.error(request, error.message)
+        messages.error(request, error.translated())
     else:
         messages.success(request, _("Done. What the provider said is below."))
     return redirect("payment", payment.pk)

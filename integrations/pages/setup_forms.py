@@ -71,7 +71,7 @@ class ConfigurationForm(forms.Form):
         if field == BASE_URL and self.cleaned_data["environment"] == Connection.Environment.PRODUCTION:
             self.add_error(BASE_URL, _("Only staging and development may have an address of their own."))
         else:
-            self.add_error(field if field in self.fields else None, error.message)
+            self.add_error(field if field in self.fields else None, error.translated())
 
 
 class CredentialsForm(forms.Form):

@@ -27,7 +27,7 @@ def require(credentials: Credentials, key: str) -> str:
     """The credential's value. Raises ConfigurationError naming the key when the connection has none."""
     value = credentials.get(key, "")
     if not value:
-        raise ConfigurationError(f"The connection has no active credential {key!r}.")
+        raise ConfigurationError("The connection has no active credential {key!r}.", key=key)
     return value
 
 

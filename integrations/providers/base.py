@@ -72,9 +72,11 @@ class Answer:
         try:
             value = json.loads(self.body, parse_float=Decimal)
         except (ValueError, RecursionError) as error:
-            raise InvalidResponse(f"The provider answered {self.status} with a body that is not JSON.") from error
+            raise InvalidResponse(
+                "The provider answered {status} with a body that is not JSON.", status=self.status
+            ) from error
         if not isinstance(value, dict):
-            raise InvalidResponse(f"The provider answered {self.status} with JSON that is not an object.")
+            raise InvalidResponse("The provider answered {status} with JSON that is not an object.", status=self.status)
         return value
 
 
@@ -157,15 +159,15 @@ class Provider:
 
     def register_webhook(self, client: Client, url: str, secret: str) -> None:
         """Tell the provider to send its events to `url`, signed with `secret`; again, to rotate it."""
-        raise NotSupported(f"{self.name} is told the webhook's address in its dashboard.")
+        raise NotSupported("{provider} is told the webhook's address in its dashboard.", provider=self.name)
 
     def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
         """The id and type of a verified webhook. Raises UnreadablePayload when there is none."""
-        raise NotSupported(f"{self.name} sends no webhooks.")
+        raise NotSupported("{provider} sends no webhooks.", provider=self.name)
 
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
         """What a stored webhook says, in our words; a list, since several providers batch."""
-        raise NotSupported(f"{self.name} sends no webhooks.")
+        raise NotSupported("{provider} sends no webhooks.", provider=self.name)
 
 
 class PaymentProvider(Provider):
@@ -175,20 +177,20 @@ class PaymentProvider(Provider):
     payment_capabilities: ClassVar[frozenset[str]] = frozenset()
 
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
-        raise NotSupported(f"{self.name} cannot create payments.")
+        raise NotSupported("{provider} cannot create payments.", provider=self.name)
 
     def get_payment(self, client: Client, provider_reference: str) -> PaymentResult:
-        raise NotSupported(f"{self.name} cannot look up payments.")
+        raise NotSupported("{provider} cannot look up payments.", provider=self.name)
 
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> PaymentResult:
-        raise NotSupported(f"{self.name} cannot capture separately.")
+        raise NotSupported("{provider} cannot capture separately.", provider=self.name)
 
     def void_payment(self, client: Client, provider_reference: str, *, idempotency_key: str) -> PaymentResult:
-        raise NotSupported(f"{self.name} cannot void.")
+        raise NotSupported("{provider} cannot void.", provider=self.name)
 
     def refund_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> RefundResult:
-        raise NotSupported(f"{self.name} cannot refund.")
+        raise NotSupported("{provider} cannot refund.", provider=self.name)

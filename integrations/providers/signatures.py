@@ -87,7 +87,7 @@ class TimestampedHMAC:
         timestamps = [value for key, _, value in pairs if key == "t"]
         signatures = [value for key, _, value in pairs if key == "v1" and _HEX_SHA256.fullmatch(value)]
         if len(timestamps) != 1 or not signatures:
-            raise SignatureRefused(f"The header {self.header} is not in its documented form.")
+            raise SignatureRefused("The header {header} is not in its documented form.", header=self.header)
         return timestamps[0], signatures
 
     @staticmethod
@@ -112,7 +112,7 @@ class StandardWebhooks:
     def verify(self, request: InboundRequest, secrets: Sequence[str]) -> None:
         event_id, timestamp = _header(request, self.id_header), _header(request, self.timestamp_header)
         if not _MESSAGE_ID.fullmatch(event_id):
-            raise SignatureRefused(f"The header {self.id_header} is not in its documented form.")
+            raise SignatureRefused("The header {header} is not in its documented form.", header=self.id_header)
         _check_age(timestamp, request.received_at, self.tolerance_seconds)
         signatures = self._parse(_header(request, self.header))
         keys = [key for secret in secrets if (key := _standard_key(secret))]
@@ -171,7 +171,7 @@ class SharedToken:
 def _header(request: InboundRequest, name: str) -> str:
     value = request.headers.get(name, "")
     if not value:
-        raise SignatureRefused(f"The header {name} is missing.")
+        raise SignatureRefused("The header {name} is missing.", name=name)
     return value
 
 
@@ -180,7 +180,10 @@ def _check_age(timestamp: str, received_at: float, tolerance_seconds: int) -> No
     if not _UNIX_TIME.fullmatch(timestamp):
         raise SignatureRefused("The signature's timestamp is not a time in seconds.")
     if abs(received_at - int(timestamp)) > tolerance_seconds:
-        raise SignatureRefused(f"The signature's timestamp is more than {tolerance_seconds} seconds away.")
+        raise SignatureRefused(
+            "The signature's timestamp is more than {tolerance_seconds} seconds away.",
+            tolerance_seconds=tolerance_seconds,
+        )
 
 
 def _standard_key(secret: str) -> bytes:

@@ -137,7 +137,12 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
         found = select_events(self.get_queryset(), **filters)
         count = found.count()
         if count > REPLAY_AT_MOST:
-            raise InvalidRequest(f"{count} events fit; at most {REPLAY_AT_MOST} are replayed at once.", field="since")
+            raise InvalidRequest(
+                "{count} events fit; at most {most} are replayed at once.",
+                count=count,
+                most=REPLAY_AT_MOST,
+                field="since",
+            )
         if not dry_run:
             count = replay_events(found)
         return Response({"count": count, "dry_run": dry_run})

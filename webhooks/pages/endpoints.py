@@ -68,7 +68,7 @@ def new_endpoint(request: HttpRequest) -> HttpResponseBase:
         try:
             return _created(request, form.cleaned_data)
         except IntegrationError as error:
-            form.add_error(None, error.message)
+            form.add_error(None, error.translated())
     context = {"title": _("New webhook address"), "form": form}
     return page(request, "webhooks/endpoint_new.html", context, status=400 if form.errors else 200)
 

@@ -129,7 +129,9 @@ class Sandbox(PaymentProvider):
             occurred_at = datetime.fromisoformat(payload["created_at"])
             payment = _read_payment(payload["data"])
         except (KeyError, TypeError, ValueError, InvalidResponse) as error:
-            raise UnreadablePayload(f"The sandbox event {payload.get('type')} is not as documented.") from error
+            raise UnreadablePayload(
+                "The sandbox event {type} is not as documented.", type=payload.get("type")
+            ) from error
         return [NormalizedEvent(EventType(event_type), payment.provider_reference, occurred_at, payment)]
 
 

@@ -202,7 +202,9 @@ class Stripe(PaymentProvider):
         try:
             return [_read_event(EventType(event_type), payload)]
         except InvalidResponse as error:
-            raise UnreadablePayload(f"The Stripe event {payload.get('type')} is not as documented.") from error
+            raise UnreadablePayload(
+                "The Stripe event {type} is not as documented.", type=payload.get("type")
+            ) from error
 
 
 def _creation_form(request: PaymentRequest, configuration: Mapping[str, Any]) -> dict[str, str]:
@@ -246,10 +248,18 @@ def _amount(key: str, amount: Decimal | None, currency: str) -> dict[str, str]:
     units = to_minor_units(amount, currency, exponent=EXPONENTS.get(currency))
     if currency in THREE_DECIMALS and units % 10:
         raise InvalidRequest(
-            f"Stripe wants the third decimal of {currency} to be 0; {amount} has another.", field="amount"
+            "Stripe wants the third decimal of {currency} to be 0; {amount} has another.",
+            currency=currency,
+            amount=amount,
+            field="amount",
         )
     if EXPONENTS.get(currency) == 2 and units % 100:
-        raise InvalidRequest(f"Stripe charges {currency} in whole units only; {amount} is not.", field="amount")
+        raise InvalidRequest(
+            "Stripe charges {currency} in whole units only; {amount} is not.",
+            currency=currency,
+            amount=amount,
+            field="amount",
+        )
     return {key: str(units)}
 
 

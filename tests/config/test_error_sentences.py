@@ -1,0 +1,75 @@
+"""Every sentence that an error is raised with can be said in the reader's language."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel.messages.pofile import read_po
+from django.utils import translation
+
+from integrations.errors import InvalidRequest, Unavailable
+from integrations.management.commands.makemessages import error_names
+
+ROOT = Path(__file__).resolve().parents[2]
+_OURS = {"field", "details", "retry_after", "may_have_taken_effect", "provider_code", "provider_status", "body"}
+# Said to a provider, to a program or at start, never on a page.
+_NOT_FOR_PAGES = {"webhooks/receive.py", "integrations/api/authentication.py"}
+
+
+def raised() -> Iterator[tuple[str, ast.Call]]:
+    names: dict[str, list[tuple[str, ast.Call]]] = {}
+    for folder in ("integrations", "webhooks", "monitoring"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            place = str(path.relative_to(ROOT))
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+                    names.setdefault(node.func.id, []).append((f"{place}:{node.lineno}", node))
+    for name in error_names():
+        if not name.startswith("_"):
+            yield from (
+                (place, call) for place, call in names.get(name, []) if place.split(":")[0] not in _NOT_FOR_PAGES
+            )
+
+
+def placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def test_sentences_are_templates_with_their_values() -> None:
+    wrong = []
+    for place, call in raised():
+        sentence = call.args[0]
+        if ast.unparse(sentence) == "error.template":  # said again with the values that it had
+            continue
+        given = {keyword.arg for keyword in call.keywords if keyword.arg not in _OURS}
+        if not isinstance(sentence, ast.Constant) or (given and placeholders(str(sentence.value)) != given):
+            wrong.append(place)
+    assert wrong == []
+
+
+def test_each_sentence_has_its_arabic() -> None:
+    with (ROOT / "locale/ar/LC_MESSAGES/django.po").open("rb") as file:
+        arabic = {message.id: message.string for message in read_po(file, locale="ar") if message.id}
+    said = {str(call.args[0].value) for _, call in raised() if isinstance(call.args[0], ast.Constant)}
+    assert len(said) > 100
+    assert sorted(said - set(arabic)) == []
+    assert [text for text in said if placeholders(text) != placeholders(str(arabic[text]))] == []
+    assert [text for text in said if re.search("[\u0600-\u06ff]", str(arabic[text])) is None] == ["{provider}: {words}"]
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "does not resolve"), ("ar", "تعذّر العثور")])
+def test_an_error_is_told_in_the_readers_language_and_written_down_in_english(language: str, told: str) -> None:
+    error = Unavailable("The name {host} does not resolve.", host="{odd}.example")
+    with translation.override(language):
+        assert told in error.translated()
+        assert "{odd}.example" in error.translated()
+        assert str(error) == error.message == "The name {odd}.example does not resolve."
+
+
+def test_a_sentence_without_values_is_taken_as_it_stands() -> None:
+    assert str(InvalidRequest("Braces {like these} are no placeholders.")) == "Braces {like these} are no placeholders."
