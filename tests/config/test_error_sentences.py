@@ -16,24 +16,21 @@ from integrations.errors import InvalidRequest, Unavailable
 from integrations.management.commands.makemessages import error_names
 
 ROOT = Path(__file__).resolve().parents[2]
+_FLOORS = ("integrations", "webhooks", "monitoring")
 _OURS = {"field", "details", "retry_after", "may_have_taken_effect", "provider_code", "provider_status", "body"}
 # Said to a provider, to a program or at start, never on a page.
 _NOT_FOR_PAGES = {"webhooks/receive.py", "integrations/api/authentication.py"}
 
 
 def raised() -> Iterator[tuple[str, ast.Call]]:
-    names: dict[str, list[tuple[str, ast.Call]]] = {}
-    for folder in ("integrations", "webhooks", "monitoring"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            place = str(path.relative_to(ROOT))
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-                    names.setdefault(node.func.id, []).append((f"{place}:{node.lineno}", node))
-    for name in error_names():
-        if not name.startswith("_"):
-            yield from (
-                (place, call) for place, call in names.get(name, []) if place.split(":")[0] not in _NOT_FOR_PAGES
-            )
+    names = {name for name in error_names() if not name.startswith("_")}
+    for path in sorted(path for folder in _FLOORS for path in (ROOT / folder).rglob("*.py")):
+        place = str(path.relative_to(ROOT))
+        if place in _NOT_FOR_PAGES:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args and node.func.id in names:
+                yield f"{place}:{node.lineno}", node
 
 
 def placeholders(template: str) -> set[str]:
