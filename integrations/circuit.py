@@ -12,6 +12,7 @@ away every circuit is closed.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +20,14 @@ from datetime import UTC, datetime
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from . import signals
 from .connection_state import LIFE_SECONDS, RedisAway, key_of, read, run_script
 from .models import Connection
+
+logger = logging.getLogger(__name__)
 
 FAILURES_UNTIL_OPEN = 5
 FIRST_PAUSE_SECONDS = 30
@@ -46,6 +50,21 @@ class Circuit:
     opened_at: datetime | None = None
     retry_at: datetime | None = None
     paused: bool = False
+
+    @property
+    def holds_back(self) -> bool:
+        return self.paused or self.state != State.CLOSED
+
+    @property
+    def told(self) -> str:
+        """What holds calls back, in the language of the current request."""
+        if self.state == State.OPEN:
+            return gettext("The provider has failed %(times)s times in a row: calls are held back for a while.") % {
+                "times": self.failures
+            }
+        if self.state == State.HALF_OPEN:
+            return gettext("The provider has failed: the next call tries it again.")
+        return gettext("The provider has asked for a pause.") if self.paused else ""
 
 
 def circuits(connection_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Circuit]:
@@ -111,6 +130,7 @@ def _moment(stored: bytes | None) -> datetime | None:
 
 
 def _tell(connection: Connection, change: str) -> None:
+    logger.warning("Connection %s: %s.", connection.pk, change.replace("_", " "))
     signals.connection_changed.send_robust(sender=Connection, connection=connection, change=change)
 
 

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/<uuid:connection_id>/test/", connections.test, name="connection-test"),
     path("connections/<uuid:connection_id>/activate/", connections.activate, name="connection-activate"),
     path("connections/<uuid:connection_id>/deactivate/", connections.deactivate, name="connection-deactivate"),
+    path("connections/<uuid:connection_id>/reset-circuit/", connections.close_circuit, name="connection-reset-circuit"),
     path("connections/<uuid:connection_id>/delete/", connections.delete, name="connection-delete"),
     path("payments/", payments.payment_list, name="payments"),
     path("payments/<uuid:payment_id>/", payments.payment_detail, name="payment"),

@@ -21,6 +21,7 @@ from ..operations.connections import (
     activate_connection,
     deactivate_connection,
     provider_of,
+    reset_circuit,
     test_connection,
     update_connection,
 )
@@ -62,7 +63,7 @@ class ConnectionAdmin(TenantAdmin):
     )
     list_select_related = ("provider",)
     search_fields = ("connection_name", "provider__provider_name", "provider__slug")
-    actions = ("test", "activate", "deactivate")
+    actions = ("test", "activate", "deactivate", "reset_circuit")
     actions_detail = ("open_page",)
     editable = ("connection_name", "is_primary", "region", "configuration")
     described = (
@@ -119,6 +120,12 @@ class ConnectionAdmin(TenantAdmin):
             deactivate_connection(connection)
         messages.success(request, _("Deactivated."))
         return HttpResponseRedirect(request.get_full_path())
+
+    @admin.action(description=gettext_lazy("Let calls of the selected connections through"), permissions=["change"])
+    def reset_circuit(self, request: HttpRequest, connections: QuerySet[Connection]) -> None:
+        for connection in connections:
+            reset_circuit(connection)
+        messages.success(request, _("Calls go through again."))
 
     @display(description=gettext_lazy("status"), ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
     def state(self, connection: Connection) -> tuple[str, str]:

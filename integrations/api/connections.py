@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ..circuit import State, circuits
 from ..models import Connection, IntegrationProvider, User
 from ..operations import connections
 from .credentials import CredentialRow
@@ -34,11 +35,25 @@ class ConnectionRow(serializers.ModelSerializer[Connection]):
         )  # fmt: skip
 
 
+class CircuitState(serializers.Serializer[Any]):
+    """Open after failures in a row: calls are refused until `retry_at`. `paused`: the provider has asked for that."""
+
+    state = serializers.ChoiceField(choices=State.choices)
+    failures = serializers.IntegerField(help_text="In a row, up to now.")
+    opened_at = serializers.DateTimeField(allow_null=True)
+    retry_at = serializers.DateTimeField(allow_null=True)
+    paused = serializers.BooleanField()
+
+
 class ConnectionDetail(ConnectionRow):
     credentials = serializers.SerializerMethodField()
+    circuit = serializers.SerializerMethodField()
 
     class Meta(ConnectionRow.Meta):
-        fields = (*ConnectionRow.Meta.fields, "credentials")  # type: ignore[assignment]
+        fields = (*ConnectionRow.Meta.fields, "circuit", "credentials")  # type: ignore[assignment]
+
+    def get_circuit(self, connection: Connection) -> CircuitState:
+        return CircuitState(circuits([connection.pk])[connection.pk]).data  # type: ignore[return-value]
 
     def get_credentials(self, connection: Connection) -> CredentialRow(many=True):  # type: ignore[valid-type]
         usable = connection.credentials.usable().defer("encrypted_value")
@@ -137,3 +152,10 @@ class ConnectionViewSet(
         """Close the connection to traffic at once."""
         self.expect_no_body(request)
         return self.shown(connections.deactivate_connection(self.get_object()), ConnectionDetail)
+
+    @extend_schema(request=None, responses=ConnectionDetail)
+    @action(detail=True, methods=["post"], url_path="circuit/reset")
+    def reset_circuit(self, request: Request, **kwargs: Any) -> Response:
+        """Close the circuit and end a pause: calls go through at once."""
+        self.expect_no_body(request)
+        return self.shown(connections.reset_circuit(self.get_object()), ConnectionDetail)

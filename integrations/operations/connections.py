@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
+from .. import circuit
 from ..errors import Conflict, InvalidRequest
 from ..models import Connection, Credential, Organization, PaymentSettings, RateLimit, User
 from ..providers.base import PaymentProvider, Provider, ProviderType
@@ -30,6 +31,7 @@ __all__ = [
     "deactivate_connection",
     "delete_connection",
     "provider_of",
+    "reset_circuit",
     "test_candidate",
     "test_connection",
     "update_connection",
@@ -149,6 +151,13 @@ def deactivate_connection(connection: Connection, *, reason: str = "") -> Connec
         if changed:
             record_action("connection.deactivated", connection, {"reason": reason})
             announce(connection, "deactivated")
+    return connection
+
+
+def reset_circuit(connection: Connection) -> Connection:
+    """Let calls through at once, whatever the provider has failed or asked for before."""
+    record_action("connection.circuit_reset", connection)
+    circuit.reset(connection)
     return connection
 
 

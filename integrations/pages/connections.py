@@ -13,9 +13,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from ..circuit import circuits
 from ..errors import IntegrationError
 from ..models import Connection, IntegrationProvider
-from ..operations.connections import activate_connection, deactivate_connection, delete_connection, test_connection
+from ..operations.connections import (
+    activate_connection,
+    deactivate_connection,
+    delete_connection,
+    reset_circuit,
+    test_connection,
+)
 from .rendering import current_organization, page, staff_page
 
 PAGE_SIZE = 25
@@ -51,6 +58,7 @@ def connection_detail(request: HttpRequest, connection_id: uuid.UUID) -> HttpRes
     context = {
         "title": connection.connection_name,
         "connection": connection,
+        "circuit": circuits([connection.pk])[connection.pk],
         "credentials": connection.credentials.filter(is_active=True).order_by("credential_key", "-created_at"),
         "rate_limits": connection.rate_limits.order_by("max_requests"),
         "may_change": request.user.has_perm("integrations.change_connection"),
@@ -84,6 +92,12 @@ def activate(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
 @staff_page("integrations.change_connection")
 def deactivate(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
     return _after(request, connection_id, deactivate_connection, _("The connection is closed to traffic."))
+
+
+@require_POST
+@staff_page("integrations.change_connection")
+def close_circuit(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
+    return _after(request, connection_id, reset_circuit, _("Calls go through again."))
 
 
 @require_POST

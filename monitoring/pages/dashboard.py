@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from integrations.circuit import circuits
 from integrations.models import Connection, Credential, Organization, Payment, RateLimit
 from integrations.models.base import first_uuid7
 from integrations.pages.rendering import current_organization, page, staff_page
@@ -61,7 +63,7 @@ def figures(organization: Organization, now: datetime) -> dict[str, Any]:
         "webhooks": _webhook_counts(organization, now),
         "takings": _takings(organization, now),
         "failures": _failures(organization, now),
-        "attention": _attention(organization, now),
+        "attention": [*_held_back(connections), *_attention(organization, now)],
     }
 
 
@@ -155,6 +157,21 @@ def _failures(organization: Organization, now: datetime) -> list[CallLog]:
         rows.only("method", "endpoint", "response_status", "error_code", "error_message", "created_at", "connection_id")
         .order_by("-created_at", "-id")[:SHOWN_FAILURES]
     )  # fmt: skip
+
+
+def _held_back(connections: Sequence[Connection]) -> list[dict[str, Any]]:
+    """The connections whose circuit is not closed, or whose provider has asked for a pause."""
+    states = circuits([connection.pk for connection in connections])
+    return [
+        {
+            "icon": "electrical_services",
+            "connection": connection,
+            "text": states[connection.pk].told,
+            "moment": states[connection.pk].retry_at,
+        }
+        for connection in connections
+        if states[connection.pk].holds_back
+    ]
 
 
 def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]]:

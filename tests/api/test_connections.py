@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from integrations.circuit import FAILURES_UNTIL_OPEN, record_failure
 from integrations.models import Connection, Credential, Organization, Payment
 from tests.factories import ConnectionFactory, PaymentFactory, RateLimitFactory, catalogue_row
 from tests.operations.stripe_wire import StripeWire, refuses_the_key
@@ -217,3 +218,17 @@ def test_a_limit_is_a_whole_positive_number(max_requests: Any, api: ApiClient, c
     body = {"limit_type": "per_hour", "max_requests": max_requests}
     response = api.post(f"connections/{connection.pk}/rate-limits/", body)
     assert (response.status_code, error_of(response)["field"]) == (400, "max_requests")
+
+
+def test_an_open_circuit_is_shown_and_closed_by_hand(api: ApiClient, connection: Connection, wire: StripeWire) -> None:
+    closed = {"state": "closed", "failures": 0, "opened_at": None, "retry_at": None, "paused": False}
+    assert api.get(f"connections/{connection.pk}/").json()["circuit"] == closed
+    for _ in range(FAILURES_UNTIL_OPEN):
+        record_failure(connection)
+    shown = api.get(f"connections/{connection.pk}/").json()["circuit"]
+    assert (shown["state"], shown["failures"], shown["paused"]) == ("open", FAILURES_UNTIL_OPEN, False)
+    refused = api.get(f"connections/{connection.pk}/proxy/v1/balance")
+    assert refused.status_code == 503
+    assert error_of(refused)["code"] == "circuit_open"
+    assert 0 < int(refused["Retry-After"]) <= 30
+    assert api.post(f"connections/{connection.pk}/circuit/reset/").json()["circuit"] == closed

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from integrations import circuit
 from integrations.models import Connection, Membership, Organization
 from monitoring.models import CallLog
 from monitoring.rollup import rollup
@@ -117,3 +118,17 @@ def test_a_bad_range_is_told_and_shows_the_usual_one(query: str, client: Client)
     response = client.get(f"/integrations/analytics/?{query}")
     assert response.status_code == 200
     assert response.context["days"].count == 30
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "calls are held back"), ("ar", "الطلبات موقوفة")])
+def test_the_dashboard_shows_a_circuit_that_is_open(
+    client: Client, organization: Organization, language: str, told: str
+) -> None:
+    connection = ConnectionFactory(organization=organization, connection_name="Shaken")
+    client.cookies["django_language"] = language
+    assert told not in client.get("/integrations/").content.decode()
+    for _ in range(circuit.FAILURES_UNTIL_OPEN):
+        circuit.record_failure(connection)
+    shown = client.get("/integrations/").content.decode()
+    assert told in shown
+    assert "Shaken" in shown
