@@ -166,7 +166,7 @@ def _held_back(connections: Sequence[Connection]) -> list[dict[str, Any]]:
         {
             "icon": "electrical_services",
             "connection": connection,
-            "text": states[connection.pk].told,
+            "text": f"{states[connection.pk].told} {_('Next call:') if states[connection.pk].retry_at else ''}",
             "moment": states[connection.pk].retry_at,
         }
         for connection in connections
