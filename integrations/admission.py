@@ -36,7 +36,8 @@ from .models import Connection, Credential, RateLimit
 
 _GOOD_FOR_SECONDS = 5.0  # where the news of a change was lost
 _MOST = 10_000
-_TRIES = 8  # each is either the last one or follows a change that someone made meanwhile
+_PATIENCE_SECONDS = 1.0  # with changes that others make meanwhile, and with whoever fetches the next calls
+_LOOK_AGAIN_SECONDS = 0.003
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def _admit_by_redis(connection: Connection, *, past_open_circuit: bool) -> Admis
     known = _known.get(connection.pk)
     if known is None or known.good_until < time.monotonic():
         known = None
-    for _ in range(_TRIES):
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < give_up:
         now = timezone.now()
         windows = known.windows_at(now, connection) if known else ()
         arguments: list[str | int] = [known.generation if known else "", new_generation()]
@@ -110,6 +112,8 @@ def _admit_by_redis(connection: Connection, *, past_open_circuit: bool) -> Admis
             return Admission(known.usable(now), tells_success=bool(answer[1]))
         if answer[0] == 0:
             known = _read(connection, generation=answer[1].decode())
+        elif answer[0] == _IS_FETCHED:
+            time.sleep(_LOOK_AGAIN_SECONDS)
         else:
             _meet(connection, windows, answer)
     raise RedisAway
@@ -191,7 +195,7 @@ def _connection_changed(sender: object, connection: Connection, **kwargs: object
     forget(connection.pk)
 
 
-_OPEN, _PAUSED, _IS_FULL = 2, 3, 4
+_OPEN, _PAUSED, _IS_FULL, _IS_FETCHED = 2, 3, 4, 6
 
 # Keys: the connection's hash; the set of touched connections. Arguments: the generation that the caller knows; one to
 # take when there is none; whether circuit and pause are heeded; a probe's lease; the connection; then of each window
@@ -200,7 +204,9 @@ _OPEN, _PAUSED, _IS_FULL = 2, 3, 4
 #   {1, failures}           when the call may go out; it is taken from each window
 #   {2, s} {3, s}           when the circuit is open, or paused, for s seconds
 #   {4, window}             when that window (counted from 1) is full
-#   {5, window, …}          when Redis has no calls of these windows to give
+#   {5, window, …}          when Redis has no calls of these windows to give: whoever is told so fetches them
+#   {6}                     when someone else is at it (for a quarter of a second, should he be gone). One at a time,
+#                           so that Redis never has more than it needs to lose
 _ADMIT = """
 local fields = {'generation', 'run', 'touched', 'failures', 'open_until', 'paused_until'}
 for i = 6, #ARGV, 2 do
@@ -232,7 +238,13 @@ for i = 1, (#ARGV - 5) / 2 do
     if left == 0 then wanted[#wanted + 1] = i end
     taken[2 * i - 1], taken[2 * i] = fields[6 + 2 * i], left - 1
 end
-if wanted[2] then return wanted end
+if wanted[2] then
+    local time = redis.call('TIME')
+    local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+    if tonumber(redis.call('HGET', KEYS[1], 'fetched_until') or '0') > now then return {6} end
+    redis.call('HSET', KEYS[1], 'fetched_until', string.format('%.3f', now + 0.25))
+    return wanted
+end
 if not is[3] then
     redis.call('SADD', KEYS[2], ARGV[5])
     taken[#taken + 1], taken[#taken + 2] = 'touched', '1'

@@ -19,7 +19,7 @@ from django.utils import timezone
 from .connection_state import LIFE_SECONDS, RedisAway, key_of, run_script
 from .models import Connection, RateLimit
 
-_LOTS = 20  # of a window: what is lost with Redis is one lot at most
+_LOTS = 20  # of a window: what is lost with Redis is the lot it has and the one on its way
 _FULL = -1
 
 
@@ -151,6 +151,7 @@ for i = 2, #ARGV, 3 do
         end
     end
 end
+redis.call('HDEL', KEYS[1], 'fetched_until')
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 """
 

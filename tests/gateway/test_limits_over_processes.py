@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PROCESSES = 8
 SECONDS = 3.0
+LOT = 50  # of a window of 1000 calls
 
 
 class OwnRedis:
@@ -115,8 +116,8 @@ def test_redis_lost_in_the_middle_gives_no_call_twice(own_redis: OwnRedis, what:
             time.sleep(0.4)
             getattr(own_redis, what)()
 
-    # What Redis had not handed out of its lot is lost with it; nothing else is.
-    lost = 3 * 50
+    # Each time the lot that Redis had is lost, and the one that was on its way; nothing else is.
+    lost = 3 * 2 * LOT
     assert 1000 - lost <= taken(connection, own_redis.url, disturb) <= 1000
 
 
@@ -129,10 +130,11 @@ def test_redis_that_comes_back_goes_on_where_postgresql_is(own_redis: OwnRedis) 
         time.sleep(0.7)
         own_redis.start()
 
-    assert 900 <= taken(connection, own_redis.url, disturb) <= 1000
+    least = 1000 - 2 * LOT
+    assert least <= taken(connection, own_redis.url, disturb) <= 1000
     settings_url, settings.REDIS_URL = settings.REDIS_URL, own_redis.url
     try:
         limits.flush_usage()
     finally:
         settings.REDIS_URL = settings_url
-    assert 900 <= connection.rate_limits.get(limit_type="per_month").current_usage <= 1000
+    assert least <= connection.rate_limits.get(limit_type="per_month").current_usage <= 1000
