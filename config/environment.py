@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import os
 import re
-import secrets
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-MasterKey = tuple[str, bytes]
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}", re.ASCII)
 _LINE = re.compile(r"\s*(#.*|(export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=.*)?", re.ASCII)
@@ -62,6 +59,17 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must look like {form}.")
         return given
 
+    def file(self, name: str) -> Path | None:
+        """A file that can be read now."""
+        given = self.text(name)
+        if not given:
+            return None
+        try:
+            Path(given).read_bytes()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}: the file cannot be read ({error.strerror}).") from error
+        return Path(given)
+
     def items(self, name: str, default: str = "") -> list[str]:
         """Parts separated by commas."""
         return [item.strip() for item in (self.text(name) or default).split(",") if item.strip()]
@@ -96,36 +104,21 @@ def data_dir(base_dir: Path) -> Path:
 
 
 def secret_from_file(path: Path, fresh: str) -> str:
-    """The text in `path`; made from `fresh`, readable by its owner alone, when there is none yet."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(fresh + "\n")
-    return fresh
+    """The text in `path`; made from `fresh`, readable by its owner alone, when there is none yet.
 
-
-def fresh_master_key() -> str:
-    return f"key-{secrets.token_hex(4)}:{base64.b64encode(os.urandom(32)).decode()}"
-
-
-def parse_master_keys(text: str) -> list[MasterKey]:
-    """Read `id:base64,id:base64`, newest first. Raises ImproperlyConfigured without repeating a key."""
-    keys: list[MasterKey] = []
-    for position, part in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
-        key_id, _, encoded = part.partition(":")
+    Of two processes that start at once one makes it, whole, and the other reads it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            key = b""
-        if not _KEY_ID.fullmatch(key_id) or len(key) != 32:
-            raise ImproperlyConfigured(f"HUB_MASTER_KEYS: entry {position} is not id:base64 of 32 bytes.")
-        keys.append((key_id, key))
-    if len({key_id for key_id, _ in keys}) != len(keys):
-        raise ImproperlyConfigured("HUB_MASTER_KEYS: two keys have the same id.")
-    return keys
+            with os.fdopen(descriptor, "w") as file:
+                file.write(fresh + "\n")
+            with suppress(FileExistsError):
+                os.link(unfinished, path)
+        finally:
+            os.unlink(unfinished)
+    return path.read_text().strip()
 
 
 def refuse(error: Exception) -> None:

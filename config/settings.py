@@ -10,7 +10,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from .environment import Environment, data_dir, fresh_master_key, parse_master_keys, secret_from_file
+from integrations.master_keys import fresh_master_key, parse_master_keys
+
+from .environment import Environment, data_dir, secret_from_file
 from .navigation import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -30,7 +32,7 @@ WEB_THREADS = env.number("HUB_WEB_THREADS", default=16, low=1, high=256)
 ADMIN_PASSWORD = env.text("HUB_ADMIN_PASSWORD")  # used once, for the first super admin
 EMBEDDED = env.flag("HUB_EMBEDDED", default=False)  # set by config.embedded for the servers that it started
 
-for name in ("HUB_SECRET_KEY", "HUB_MASTER_KEYS", "DATABASE_URL", "REDIS_URL", "HUB_ALLOWED_HOSTS"):
+for name in ("HUB_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HUB_ALLOWED_HOSTS"):
     if PRODUCTION and not env.text(name):
         raise ImproperlyConfigured(f"{name} must be set when HUB_ENVIRONMENT is production.")
 if PRODUCTION and DEBUG:
@@ -43,9 +45,19 @@ if PRODUCTION and SANDBOX:
 
 # Secrets. Outside production they are made once and kept in the data folder.
 SECRET_KEY = env.text("HUB_SECRET_KEY") or secret_from_file(DATA_DIR / "secret_key", os.urandom(48).hex())
-MASTER_KEYS = parse_master_keys(
-    env.text("HUB_MASTER_KEYS") or secret_from_file(DATA_DIR / "master_keys", fresh_master_key())
-)
+# Master keys come from the environment, or from a file to which `rotate_master_key` adds one while processes run.
+MASTER_KEYS_FILE = env.file("HUB_MASTER_KEYS_FILE")
+if env.text("HUB_MASTER_KEYS"):
+    if MASTER_KEYS_FILE:
+        raise ImproperlyConfigured("HUB_MASTER_KEYS and HUB_MASTER_KEYS_FILE are both set: set one of them.")
+    MASTER_KEYS = parse_master_keys(env.text("HUB_MASTER_KEYS"))
+elif MASTER_KEYS_FILE:
+    MASTER_KEYS = parse_master_keys(MASTER_KEYS_FILE.read_text())
+elif PRODUCTION:
+    raise ImproperlyConfigured("HUB_MASTER_KEYS must be set when HUB_ENVIRONMENT is production.")
+else:
+    MASTER_KEYS_FILE = DATA_DIR / "master_keys"
+    MASTER_KEYS = parse_master_keys(secret_from_file(MASTER_KEYS_FILE, fresh_master_key()))
 EGRESS_ALLOW = env.hosts_or_networks("HUB_EGRESS_ALLOW")
 
 ALLOWED_HOSTS = env.items("HUB_ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}")

@@ -6,8 +6,9 @@ connection_changed   connection: Connection, change: str ("created", "activated"
                      committed
 rate_limit_exceeded  connection: Connection, window: str, reset_at: datetime — once a window
 rate_limit_recovered connection: Connection, window: str — once a window that was exceeded, soon after it is over
-action_taken         action: str, target: Model, changes: dict — a person or a program changed something; who it was is
-                     in integrations.request_id.current_origin(). Sent inside the transaction of the change.
+action_taken         action: str, target: Model (or the name of what has no row), changes: dict — a person or a program
+                     changed something; who it was is in integrations.request_id.current_origin(). Sent inside the
+                     transaction of the change.
 """
 
 from __future__ import annotations

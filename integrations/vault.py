@@ -1,7 +1,7 @@
 """AES-256-GCM under named master keys.
 
-A sealed text reads `hub1.<key id>.<base64url of nonce and ciphertext with tag>`. The key's id and the context (table
-and column) are authenticated with it, so a value cannot be read under another name or in another column.
+A sealed text reads `hub1.<key id>.<base64url of nonce and ciphertext with tag>`. The key's id and the context (table,
+column and row) are authenticated with it, so a value cannot be read under another name, nor moved to another place.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import os
 from typing import Self
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
+from . import master_keys
 from .errors import IntegrationError
 
 METHOD = "AES-256-GCM"
@@ -31,38 +31,41 @@ class VaultError(IntegrationError):
 
 
 class SealedText:
-    """A secret that stays sealed until `reveal` is called. It has no `str` and no `repr` that shows it."""
+    """A secret that stays sealed until `reveal` is called. It has no `str` and no `repr` that shows it.
 
-    __slots__ = ("_context", "_token")
+    `context` says where it lives, `table.column.row`; one that was read without its row has none, and does not open.
+    """
+
+    __slots__ = ("_context", "_parsed", "_token")
 
     def __init__(self, token: str, *, context: str) -> None:
         self._token = token
         self._context = context
+        self._parsed: tuple[str, bytes, bytes, bytes] | None = None
 
     @classmethod
     def seal(cls, plaintext: str, *, context: str) -> Self:
-        """Encrypt under the newest master key. `context` says where the value will live: `table.column`."""
-        key_id, key = settings.MASTER_KEYS[0]
+        """Encrypt under the newest master key."""
+        if not context:
+            raise VaultError("A secret is sealed for a place.")
+        ring = master_keys.keyring()
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = AESGCM(key).encrypt(nonce, plaintext.encode(), _associated_data(key_id, context))
+        sealed = ring.ciphers[ring.newest].encrypt(nonce, plaintext.encode(), _associated_data(ring.newest, context))
         encoded = base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
-        return cls(f"{_FORMAT}.{key_id}.{encoded}", context=context)
+        return cls(f"{_FORMAT}.{ring.newest}.{encoded}", context=context)
 
     def reveal(self) -> str:
         """Decrypt. Raises VaultError; never returns anything but the secret."""
-        key_id, sealed = self._parts()
-        key = dict(settings.MASTER_KEYS).get(key_id)
-        if key is None:
+        key_id, nonce, ciphertext, associated = self._parsed or self._parse()
+        cipher = master_keys.known_ciphers.get(key_id) or master_keys.cipher_of(key_id)
+        if cipher is None:
             raise VaultError("The master key {key_id!r} that seals this secret is not configured.", key_id=key_id)
         try:
-            plaintext = AESGCM(key).decrypt(
-                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _associated_data(key_id, self._context)
-            )
+            return cipher.decrypt(nonce, ciphertext, associated).decode()
         except (InvalidTag, ValueError) as error:
             raise VaultError(
                 "This secret does not open with the master key {key_id!r} in this place.", key_id=key_id
             ) from error
-        return plaintext.decode()
 
     @property
     def key_id(self) -> str:
@@ -70,7 +73,7 @@ class SealedText:
 
     @property
     def context(self) -> str:
-        """Where it can be read: `table.column`."""
+        """Where it can be read."""
         return self._context
 
     @property
@@ -78,15 +81,25 @@ class SealedText:
         """The sealed form, as it is stored."""
         return self._token
 
-    def _parts(self) -> tuple[str, bytes]:
+    def _parse(self) -> tuple[str, bytes, bytes, bytes]:
+        """Key id, nonce, ciphertext, associated data; kept, since the gateway reveals a credential call after call."""
+        key_id, encoded = self._parts()
+        if not self._context:
+            raise VaultError("This secret was read without its row, and opens only there.")
+        try:
+            sealed = base64.urlsafe_b64decode(encoded)
+        except (binascii.Error, ValueError) as error:
+            raise VaultError("This sealed secret is damaged.") from error
+        associated = _associated_data(key_id, self._context)
+        self._parsed = key_id, sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], associated
+        return self._parsed
+
+    def _parts(self) -> tuple[str, str]:
         marker, _, rest = self._token.partition(".")
         key_id, _, encoded = rest.partition(".")
         if marker != _FORMAT or not key_id or not encoded:
             raise VaultError("This is not a sealed secret.")
-        try:
-            return key_id, base64.urlsafe_b64decode(encoded)
-        except (binascii.Error, ValueError) as error:
-            raise VaultError("This sealed secret is damaged.") from error
+        return key_id, encoded
 
     def __str__(self) -> str:
         return "••••"

@@ -26,7 +26,7 @@ _LOCK_SPACE = 7_411_002
 
 
 def write_action(
-    sender: object, action: str, target: models.Model, changes: Mapping[str, Any], **kwargs: Any
+    sender: object, action: str, target: models.Model | str, changes: Mapping[str, Any], **kwargs: Any
 ) -> AuditLog:
     """Receiver of `action_taken`: appends in the transaction of the change, so neither is there without the other."""
     organization_id = _organization_of(target)
@@ -39,7 +39,7 @@ def write_action(
             organization_id=organization_id,
             actor=origin.actor,
             action=action,
-            object=f"{target._meta.label_lower}:{target.pk}",
+            object=target if isinstance(target, str) else f"{target._meta.label_lower}:{target.pk}",
             changes=json.loads(json.dumps(dict(changes), cls=DjangoJSONEncoder)),
             ip_address=origin.ip_address,
             user_agent=origin.user_agent,
@@ -89,7 +89,7 @@ def _chain_of(organization_id: uuid.UUID | None) -> models.QuerySet[AuditLog]:
     return AuditLog.objects.filter(organization=organization_id)
 
 
-def _organization_of(target: models.Model) -> uuid.UUID | None:
+def _organization_of(target: models.Model | str) -> uuid.UUID | None:
     if isinstance(target, Organization):
         return target.pk
     found: uuid.UUID | None = getattr(target, "organization_id", None)

@@ -152,6 +152,7 @@ class PaymentOperation(TenantModel, IdentifiedModel):
     request_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     error_message = models.TextField(_("error"), blank=True)
+    payment_token = EncryptedTextField(null=True, editable=False)  # the gateway's, for a repetition of the same request
     raw = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
 
     class Meta:

@@ -19,7 +19,7 @@ def announce(connection: Connection, change: str) -> None:
     )
 
 
-def record_action(action: str, target: models.Model, changes: Mapping[str, Any] | None = None) -> None:
+def record_action(action: str, target: models.Model | str, changes: Mapping[str, Any] | None = None) -> None:
     """Tell the audit log, in the transaction of the change. `changes` holds no secret: credentials by key and
     fingerprint."""
     signals.action_taken.send_robust(sender=type(target), action=action, target=target, changes=dict(changes or {}))

@@ -17,7 +17,6 @@ from ..models import Payment, PaymentOperation
 from ..money import currency_exponent, parse_amount
 from ..providers.results import Customer, PaymentRequest
 from ..redaction import passes_luhn
-from ..vault import SealedText
 
 _CUSTOMER_KEYS = ("name", "email", "phone")
 _MAX_METADATA = 40  # Stripe takes 50 keys; some stay free for our own
@@ -105,18 +104,17 @@ class PaymentOrder:
             yield from ((name, text) for pair in getattr(self, name).items() for text in pair)
 
 
-def kept_request(request: PaymentRequest) -> dict[str, str]:
-    """What a repetition of the request needs beside the payment's own columns; the token sealed."""
-    kept = {"success_url": request.success_url, "cancel_url": request.cancel_url}
-    if request.payment_token:
-        kept["payment_token"] = SealedText.seal(request.payment_token, context=_TOKEN_CONTEXT).token
-    return kept
+def kept_request(request: PaymentRequest) -> dict[str, Any]:
+    """The columns of the create operation: what a repetition of the request needs beside the payment's own."""
+    return {
+        "raw": {"success_url": request.success_url, "cancel_url": request.cancel_url},
+        "payment_token": request.payment_token or None,
+    }
 
 
 def stored_request(payment: Payment) -> PaymentRequest:
     """The request as it was first made, read back from the payment and its create operation."""
-    kept = payment.operations.get(kind=PaymentOperation.Kind.CREATE).raw
-    sealed_token = kept.get("payment_token", "")
+    created = payment.operations.get(kind=PaymentOperation.Kind.CREATE)
     return PaymentRequest(
         amount=payment.amount.quantize(Decimal(1).scaleb(-currency_exponent(payment.currency))),
         currency=payment.currency,
@@ -124,14 +122,13 @@ def stored_request(payment: Payment) -> PaymentRequest:
         capture=payment.capture_mode == Payment.CaptureMode.AUTOMATIC,
         method=payment.method,
         customer=Customer(**payment.customer),
-        success_url=kept.get("success_url", ""),
-        cancel_url=kept.get("cancel_url", ""),
-        payment_token=SealedText(sealed_token, context=_TOKEN_CONTEXT).reveal() if sealed_token else "",
+        success_url=created.raw.get("success_url", ""),
+        cancel_url=created.raw.get("cancel_url", ""),
+        payment_token=created.payment_token.reveal() if created.payment_token else "",
         metadata=payment.metadata,
     )
 
 
-_TOKEN_CONTEXT = "payment_operations.raw"  # noqa: S105 - where the token is kept
 _TEXT_LIMITS = {
     "amount": 64,
     "currency": 8,

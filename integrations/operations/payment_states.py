@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from ..errors import InvalidResponse
-from ..fields import EncryptedTextField
 from ..models import Payment, PaymentOperation
 from ..providers.results import PaymentResult
-from ..vault import SealedText
 
 S = Payment.Status
 _PAID = frozenset({S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED})
@@ -67,8 +65,7 @@ def apply_result(payment: Payment, result: PaymentResult, *, fresh: bool = False
         payment.failure_message = result.failure_message if is_failure else ""
     payment.redirect_url = result.redirect_url or payment.redirect_url
     if result.client_secret:
-        context = EncryptedTextField.context_of(payment, "client_secret")
-        payment.client_secret = SealedText.seal(result.client_secret, context=context)
+        payment.client_secret = result.client_secret
 
 
 def needs_fresh_look(payment: Payment, result: PaymentResult) -> bool:

@@ -109,7 +109,7 @@ def _insert(
             payment=payment,
             kind=PaymentOperation.Kind.CREATE,
             amount=request.amount,
-            raw=kept_request(request),
+            **kept_request(request),
         )
         record_action("payment.created", payment, {"amount": str(payment.amount), "currency": payment.currency})
     return payment

@@ -22,7 +22,6 @@ from django.utils import timezone
 from ..hints import hint
 from ..models.sandbox import SandboxDelivery, SandboxWebhook
 from ..providers.signatures import StandardWebhooks
-from ..vault import SealedText
 
 ATTEMPTS = 8  # after 2, 4, 8 … 128 seconds
 TIMEOUT_SECONDS = (3, 10)
@@ -79,9 +78,10 @@ def _send(delivery: SandboxDelivery) -> bool:
     webhook = delivery.webhook
     if not is_own_door(webhook.url):
         return False
-    body, sealed = delivery.body.encode(), webhook.secret
-    secret = sealed.reveal() if isinstance(sealed, SealedText) else sealed
-    signed = StandardWebhooks().sign(body, secret, event_id=delivery.event_id, timestamp=int(time.time()))
+    body = delivery.body.encode()
+    signed = StandardWebhooks().sign(
+        body, webhook.secret.reveal(), event_id=delivery.event_id, timestamp=int(time.time())
+    )
     headers = {"Content-Type": "application/json", **signed}
     try:
         with requests.Session() as session:

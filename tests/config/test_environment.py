@@ -49,6 +49,14 @@ def test_production_starts_when_everything_is_said(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "master_keys").exists()
 
 
+def test_production_takes_its_master_keys_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"one:{KEY}\n")
+    result = check(tmp_path, **{**PRODUCTION, "HUB_MASTER_KEYS": "", "HUB_MASTER_KEYS_FILE": str(file)})
+    assert result.returncode == 0, result.stderr
+    assert file.read_text() == f"one:{KEY}\n"
+
+
 @pytest.mark.parametrize("missing", ["HUB_SECRET_KEY", "HUB_MASTER_KEYS", "HUB_ALLOWED_HOSTS"])
 def test_production_refuses_to_start_without(missing: str, tmp_path: Path) -> None:
     refused(check(tmp_path, **{**PRODUCTION, missing: ""}), missing)
@@ -69,6 +77,10 @@ def test_production_refuses_to_start_without(missing: str, tmp_path: Path) -> No
         ({"HUB_LOG_LEVEL": "LOUD"}, "HUB_LOG_LEVEL"),
         ({"HUB_API_RATE": "many"}, "HUB_API_RATE"),
         ({"HUB_MASTER_KEYS": "one:c2hvcnQ="}, "HUB_MASTER_KEYS"),
+        ({"HUB_MASTER_KEYS": ","}, "HUB_MASTER_KEYS"),
+        ({"HUB_MASTER_KEYS_FILE": "/nowhere/master_keys"}, "HUB_MASTER_KEYS_FILE"),
+        ({"HUB_MASTER_KEYS_FILE": __file__}, "HUB_MASTER_KEYS"),
+        ({"HUB_MASTER_KEYS_FILE": __file__, "HUB_MASTER_KEYS": f"one:{KEY}"}, "set one of them"),
         ({"HUB_MASTER_KEYS": f"one:{KEY},one:{KEY}"}, "HUB_MASTER_KEYS"),
         ({**PRODUCTION, "HUB_SANDBOX": "1"}, "HUB_SANDBOX"),
         ({**PRODUCTION, "HUB_DEBUG": "1"}, "HUB_DEBUG"),
