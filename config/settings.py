@@ -204,6 +204,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "look after credentials": {
+        "task": "integrations.tasks.look_after_credentials",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
     "make log partitions ahead": {"task": "monitoring.tasks.ensure_partitions", "schedule": timedelta(days=1)},
 }
 

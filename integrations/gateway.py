@@ -94,8 +94,11 @@ def client_for(
     probes: bool = False,
     timeout_seconds: float = TOTAL_SECONDS,
     wait_seconds: float = 0.0,
+    instead: Mapping[str, Credential] | None = None,
 ) -> BoundClient:
     """A connection's way to its provider for one operation, named in the log.
+
+    `instead` are credentials, by key, to use in the place of those in use: new ones to try, an old one to end.
 
     Raises ConnectionNotReady unless the connection is active; `any_status` lets others be used too, and `probes` those
     whose circuit is open. A call that finds a limit used up waits for its window as long as `wait_seconds` allow.
@@ -108,7 +111,7 @@ def client_for(
         )
     if not connection.provider.is_active or not connection.organization.is_active:
         raise ConnectionNotReady("{provider} is switched off here.", provider=connection.provider.provider_name)
-    return BoundClient(connection, operation, _Patience(timeout_seconds, wait_seconds, probes))
+    return BoundClient(connection, operation, _Patience(timeout_seconds, wait_seconds, probes), instead or {})
 
 
 @dataclass(frozen=True)
@@ -123,20 +126,25 @@ class _Patience:
 class BoundClient:
     """Implements `providers.base.Client`."""
 
-    def __init__(self, connection: Connection, operation: str, patience: _Patience) -> None:
+    def __init__(
+        self, connection: Connection, operation: str, patience: _Patience, instead: Mapping[str, Credential]
+    ) -> None:
         self.connection = connection
         self.environment: str = connection.environment
         self.configuration: Mapping[str, Any] = connection.configuration
         self._provider = get_provider(connection.provider.slug)
         self._operation = operation
         self._patience = patience
+        self._instead = instead
 
     def __repr__(self) -> str:
         return f"<BoundClient {self.connection.pk} {self._operation}>"
 
     def credential(self, key: str) -> str:
         """Raises ConfigurationError when the connection has no such active credential."""
-        value = _reveal_credentials(self.connection).get(key, "")
+        usable = Credential.objects.filter(connection=self.connection, credential_key=key).usable()
+        credential = self._instead.get(key) or usable.first()
+        value = credential.reveal() if credential else ""
         if not value:
             raise ConfigurationError("The connection has no active credential {key!r}.", key=key)
         return value
@@ -153,6 +161,9 @@ class BoundClient:
         idempotency_key: str = "",
     ) -> Answer:
         return self.request("POST", path, json=json, form=form, idempotency_key=idempotency_key)
+
+    def delete(self, path: str) -> Answer:
+        return self.request("DELETE", path)
 
     def request(self, method: str, path: str, **given: Any) -> Answer:
         """Call, and raise one of `integrations.errors` for an answer that is not 2xx. Arguments as `exchange`."""
@@ -184,20 +195,27 @@ class BoundClient:
         _refuse_open_transaction()
         sent, content_type = _encode(json, form, body)
         call = _Call(method.upper(), path, dict(params or {}), dict(headers or {}), sent, content_type, idempotency_key)
-        return _Exchange(self.connection, self._provider, self._operation, call, self._patience)
+        return _Exchange(self.connection, self._provider, self._operation, call, self._patience, self._instead)
 
 
 class _Exchange:
     """One call with its retries, until its deadline."""
 
     def __init__(
-        self, connection: Connection, provider: Provider, operation: str, call: _Call, patience: _Patience
+        self,
+        connection: Connection,
+        provider: Provider,
+        operation: str,
+        call: _Call,
+        patience: _Patience,
+        instead: Mapping[str, Credential],
     ) -> None:
         self._connection = connection
         self._provider = provider
         self._operation = operation
         self._call = call
         self._patience = patience
+        self._instead = instead
         self._in_doubt = False
 
     def run(self) -> Answer:
@@ -250,7 +268,8 @@ class _Exchange:
 
     def _prepare(self, url: str) -> requests.PreparedRequest:
         call, provider = self._call, self._provider
-        credentials = {key: credential.reveal() for key, credential in self._admission.credentials.items()}
+        held = {**self._admission.credentials, **self._instead}
+        credentials = {key: credential.reveal() for key, credential in held.items()}
         auth_headers = provider.auth.headers(credentials)
         self._redactor = Redactor(_secrets(provider, credentials, auth_headers))
         query = urlencode({**call.params, **provider.auth.params(credentials)}, doseq=True)
@@ -348,15 +367,6 @@ def _refuse_open_transaction() -> None:
     blocks = database.atomic_blocks
     if database.in_atomic_block and not getattr(blocks[-1] if blocks else None, "_from_testcase", False):
         raise RuntimeError("A provider is called inside a database transaction.")
-
-
-def _reveal_credentials(connection: Connection) -> dict[str, str]:
-    """The usable credentials, decrypted for this call; of several under one key the newest counts."""
-    revealed: dict[str, str] = {}
-    for credential in Credential.objects.filter(connection=connection).usable():
-        if credential.credential_key not in revealed:
-            revealed[credential.credential_key] = credential.reveal()
-    return revealed
 
 
 def _secrets(provider: Provider, credentials: Mapping[str, str], auth_headers: Mapping[str, str]) -> list[str]:

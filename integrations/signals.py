@@ -6,6 +6,8 @@ connection_changed   connection: Connection, change: str ("created", "activated"
                      committed
 rate_limit_exceeded  connection: Connection, window: str, reset_at: datetime — once a window
 rate_limit_recovered connection: Connection, window: str — once a window that was exceeded, soon after it is over
+credential_due       credential: Credential, reason: str ("policy"; "expires"; "failed", when its provider did not renew
+                     it), error: str — once a credential, when somebody must give it a new value
 action_taken         action: str, target: Model (or the name of what has no row), changes: dict — a person or a program
                      changed something; who it was is in integrations.request_id.current_origin(). Sent inside the
                      transaction of the change.
@@ -19,4 +21,5 @@ api_call_finished = Signal()
 connection_changed = Signal()
 rate_limit_exceeded = Signal()
 rate_limit_recovered = Signal()
+credential_due = Signal()
 action_taken = Signal()

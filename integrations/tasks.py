@@ -3,8 +3,17 @@ from __future__ import annotations
 from celery import shared_task
 
 from . import limits
+from .models.base import uuid7
+from .operations.credential_upkeep import look_after_credentials as look_after
+from .request_id import Origin, originating
 
 
 @shared_task
 def flush_rate_limits() -> int:
     return limits.flush_usage()
+
+
+@shared_task
+def look_after_credentials() -> dict[str, int]:
+    with originating(Origin(str(uuid7()), actor="policy")):
+        return dict(look_after())

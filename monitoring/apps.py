@@ -11,8 +11,11 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from integrations import signals
 
-        from . import audit, call_log, health
+        from . import audit, call_log, health, notices
 
         signals.api_call_finished.connect(call_log.write_call, dispatch_uid="hub.call_log")
         signals.action_taken.connect(audit.write_action, dispatch_uid="hub.audit")
         signals.connection_changed.connect(health.check_soon, dispatch_uid="hub.health")
+        signals.rate_limit_exceeded.connect(notices.limit_exceeded, dispatch_uid="hub.notices.exceeded")
+        signals.rate_limit_recovered.connect(notices.limit_recovered, dispatch_uid="hub.notices.recovered")
+        signals.credential_due.connect(notices.credential_due, dispatch_uid="hub.notices.credential")

@@ -7,16 +7,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldBooleanSwitchWidget
 
 from ..configuration import validate_credential
-from ..errors import InvalidRequest
+from ..errors import IntegrationError, InvalidRequest
 from ..models import Credential
 from ..operations.credentials import add_credential, deactivate_credential, rotate_credential
 from ..providers.registry import get_provider
@@ -61,6 +65,12 @@ class RotationForm(forms.ModelForm):  # type: ignore[type-arg]
         max_value=MAX_OVERLAP_HOURS,
         initial=24,
         widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    untested = forms.BooleanField(
+        label=gettext_lazy("Save without a test"),
+        required=False,
+        help_text=gettext_lazy("The provider is otherwise called with the new value, and nothing changes if it fails."),
+        widget=UnfoldBooleanSwitchWidget(),
     )
 
     class Meta:
@@ -115,7 +125,7 @@ class CredentialAdmin(TenantAdmin):
         described = (None, {"fields": ("connection", *self.described)})
         if not self.has_change_permission(request, obj):
             return [described]
-        return [(_("Rotate"), {"fields": ("new_value", "overlap_hours", "rotation_policy")}), described]
+        return [(_("Rotate"), {"fields": ("new_value", "overlap_hours", "untested", "rotation_policy")}), described]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), *(self.described if obj is not None else ())]
@@ -124,11 +134,22 @@ class CredentialAdmin(TenantAdmin):
         """A credential is deactivated, so that it stays known what was in use when."""
         return False
 
+    @method_decorator(sensitive_post_parameters())
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kw: Any
+    ) -> HttpResponse:
+        """A rotation asks the provider, which may take its time: outside of the transaction that a change runs in."""
+        if request.method == "POST" and object_id and request.POST.get("new_value"):
+            credential = self.get_object(request, unquote(object_id))
+            if credential is not None and self.has_change_permission(request, credential):
+                form = self.get_form(request, credential, change=True)(request.POST, instance=credential)
+                if form.is_valid():
+                    return self._rotate(request, credential, form)
+        return super().changeform_view(request, object_id, *args, **kw)
+
     def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
         if not change:
             self._add(obj, form.cleaned_data["value"])
-        elif form.cleaned_data["new_value"]:
-            self._rotate(request, obj, form.cleaned_data)
         else:
             obj.save(update_fields=["rotation_policy", "updated_at"])
 
@@ -143,11 +164,21 @@ class CredentialAdmin(TenantAdmin):
         row.pk = added.pk
         row.refresh_from_db()
 
-    def _rotate(self, request: HttpRequest, row: Credential, cleaned: dict[str, Any]) -> None:
-        fresh = rotate_credential(row, value=cleaned["new_value"], overlap=timedelta(hours=cleaned["overlap_hours"]))
+    def _rotate(self, request: HttpRequest, row: Credential, form: Any) -> HttpResponse:
+        given = form.cleaned_data
+        overlap = timedelta(hours=given["overlap_hours"])
+        try:
+            fresh = rotate_credential(row, value=given["new_value"], overlap=overlap, untested=given["untested"])
+        except IntegrationError as error:
+            messages.error(request, _("Nothing was changed. %(reason)s") % {"reason": error.translated()})
+            return HttpResponseRedirect(request.get_full_path())
+        fresh.rotation_policy = given["rotation_policy"]
+        fresh.save(update_fields=["rotation_policy", "updated_at"])
+        self.log_change(request, row, self.construct_change_message(request, form, None))
         messages.success(
             request, _("Rotated. The new value is in use as …%(fingerprint)s.") % {"fingerprint": fresh.fingerprint}
         )
+        return HttpResponseRedirect(reverse("admin:integrations_credential_change", args=[fresh.pk]))
 
     @admin.action(description=gettext_lazy("Deactivate the selected credentials"), permissions=["change"])
     def deactivate(self, request: HttpRequest, credentials: QuerySet[Credential]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,8 +27,10 @@ class CredentialRow(serializers.ModelSerializer[Credential]):
         model = Credential
         fields = (
             "id", "credential_key", "credential_type", "fingerprint", "encryption_method", "key_id", "expires_at",
-            "last_rotated", "rotation_policy", "is_active", "created_at", "updated_at",
+            "last_rotated", "rotation_policy", "due_at", "is_active", "created_at", "updated_at",
         )  # fmt: skip
+
+    due_at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="When the policy wants a new value.")
 
 
 class NewCredential(StrictSerializer):
@@ -39,9 +42,21 @@ class NewCredential(StrictSerializer):
     )
 
 
-class Rotation(StrictSerializer):
-    value = serializers.CharField(max_length=16_384, write_only=True, trim_whitespace=False)
+class _Rotation(StrictSerializer):
     overlap_hours = serializers.IntegerField(min_value=0, max_value=720, default=24)
+    untested = serializers.BooleanField(default=False, help_text="Save without asking the provider.")
+
+
+class Rotation(_Rotation):
+    value = serializers.CharField(max_length=16_384, write_only=True, trim_whitespace=False)
+
+
+class RotationTogether(_Rotation):
+    values = serializers.DictField(
+        child=serializers.CharField(max_length=16_384, trim_whitespace=False),
+        write_only=True,
+        help_text="New values by credential_key.",
+    )
 
 
 class OfConnection(OrganizationViewSet):
@@ -66,7 +81,8 @@ class CredentialViewSet(mixins.ListModelMixin, OfConnection):
     admin_only = True
 
     def get_serializer_class(self) -> Any:
-        return {"create": NewCredential, "rotate": Rotation}.get(self.action, CredentialRow)
+        by_action = {"create": NewCredential, "rotate": Rotation, "rotate_together": RotationTogether}
+        return by_action.get(self.action, CredentialRow)
 
     @extend_schema(request=NewCredential, responses={201: CredentialRow})
     def create(self, request: Request, **kwargs: Any) -> Response:
@@ -77,11 +93,32 @@ class CredentialViewSet(mixins.ListModelMixin, OfConnection):
     @extend_schema(request=Rotation, responses={201: CredentialRow})
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, **kwargs: Any) -> Response:
-        """Put a new value in the old one's place; the old one stays valid for `overlap_hours`."""
+        """Put a new value in the old one's place; the old one stays valid for `overlap_hours`.
+
+        The provider is asked with the new value first; when it refuses it, nothing changes.
+        """
         given = self.validated(request)
-        overlap = timedelta(hours=given["overlap_hours"])
-        rotated = credentials.rotate_credential(self.get_object(), value=given["value"], overlap=overlap)
+        rotated = credentials.rotate_credential(self.get_object(), value=given["value"], **_manner(given))
         return self.shown(rotated, CredentialRow, created=True)
+
+    @extend_schema(
+        operation_id="connections_credentials_rotate_together",
+        request=RotationTogether,
+        responses={201: CredentialRow(many=True)},
+    )
+    @action(detail=False, methods=["post"], url_path="rotate", pagination_class=None)
+    def rotate_together(self, request: Request, **kwargs: Any) -> Response:
+        """Rotate credentials that belong together, a user name and its password say, in one step."""
+        given = self.validated(request)
+        rotated = credentials.rotate_credentials(self.connection, given["values"], **_manner(given))
+        return Response(CredentialRow(rotated, many=True).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses={201: CredentialRow})
+    @action(detail=True, methods=["post"])
+    def renew(self, request: Request, **kwargs: Any) -> Response:
+        """Rotate with a value that the provider's own API issues, where it has one."""
+        self.expect_no_body(request)
+        return self.shown(credentials.renew_credential(self.get_object()), CredentialRow, created=True)
 
     @extend_schema(request=None, responses=CredentialRow)
     @action(detail=True, methods=["post"])
@@ -89,3 +126,7 @@ class CredentialViewSet(mixins.ListModelMixin, OfConnection):
         """Stop using the value at once."""
         self.expect_no_body(request)
         return self.shown(credentials.deactivate_credential(self.get_object()), CredentialRow)
+
+
+def _manner(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"overlap": timedelta(hours=given["overlap_hours"]), "untested": given["untested"]}

@@ -3,7 +3,7 @@ from .connections import Connection, RateLimit
 from .credentials import Credential
 from .organizations import ApiToken, Membership, Organization, User
 from .payments import Payment, PaymentOperation, PaymentSettings
-from .sandbox import SandboxDelivery, SandboxPayment, SandboxRequest, SandboxWebhook
+from .sandbox import SandboxDelivery, SandboxKey, SandboxPayment, SandboxRequest, SandboxWebhook
 from .shipping import ShippingSettings
 from .social import SocialAccount
 
@@ -19,6 +19,7 @@ __all__ = [
     "PaymentSettings",
     "RateLimit",
     "SandboxDelivery",
+    "SandboxKey",
     "SandboxPayment",
     "SandboxRequest",
     "SandboxWebhook",

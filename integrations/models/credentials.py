@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +21,28 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         """Active and not expired, newest first."""
         alive = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now or timezone.now())
         return self.filter(alive, is_active=True).order_by("credential_key", "-created_at", "-id")
+
+    def in_use(self) -> CredentialQuerySet:
+        """The newest active one of each key: not those that a rotation has replaced and that are still valid."""
+        newer = Credential.objects.filter(
+            connection=models.OuterRef("connection"),
+            credential_key=models.OuterRef("credential_key"),
+            is_active=True,
+            id__gt=models.OuterRef("id"),
+        )
+        return self.filter(~models.Exists(newer), is_active=True)
+
+    def replaced(self) -> CredentialQuerySet:
+        """Active still, though a newer one is in use."""
+        return self.filter(is_active=True).exclude(pk__in=self.in_use().values("pk"))
+
+    def due(self, now: datetime | None = None) -> CredentialQuerySet:
+        """In use, and older than their policy allows."""
+        now = now or timezone.now()
+        old = models.Q()
+        for policy, days in Credential.ROTATED_AFTER_DAYS.items():
+            old |= models.Q(rotation_policy=policy, since__lte=now - timedelta(days=days))
+        return self.in_use().alias(since=Coalesce("last_rotated", "created_at")).filter(old)
 
 
 class Credential(TenantModel, TimestampedModel):
@@ -42,6 +65,8 @@ class Credential(TenantModel, TimestampedModel):
         DAYS_90 = "90days", _("Every 90 days")
         YEARLY = "yearly", _("Every year")
 
+    ROTATED_AFTER_DAYS: ClassVar = {RotationPolicy.DAYS_30: 30, RotationPolicy.DAYS_90: 90, RotationPolicy.YEARLY: 365}
+
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="credentials", verbose_name=_("connection")
     )
@@ -56,6 +81,8 @@ class Credential(TenantModel, TimestampedModel):
     rotation_policy = models.CharField(
         _("rotation"), max_length=8, choices=RotationPolicy, default=RotationPolicy.MANUAL
     )
+    reminded_at = models.DateTimeField(null=True, editable=False)  # when it was said that somebody must rotate it
+    revoke_at_end = models.BooleanField(default=False, editable=False)  # at the provider too: its API has replaced it
     is_active = models.BooleanField(_("active"), default=True)
 
     objects = CredentialQuerySet.as_manager()
@@ -68,6 +95,16 @@ class Credential(TenantModel, TimestampedModel):
 
     def __str__(self) -> str:
         return f"{self.credential_key} (…{self.fingerprint})"
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the policy wants another value in its place."""
+        days = self.ROTATED_AFTER_DAYS.get(self.RotationPolicy(self.rotation_policy))
+        return (self.last_rotated or self.created_at) + timedelta(days=days) if days else None
+
+    @property
+    def is_due(self) -> bool:
+        return self.due_at is not None and self.due_at <= timezone.now()
 
     def set_value(self, value: str) -> None:
         """Take a new secret: what is written about it (method, key, fingerprint) always describes this value."""

@@ -71,6 +71,20 @@ class SandboxRequest(IdentifiedModel):
         return self.idempotency_key
 
 
+class SandboxKey(TimestampedModel):
+    """A key that was issued to an account, or revoked. A key with no row is its own account's first one."""
+
+    account = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, unique=True, help_text=_("SHA-256 of the API key."))
+    is_revoked = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "sandbox_keys"
+
+    def __str__(self) -> str:
+        return self.digest
+
+
 class SandboxWebhook(TimestampedModel):
     """Where an account has its events sent, and what they are signed with."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import IntegrationError
 from ..gateway import client_for
-from ..models import Connection
+from ..models import Connection, Credential
 from ..providers.base import Provider
 
 _TIMEOUT_SECONDS = 10.0
@@ -30,13 +31,20 @@ class ConnectionTest:
         return self.error.translated() if self.error else self.message
 
 
-def probe(connection: Connection, provider: Provider) -> ConnectionTest:
-    """Test the connection through the gateway. No transaction may be open."""
+def probe(
+    connection: Connection, provider: Provider, instead: Mapping[str, Credential] | None = None
+) -> ConnectionTest:
+    """Test the connection through the gateway, with other credentials `instead`. No transaction may be open."""
     endpoint = provider.probe.path
     started = time.monotonic()
     try:
         client = client_for(
-            connection, operation="test", any_status=True, probes=True, timeout_seconds=_TIMEOUT_SECONDS
+            connection,
+            operation="test",
+            any_status=True,
+            probes=True,
+            timeout_seconds=_TIMEOUT_SECONDS,
+            instead=instead,
         )
         answer = client.get(endpoint, params=provider.probe.params)
     except IntegrationError as error:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ..circuit import circuits
 from ..errors import IntegrationError
-from ..models import Connection, IntegrationProvider
+from ..models import Connection, Credential, IntegrationProvider
 from ..operations.connections import (
     activate_connection,
     deactivate_connection,
@@ -59,7 +59,7 @@ def connection_detail(request: HttpRequest, connection_id: uuid.UUID) -> HttpRes
         "title": connection.connection_name,
         "connection": connection,
         "circuit": circuits([connection.pk])[connection.pk],
-        "credentials": connection.credentials.filter(is_active=True).order_by("credential_key", "-created_at"),
+        "credentials": _credentials(connection),
         "rate_limits": connection.rate_limits.order_by("max_requests"),
         "may_change": request.user.has_perm("integrations.change_connection"),
         "may_delete": request.user.has_perm("integrations.delete_connection"),
@@ -132,6 +132,15 @@ def _own(request: HttpRequest) -> QuerySet[Connection]:
 
 def _one(request: HttpRequest, connection_id: uuid.UUID) -> Connection:
     return get_object_or_404(_own(request), pk=connection_id)
+
+
+def _credentials(connection: Connection) -> list[Credential]:
+    """Those that are valid, and which of them a rotation has replaced."""
+    in_use = set(Credential.objects.in_use().filter(connection=connection).values_list("pk", flat=True))
+    valid = connection.credentials.filter(is_active=True).defer("encrypted_value").order_by("credential_key", "-id")
+    for credential in (listed := list(valid)):
+        credential.is_replaced = credential.pk not in in_use  # type: ignore[attr-defined]
+    return listed
 
 
 def _filtered(connections: QuerySet[Connection], given: dict[str, str]) -> QuerySet[Connection]:

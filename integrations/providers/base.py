@@ -105,6 +105,8 @@ class Client(Protocol):
         idempotency_key: str = "",
     ) -> Answer: ...
 
+    def delete(self, path: str) -> Answer: ...
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -149,6 +151,7 @@ class Provider:
     idempotency_header: ClassVar[str] = ""
     signature: ClassVar[Signature | None] = None
     registers_webhooks: ClassVar[bool] = False  # has register_webhook; otherwise a person enters the address by hand
+    issues_credentials: ClassVar[frozenset[str]] = frozenset()  # keys that issue_credential and revoke_credential know
     webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found
     event_types: ClassVar[Mapping[str, str]] = {}  # the provider's name -> EventType
     recommended_events: ClassVar[tuple[str, ...]] = ()
@@ -160,6 +163,14 @@ class Provider:
     def register_webhook(self, client: Client, url: str, secret: str) -> None:
         """Tell the provider to send its events to `url`, signed with `secret`; again, to rotate it."""
         raise NotSupported("{provider} is told the webhook's address in its dashboard.", provider=self.name)
+
+    def issue_credential(self, client: Client, key: str, *, idempotency_key: str) -> str:
+        """A new value of the credential `key`, beside the one in use, which stays valid."""
+        raise NotSupported("{provider} issues credentials in its dashboard.", provider=self.name)
+
+    def revoke_credential(self, client: Client, key: str) -> None:
+        """End the value of the credential `key` that `client` authenticates with."""
+        raise NotSupported("{provider} revokes credentials in its dashboard.", provider=self.name)
 
     def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
         """The id and type of a verified webhook. Raises UnreadablePayload when there is none."""

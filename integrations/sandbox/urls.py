@@ -9,6 +9,8 @@ from . import pages, views
 app_name = "sandbox"
 urlpatterns = [
     path("v1/account", views.show_account),
+    path("v1/keys", views.issue_key),
+    path("v1/keys/current", views.revoke_key),
     path("v1/payments", views.create_payment),
     path("v1/payments/<str:payment_id>", views.get_payment),
     path("v1/payments/<str:payment_id>/capture", views.capture_payment),

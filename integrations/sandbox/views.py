@@ -1,4 +1,5 @@
-"""The sandbox's JSON API. `Authorization: Bearer sk_sandbox_…`; each well-formed key is an account of its own.
+"""The sandbox's JSON API. `Authorization: Bearer sk_sandbox_…`; each well-formed key is an account of its own, but for
+those that `POST /v1/keys` has issued: they are their account's.
 
 Every POST that moves money wants an `Idempotency-Key`: the same key with the same request gets the first answer again,
 with another request 409. Errors are `{"error": {"code", "message", "field"}}`.
@@ -16,9 +17,10 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, JsonResponse
+from django.utils.crypto import salted_hmac
 from django.views.decorators.csrf import csrf_exempt
 
-from ..models.sandbox import SandboxPayment, SandboxRequest, SandboxWebhook
+from ..models.sandbox import SandboxKey, SandboxPayment, SandboxRequest, SandboxWebhook
 from ..tenancy import acting_as_service
 from . import payments
 from .marked_amounts import SLOW_SECONDS, is_down, is_slow
@@ -62,6 +64,24 @@ def api(method: str) -> Callable[[Callable[Concatenate[HttpRequest, str, P], Ans
 @api("GET")
 def show_account(request: HttpRequest, account: str) -> Answer:
     return 200, {"id": f"acct_{account[:24]}", "object": "account", "webhooks": _webhook_count(account)}
+
+
+@api("POST")
+def issue_key(request: HttpRequest, account: str) -> Answer:
+    """The same `Idempotency-Key` gets the same key, which is made from it and not kept."""
+    read_nothing(request.body)
+    made_from = f"{account}:{_idempotency_key(request)}"
+    key = f"sk_sandbox_{salted_hmac('hub.sandbox.key', made_from, algorithm='sha256').hexdigest()[:48]}"
+    SandboxKey.objects.get_or_create(digest=_digest(key), defaults={"account": account})
+    return 201, {"object": "key", "api_key": key}
+
+
+@api("DELETE")
+def revoke_key(request: HttpRequest, account: str) -> Answer:
+    """The key that the request itself comes with."""
+    key = request.headers["Authorization"].partition(" ")[2]
+    SandboxKey.objects.update_or_create(digest=_digest(key), defaults={"account": account, "is_revoked": True})
+    return 200, {"object": "key", "revoked": True}
 
 
 @api("POST")
@@ -117,9 +137,7 @@ def once(request: HttpRequest, account: str, act: Callable[[], Answer]) -> Answe
 
     The key's row is written in the transaction that acts, so a second request with it waits for the first to end.
     """
-    key = request.headers.get("Idempotency-Key", "")
-    if not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise Refusal(400, "missing_idempotency_key", "An Idempotency-Key of 1 to 255 plain characters is needed.")
+    key = _idempotency_key(request)
     asked = f"{request.method} {request.path}\n".encode() + request.body
     fingerprint = hashlib.sha256(asked).hexdigest()
     with transaction.atomic():
@@ -139,10 +157,26 @@ def _again(first: SandboxRequest, fingerprint: str) -> Answer:
     return first.status, first.answer
 
 
+def _idempotency_key(request: HttpRequest) -> str:
+    key = request.headers.get("Idempotency-Key", "")
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Refusal(400, "missing_idempotency_key", "An Idempotency-Key of 1 to 255 plain characters is needed.")
+    return key
+
+
 def _authenticate(request: HttpRequest) -> str:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not _KEY.fullmatch(key) or key == REVOKED_KEY:
+    issued = None
+    if scheme == "Bearer" and _KEY.fullmatch(key) and key != REVOKED_KEY:
+        issued = SandboxKey.objects.filter(digest=_digest(key)).first()
+        if issued is None:
+            return _digest(key)
+    if issued is None or issued.is_revoked:
         raise Refusal(401, "invalid_api_key", "The API key is missing, malformed or revoked.")
+    return issued.account
+
+
+def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 

@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from integrations.circuit import circuits
-from integrations.models import Connection, Credential, Organization, Payment, RateLimit
+from integrations.models import Connection, Organization, Payment, RateLimit
 from integrations.models.base import first_uuid7
+from integrations.operations.credential_upkeep import due_credentials, expiring_credentials
 from integrations.pages.rendering import current_organization, page, staff_page
 from webhooks.models import WebhookEvent
 
@@ -25,7 +26,6 @@ from ..models import CallLog, HourlyMetrics
 
 SHOWN_CONNECTIONS = 24
 SHOWN_FAILURES = 6
-EXPIRING_WITHIN = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -177,30 +177,37 @@ def _held_back(connections: Sequence[Connection]) -> list[dict[str, Any]]:
 def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]]:
     """What will hurt if nobody looks: limits used up, credentials about to end."""
     limits = RateLimit.objects.filter(organization=organization, is_exceeded=True).select_related("connection")[:5]
-    soon = Credential.objects.filter(
-        organization=organization,
-        is_active=True,
-        expires_at__range=(now, now + EXPIRING_WITHIN),
-        connection__status=Connection.Status.ACTIVE,
+    expiring = expiring_credentials().filter(organization=organization).defer("encrypted_value")[:5]
+    due = due_credentials().filter(organization=organization).defer("encrypted_value")[:5]
+    return (
+        [
+            {
+                "icon": "speed",
+                "connection": limit.connection,
+                "text": _("The limit %(limit)s is used up.") % {"limit": limit},
+                "moment": limit.reset_at,
+            }
+            for limit in limits
+        ]
+        + [
+            {
+                "icon": "key",
+                "connection": credential.connection,
+                "text": _("The credential %(key)s ends.") % {"key": credential.credential_key},
+                "moment": credential.expires_at,
+            }
+            for credential in expiring
+        ]
+        + [
+            {
+                "icon": "autorenew",
+                "connection": credential.connection,
+                "text": _("The credential %(key)s is due for rotation since") % {"key": credential.credential_key},
+                "moment": credential.due_at,
+            }
+            for credential in due
+        ]
     )
-    expiring = soon.select_related("connection").defer("encrypted_value")[:5]
-    return [
-        {
-            "icon": "speed",
-            "connection": limit.connection,
-            "text": _("The limit %(limit)s is used up.") % {"limit": limit},
-            "moment": limit.reset_at,
-        }
-        for limit in limits
-    ] + [
-        {
-            "icon": "key",
-            "connection": credential.connection,
-            "text": _("The credential %(key)s ends.") % {"key": credential.credential_key},
-            "moment": credential.expires_at,
-        }
-        for credential in expiring
-    ]
 
 
 def percent_of(part: int | None, whole: int) -> Decimal:

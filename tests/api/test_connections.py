@@ -165,6 +165,42 @@ def test_credentials_are_added_rotated_and_deactivated_but_never_read(api: ApiCl
     assert off.json()["is_active"] is False
 
 
+def test_a_rotation_that_the_provider_refuses_changes_nothing(
+    api: ApiClient, connection: Connection, wire: StripeWire
+) -> None:
+    path = f"connections/{connection.pk}/credentials/"
+    (old,) = api.get(path).json()["results"]
+    wire.override = refuses_the_key
+    for address, body in (
+        (f"{path}{old['id']}/rotate/", {"value": CANARY}),
+        (f"{path}rotate/", {"values": {"api_key": CANARY}}),
+    ):
+        refused = api.post(address, body)
+        assert refused.status_code == 502
+        assert refused.json()["error"]["code"] == "authentication_failed"
+        assert CANARY not in refused.content.decode()
+        assert [row["id"] for row in api.get(path).json()["results"]] == [old["id"]]
+    assert api.post(f"{path}{old['id']}/rotate/", {"value": CANARY, "untested": True}).status_code == 201
+
+
+def test_credentials_are_rotated_together(api: ApiClient, connection: Connection) -> None:
+    path = f"connections/{connection.pk}/credentials/"
+    answer = api.post(f"{path}rotate/", {"values": {"api_key": CANARY}, "overlap_hours": 0})
+    assert answer.status_code == 201
+    (rotated,) = answer.json()
+    assert rotated["credential_key"] == "api_key"
+    assert CANARY not in answer.content.decode()
+    wrong = api.post(f"{path}rotate/", {"values": {"password": "x"}})
+    assert wrong.status_code == 400
+
+
+def test_what_no_api_renews_is_said(api: ApiClient, connection: Connection) -> None:
+    path = f"connections/{connection.pk}/credentials/"
+    (old,) = api.get(path).json()["results"]
+    answer = api.post(f"{path}{old['id']}/renew/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "not_supported")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [

@@ -10,10 +10,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from integrations import circuit
-from integrations.models import Connection, Membership, Organization
+from integrations.models import Connection, Credential, Membership, Organization
 from monitoring.models import CallLog
 from monitoring.rollup import rollup
-from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
+from tests.factories import ConnectionFactory, CredentialFactory, MembershipFactory, OrganizationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -132,3 +132,19 @@ def test_the_dashboard_shows_a_circuit_that_is_open(
     shown = client.get("/integrations/").content.decode()
     assert told in shown
     assert "Shaken" in shown
+
+
+@pytest.mark.parametrize(("policy", "told"), [("30days", True), ("yearly", False)])
+def test_the_dashboard_tells_of_credentials_that_are_due_and_of_those_that_end(
+    policy: str, told: bool, client: Client, organization: Organization
+) -> None:
+    connection = ConnectionFactory(organization=organization)
+    credential = CredentialFactory(connection=connection, rotation_policy=policy)
+    Credential.objects.filter(pk=credential.pk).update(created_at=timezone.now() - timedelta(days=40))
+    assert ("due for rotation" in client.get("/integrations/").content.decode()) == told
+    ending = CredentialFactory(connection=connection, credential_key="webhook_secret")
+    Credential.objects.filter(pk=ending.pk).update(expires_at=timezone.now() + timedelta(days=3))
+    assert "The credential webhook_secret ends." in client.get("/integrations/").content.decode()
+    # One that a rotation has replaced ends as it should.
+    CredentialFactory(connection=connection, credential_key="webhook_secret")
+    assert "webhook_secret ends" not in client.get("/integrations/").content.decode()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from django.contrib import admin
 from django.db import connection as database
@@ -10,6 +13,7 @@ from django.urls import reverse
 
 from integrations.models import ApiToken, Connection, Credential, Membership, Organization, RateLimit, SocialAccount
 from tests.factories import ConnectionFactory, CredentialFactory, OrganizationFactory, UserFactory
+from tests.operations.stripe_wire import StripeWire, refuses_the_key, stripe_wire
 from webhooks.models import WebhookEndpoint
 
 from .rows import SECRET, plant
@@ -90,15 +94,56 @@ def test_an_issued_token_is_shown_exactly_once(administrator: Client, organizati
     assert text not in again
 
 
-def test_a_credential_is_rotated_and_the_old_one_runs_out(administrator: Client, organization: Organization) -> None:
-    old = CredentialFactory(connection=ConnectionFactory(organization=organization), value="sk_test_old_not_a_key")
+@pytest.fixture
+def stripe_connection(organization: Organization, settings: Any) -> Iterator[tuple[Connection, StripeWire]]:
+    settings.EGRESS_ALLOW = ["127.0.0.0/8"]
+    with stripe_wire() as wire:
+        yield ConnectionFactory(organization=organization, configuration={"base_url": wire.url}), wire
+
+
+def test_a_credential_is_rotated_and_the_old_one_runs_out(
+    administrator: Client, stripe_connection: tuple[Connection, StripeWire]
+) -> None:
+    connection, wire = stripe_connection
+    old = CredentialFactory(connection=connection, value="sk_test_old_not_a_key")
     given = {"new_value": "sk_test_new_not_a_key", "overlap_hours": "2", "rotation_policy": "90days"}
     answer = administrator.post(_url(Credential, "change", old.pk), given, follow=True)
     assert "sk_test_new_not_a_key" not in answer.content.decode()
+    assert "Rotated." in answer.content.decode()
     fresh = Credential.objects.exclude(pk=old.pk).get()
     old.refresh_from_db()
-    assert fresh.reveal() == "sk_test_new_not_a_key"
+    assert (fresh.reveal(), fresh.rotation_policy) == ("sk_test_new_not_a_key", "90days")
     assert old.expires_at is not None
+    assert len(wire.calls("GET", "/v1/balance")) == 1
+
+
+def test_a_rotation_whose_test_fails_changes_nothing_unless_that_is_wanted(
+    administrator: Client, stripe_connection: tuple[Connection, StripeWire]
+) -> None:
+    connection, wire = stripe_connection
+    wire.override = refuses_the_key
+    old = CredentialFactory(connection=connection, value="sk_test_old_not_a_key")
+    given = {"new_value": "sk_test_new_not_a_key", "overlap_hours": "2", "rotation_policy": "90days"}
+    answer = administrator.post(_url(Credential, "change", old.pk), given, follow=True)
+    assert "Nothing was changed." in answer.content.decode()
+    assert "successfully" not in answer.content.decode()
+    assert Credential.objects.get().rotation_policy == "manual"
+    administrator.post(_url(Credential, "change", old.pk), {**given, "untested": "on"})
+    assert Credential.objects.count() == 2
+
+
+def test_a_viewer_rotates_nothing(viewer: Client, organization: Organization) -> None:
+    old = CredentialFactory(connection=ConnectionFactory(organization=organization), value="sk_test_old_not_a_key")
+    given = {"new_value": "sk_test_new_not_a_key", "overlap_hours": "2", "rotation_policy": "manual", "untested": "on"}
+    assert viewer.post(_url(Credential, "change", old.pk), given).status_code == 403
+    assert Credential.objects.count() == 1
+
+
+def test_another_organization_s_credential_is_not_rotated(administrator: Client) -> None:
+    old = CredentialFactory(value="sk_test_old_not_a_key")
+    given = {"new_value": "sk_test_new_not_a_key", "overlap_hours": "2", "rotation_policy": "manual", "untested": "on"}
+    administrator.post(_url(Credential, "change", old.pk), given)
+    assert Credential.objects.count() == 1
 
 
 def test_a_value_that_the_provider_would_not_take_is_refused_unrepeated(

@@ -74,6 +74,7 @@ class Sandbox(PaymentProvider):
     )
     signature = StandardWebhooks()
     registers_webhooks = True
+    issues_credentials = frozenset({"api_key"})
     event_types: ClassVar = {
         "payment.created": EventType.PAYMENT_REQUIRES_ACTION,
         "payment.authorised": EventType.PAYMENT_AUTHORISED,
@@ -113,6 +114,15 @@ class Sandbox(PaymentProvider):
 
     def register_webhook(self, client: Client, url: str, secret: str) -> None:
         client.post("/v1/webhook-endpoints", json={"url": url, "secret": secret})
+
+    def issue_credential(self, client: Client, key: str, *, idempotency_key: str) -> str:
+        issued = client.post("/v1/keys", json={}, idempotency_key=idempotency_key).json()
+        if not isinstance(issued.get("api_key"), str):
+            raise InvalidResponse("The sandbox's key is not as documented.")
+        return str(issued["api_key"])
+
+    def revoke_credential(self, client: Client, key: str) -> None:
+        client.delete("/v1/keys/current")
 
     def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
         event_id, event_type = payload.get("id"), payload.get("type")
