@@ -212,6 +212,9 @@ CELERY_BEAT_SCHEDULE = {
     "make log partitions ahead": {"task": "monitoring.tasks.ensure_partitions", "schedule": timedelta(days=1)},
 }
 
+# What goes wrong is told without anybody's secrets, while DEBUG is on as well.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_reports.ReportFilter"
+
 # People
 AUTH_USER_MODEL = "integrations.User"
 AUTHENTICATION_BACKENDS = ["integrations.membership.MembershipBackend"]

@@ -39,7 +39,7 @@ def check_url(url: str) -> None:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise EgressRefused("The address cannot be read.") from error
-    if parts.scheme not in ("http", "https") or not host or not host.isascii():
+    if parts.scheme not in ("http", "https") or not host or not host.isascii() or "%" in host:
         raise EgressRefused("Only http and https addresses can be called.")
     if parts.username is not None or parts.password is not None:
         raise EgressRefused("An address with a user in it cannot be called.")

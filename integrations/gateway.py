@@ -9,10 +9,11 @@ from __future__ import annotations
 import json as jsonlib
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -36,7 +37,8 @@ from .models import Connection, Credential
 from .providers.base import Answer, Provider
 from .providers.registry import get_provider
 from .redaction import Redactor
-from .request_id import current_origin
+from .request_id import Origin, current_origin
+from .secrecy import Secret, leaves_no_frames
 
 TOTAL_SECONDS = 30.0
 MAX_ATTEMPTS = 3
@@ -84,6 +86,7 @@ class _Call:
     body: bytes = b""
     content_type: str = ""
     idempotency_key: str = ""
+    secrets: tuple[Secret, ...] = ()  # what in the body must not be written down
 
 
 def client_for(
@@ -140,11 +143,11 @@ class BoundClient:
     def __repr__(self) -> str:
         return f"<BoundClient {self.connection.pk} {self._operation}>"
 
-    def credential(self, key: str) -> str:
+    def credential(self, key: str) -> Secret:
         """Raises ConfigurationError when the connection has no such active credential."""
         usable = Credential.objects.filter(connection=self.connection, credential_key=key).usable()
         credential = self._instead.get(key) or usable.first()
-        value = credential.reveal() if credential else ""
+        value = credential.reveal() if credential else None
         if not value:
             raise ConfigurationError("The connection has no active credential {key!r}.", key=key)
         return value
@@ -180,6 +183,13 @@ class BoundClient:
         """
         return self._exchange(method, path, **given).run()
 
+    def stream(self, method: str, path: str, **given: Any) -> Answer:
+        """Like `exchange`, but a large body is read from the answer's `rest`, which must be closed.
+
+        Reading raises what `exchange` does. The call is written to the log when its body has ended.
+        """
+        return self._exchange(method, path, **given).run(streams=True)
+
     def _exchange(
         self,
         method: str,
@@ -194,7 +204,16 @@ class BoundClient:
     ) -> _Exchange:
         _refuse_open_transaction()
         sent, content_type = _encode(json, form, body)
-        call = _Call(method.upper(), path, dict(params or {}), dict(headers or {}), sent, content_type, idempotency_key)
+        call = _Call(
+            method.upper(),
+            path,
+            dict(params or {}),
+            dict(headers or {}),
+            sent,
+            content_type,
+            idempotency_key,
+            tuple(_secrets_within(json or form or {})),
+        )
         return _Exchange(self.connection, self._provider, self._operation, call, self._patience, self._instead)
 
 
@@ -218,8 +237,9 @@ class _Exchange:
         self._instead = instead
         self._in_doubt = False
 
-    def run(self) -> Answer:
+    def run(self, *, streams: bool = False) -> Answer:
         """The last attempt's answer, whatever its status. Raises its failure when it got none."""
+        self._streams = streams
         deadline = time.monotonic() + self._patience.timeout_seconds
         url = _join(base_url(self._connection, self._provider), self._call.path)
         self._admission = self._admit(self._patience.wait_seconds)
@@ -233,6 +253,8 @@ class _Exchange:
             time.sleep(wait)
             if not self._has_room():
                 break
+            if isinstance(outcome, Answer) and isinstance(outcome.rest, _Watched):
+                outcome.rest.close()
         if isinstance(outcome, IntegrationError):
             raise self._told_in_full(outcome)
         return outcome
@@ -266,12 +288,13 @@ class _Exchange:
             return False
         return True
 
+    @leaves_no_frames
     def _prepare(self, url: str) -> requests.PreparedRequest:
         call, provider = self._call, self._provider
         held = {**self._admission.credentials, **self._instead}
         credentials = {key: credential.reveal() for key, credential in held.items()}
         auth_headers = provider.auth.headers(credentials)
-        self._redactor = Redactor(_secrets(provider, credentials, auth_headers))
+        self._redactor = Redactor([*_secrets(provider, credentials, auth_headers), *call.secrets])
         query = urlencode({**call.params, **provider.auth.params(credentials)}, doseq=True)
         headers = {"Accept": "application/json", **call.headers, "User-Agent": "Hub/1", **provider.headers}
         if call.content_type:
@@ -290,14 +313,17 @@ class _Exchange:
         started_at, started = timezone.now(), time.monotonic()
         outcome: Answer | IntegrationError
         try:
-            outcome = transport.send(request, deadline)
+            outcome = transport.send(request, deadline, streams=self._streams)
         except IntegrationError as error:
             outcome = error
-        elapsed_ms = round((time.monotonic() - started) * 1000)
         failure = outcome if isinstance(outcome, IntegrationError) else None
         if isinstance(outcome, Answer) and not outcome.ok:
             failure = self._meaning_of(outcome)
-        self._report(request, outcome, failure, attempt, started_at, elapsed_ms)
+        report = partial(self._report, request, attempt, started_at, started, current_origin())
+        if isinstance(outcome, Answer) and outcome.rest is not None:
+            outcome = replace(outcome, rest=_Watched(outcome, outcome.rest, failure, report))
+        else:
+            report(outcome, failure)
         self._tell_circuit(outcome, failure)
         self._in_doubt |= failure is not None and may_have_taken_effect(failure)
         return outcome
@@ -313,14 +339,16 @@ class _Exchange:
     def _report(
         self,
         request: requests.PreparedRequest,
-        outcome: Answer | IntegrationError,
-        failure: IntegrationError | None,
         attempt: int,
         started_at: datetime,
-        elapsed_ms: int,
+        started: float,
+        origin: Origin,
+        outcome: Answer | IntegrationError,
+        failure: IntegrationError | None,
+        streamed_bytes: int = 0,
     ) -> None:
         answer = outcome if isinstance(outcome, Answer) else None
-        origin, redactor = current_origin(), self._redactor
+        redactor = self._redactor
         finished = FinishedCall(
             organization_id=self._connection.organization_id,
             connection_id=self._connection.pk,
@@ -332,7 +360,7 @@ class _Exchange:
             response_status=answer.status if answer else None,
             response_headers=redactor.headers(answer.headers) if answer else {},
             response_body=redactor.body(answer.body, answer.headers.get("content-type", "")) if answer else "",
-            response_time_ms=elapsed_ms,
+            response_time_ms=round((time.monotonic() - started) * 1000),
             error_message=redactor.text(failure.message) if failure else "",
             error_code=failure.code if failure else "",
             user_id=origin.user_id,
@@ -341,12 +369,53 @@ class _Exchange:
             operation=self._operation,
             attempt=attempt,
             bytes_sent=len(self._call.body),
-            bytes_received=len(answer.body) if answer else 0,
+            bytes_received=len(answer.body) + streamed_bytes if answer else 0,
             cost_aed=Decimal(0),
             created_at=started_at,
         )
         # A receiver that fails does not fail the call; Django logs it.
         signals.api_call_finished.send_robust(sender=BoundClient, call=finished)
+
+
+class _Watched:
+    """The rest of a streamed body, whose end tells how the call went."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        rest: Iterator[bytes],
+        failure: IntegrationError | None,
+        report: Callable[[Answer, IntegrationError | None, int], None],
+    ) -> None:
+        self._answer = answer
+        self._rest = rest
+        self._failure = failure
+        self._report = report
+        self._size = 0
+        self._is_told = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            piece = next(self._rest)
+        except IntegrationError as error:
+            self._failure = error
+            self.close()
+            raise
+        except StopIteration:
+            self.close()
+            raise
+        self._size += len(piece)
+        return piece
+
+    def close(self) -> None:
+        """At the end, or before it, when whoever reads has gone away."""
+        self._rest.close()  # type: ignore[attr-defined]
+        if not self._is_told:
+            self._is_told = True
+            self._report(self._answer, self._failure, self._size)
 
 
 def base_url(connection: Connection, provider: Provider) -> str:
@@ -377,6 +446,17 @@ def _secrets(provider: Provider, credentials: Mapping[str, str], auth_headers: M
     plain = {declared.key for declared in provider.credentials if not declared.secret}
     made_of_them = auth_headers.get("Authorization", "").rpartition(" ")[2]
     return [value for key, value in credentials.items() if key not in plain] + [made_of_them]
+
+
+def _secrets_within(value: Any) -> Iterator[Secret]:
+    if isinstance(value, Secret) and value:
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _secrets_within(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _secrets_within(inner)
 
 
 def _encode(json: Mapping[str, Any] | None, form: Mapping[str, str] | None, body: bytes | None) -> tuple[bytes, str]:

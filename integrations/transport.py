@@ -12,6 +12,7 @@ import logging
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,9 +25,11 @@ from urllib3.util.connection import create_connection
 from .egress import check_url, permitted_addresses
 from .errors import IntegrationError, InvalidResponse, TimedOut, Unavailable
 from .providers.base import Answer
+from .secrecy import leaves_no_frames
 
 CONNECT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
+STREAMED_FROM_BYTES = 256 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 65_536
 _POOLED_HOSTS = 64
@@ -36,25 +39,23 @@ _CONNECTIONS_PER_HOST = 32  # kept alive; more than there are threads
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-def send(request: requests.PreparedRequest, deadline: float) -> Answer:
+@leaves_no_frames
+def send(request: requests.PreparedRequest, deadline: float, *, streams: bool = False) -> Answer:
     """Send once and read the whole answer before `deadline` (of `time.monotonic`).
 
-    Raises EgressRefused, InvalidResponse, TimedOut, and Unavailable, which say whether the request may have taken
-    effect. None of them is chained to what `urllib3` raised: its errors quote the URL with its query.
+    With `streams` the answer has the first part of a large body alone; the others are read from its `rest`, which must
+    be closed. Raises EgressRefused, InvalidResponse, TimedOut, and Unavailable, which say whether the request may have
+    taken effect. None of them is chained to what `urllib3` raised: its errors quote the URL with its query.
     """
     check_url(request.url or "")
     is_write = request.method not in SAFE_METHODS
     try:
-        return _exchange(request, deadline, is_write=is_write)
-    except urllib3.exceptions.ConnectTimeoutError:
-        raise Unavailable("The provider could not be reached in time.") from None
-    except (urllib3.exceptions.TimeoutError, TimeoutError):
-        raise TimedOut("The provider did not answer in time.", may_have_taken_effect=is_write) from None
+        return _exchange(request, deadline, streams=streams)
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise _broken(error, is_write=is_write) from None
+        raise _failure(error, is_write=is_write) from None
 
 
-def _exchange(request: requests.PreparedRequest, deadline: float, *, is_write: bool) -> Answer:
+def _exchange(request: requests.PreparedRequest, deadline: float, *, streams: bool) -> Answer:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise TimedOut("The provider did not answer in time.")
@@ -69,22 +70,81 @@ def _exchange(request: requests.PreparedRequest, deadline: float, *, is_write: b
         retries=False,
         preload_content=False,
     )
-    with answer:
-        body = _read(answer)
+    body = _Body(answer, is_write=request.method not in SAFE_METHODS)
+    try:
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Answer(status=answer.status, headers=headers, body=body)
+        if request.method != "HEAD":
+            _check_announced(headers.get("content-length", ""))
+        first = body.read(STREAMED_FROM_BYTES if streams else MAX_ANSWER_BYTES + 1)
+    except BaseException:
+        body.close()
+        raise
+    return Answer(status=answer.status, headers=headers, body=first, rest=None if body.closed else body)
 
 
-def _read(answer: Any) -> bytes:
-    """The body, by pieces, so that a flood ends at its bound."""
-    pieces: list[bytes] = []
-    size = 0
-    while piece := answer.read1(_PIECE_BYTES, decode_content=True):
-        size += len(piece)
-        if size > MAX_ANSWER_BYTES:
-            raise InvalidResponse("The provider's answer is larger than {most} bytes.", most=MAX_ANSWER_BYTES)
-        pieces.append(piece)
-    return b"".join(pieces)
+def _check_announced(length: str) -> None:
+    """A flood that is announced is not begun with."""
+    if length.isdecimal() and int(length) > MAX_ANSWER_BYTES:
+        raise _too_large()
+
+
+def _too_large() -> InvalidResponse:
+    return InvalidResponse("The provider's answer is larger than {most} bytes.", most=MAX_ANSWER_BYTES)
+
+
+class _Body:
+    """An answer's body, read by pieces, so that a flood ends at its bound. At its end the connection is given back."""
+
+    def __init__(self, answer: Any, *, is_write: bool) -> None:
+        self._answer = answer
+        self._is_write = is_write
+        self._size = 0
+        self.closed = False
+
+    def read(self, at_least: int) -> bytes:
+        """What comes until there are so many bytes, or no more. Raises what urllib3 does."""
+        pieces: list[bytes] = []
+        wanted = self._size + at_least
+        while self._size < wanted:
+            piece = self._answer.read1(_PIECE_BYTES, decode_content=True)
+            if not piece:
+                self.close()
+                break
+            self._size += len(piece)
+            if self._size > MAX_ANSWER_BYTES:
+                raise _too_large()
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    @leaves_no_frames
+    def _next(self) -> bytes:
+        try:
+            return self.read(1)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _failure(error, is_write=self._is_write) from None
+
+    def __next__(self) -> bytes:
+        piece = b"" if self.closed else self._next()
+        if not piece:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        """One that was not read to its end leaves a connection that nobody can use."""
+        if not self.closed:
+            self.closed = True
+            self._answer.close()
+
+
+def _failure(error: Exception, *, is_write: bool) -> IntegrationError:
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+        return Unavailable("The provider could not be reached in time.")
+    if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
+        return TimedOut("The provider did not answer in time.", may_have_taken_effect=is_write)
+    return _broken(error, is_write=is_write)
 
 
 def _broken(error: Exception, *, is_write: bool) -> IntegrationError:

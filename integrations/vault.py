@@ -18,6 +18,7 @@ from django.conf import settings
 
 from . import master_keys
 from .errors import IntegrationError
+from .secrecy import Secret
 
 METHOD = "AES-256-GCM"
 _FORMAT = "hub1"
@@ -54,14 +55,14 @@ class SealedText:
         encoded = base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
         return cls(f"{_FORMAT}.{ring.newest}.{encoded}", context=context)
 
-    def reveal(self) -> str:
+    def reveal(self) -> Secret:
         """Decrypt. Raises VaultError; never returns anything but the secret."""
         key_id, nonce, ciphertext, associated = self._parsed or self._parse()
         cipher = master_keys.known_ciphers.get(key_id) or master_keys.cipher_of(key_id)
         if cipher is None:
             raise VaultError("The master key {key_id!r} that seals this secret is not configured.", key_id=key_id)
         try:
-            return cipher.decrypt(nonce, ciphertext, associated).decode()
+            return Secret(cipher.decrypt(nonce, ciphertext, associated), "utf-8")
         except (InvalidTag, ValueError) as error:
             raise VaultError(
                 "This secret does not open with the master key {key_id!r} in this place.", key_id=key_id

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
+from integrations.secrecy import Secret
 from integrations.vault import SealedText
 
 from .models import WebhookEndpoint
@@ -31,7 +32,7 @@ class KnownEndpoint:
     previous_until: datetime | None
     max_per_minute: int
 
-    def secrets(self, now: float) -> list[str]:
+    def secrets(self, now: float) -> list[Secret]:
         """Newest first; the one before while its overlap lasts. Raises VaultError."""
         revealed = [self.secret.reveal()]
         if self.previous_secret and self.previous_until and self.previous_until.timestamp() > now:

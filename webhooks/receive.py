@@ -24,6 +24,7 @@ from integrations.providers.events import EventIdentity
 from integrations.providers.registry import get_provider
 from integrations.providers.signatures import InboundRequest, Signature
 from integrations.request_id import current_request_id
+from integrations.secrecy import Secret, Unexpected, leaves_no_frames
 from integrations.vault import VaultError
 
 from .ingress_limit import count_call
@@ -99,7 +100,7 @@ def _as_unavailable(endpoint_id: uuid.UUID) -> Iterator[None]:
         raise UnknownEndpoint("There is no such endpoint.") from error  # deleted since it was looked up
     except DataError as error:
         raise UnreadablePayload("The event cannot be stored as it is.") from error
-    except (DatabaseError, VaultError, LookupError) as error:
+    except (DatabaseError, VaultError, LookupError, Unexpected) as error:
         # By its type alone: a database's message may quote the row.
         logger.error("An event of endpoint %s could not be stored: %s", endpoint_id, type(error).__name__)  # noqa: TRY400
         if isinstance(error, DatabaseError):
@@ -135,12 +136,17 @@ def _read(request: HttpRequest) -> bytes:
 
 def _verify(signature: Signature, inbound: InboundRequest, endpoint: KnownEndpoint) -> None:
     try:
-        signature.verify(inbound, endpoint.secrets(inbound.received_at))
+        _check(signature, inbound, endpoint.secrets(inbound.received_at))
     except SignatureRefused:
         changed = changed_since(endpoint)
         if changed is None:
             raise
-        signature.verify(inbound, changed.secrets(inbound.received_at))
+        _check(signature, inbound, changed.secrets(inbound.received_at))
+
+
+@leaves_no_frames
+def _check(signature: Signature, inbound: InboundRequest, secrets: list[Secret]) -> None:
+    signature.verify(inbound, secrets)
 
 
 def _identify(provider: Provider, inbound: InboundRequest) -> EventIdentity:

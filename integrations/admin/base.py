@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from ..errors import IntegrationError, InvalidRequest
 from ..models import Connection
+from ..secrecy import Secret
 
 # Unfold's colours of a state, as `unfold.decorators.display(label=…)` wants them.
 STATUS_LABELS = {
@@ -150,6 +151,9 @@ class SecretField(forms.CharField):
     def __init__(self, **options: Any) -> None:
         widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password", "spellcheck": "false"})
         super().__init__(**{"max_length": 20_000, "widget": widget, **options})
+
+    def clean(self, value: Any) -> Secret:
+        return Secret(super().clean(value))
 
 
 def organization_id_for(request: HttpRequest, row: Any) -> uuid.UUID | None:

@@ -24,6 +24,7 @@ from ..errors import IntegrationError, InvalidRequest
 from ..models import Credential
 from ..operations.credentials import add_credential, deactivate_credential, rotate_credential
 from ..providers.registry import get_provider
+from ..secrecy import Secret
 from .base import SecretField, TenantAdmin, blame
 
 MAX_OVERLAP_HOURS = 30 * 24
@@ -77,8 +78,8 @@ class RotationForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Credential
         fields = ("rotation_policy",)
 
-    def clean_new_value(self) -> str:
-        value = str(self.cleaned_data["new_value"])
+    def clean_new_value(self) -> Secret:
+        value: Secret = self.cleaned_data["new_value"]
         if value:
             provider = get_provider(self.instance.connection.provider.slug)
             try:

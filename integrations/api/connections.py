@@ -19,7 +19,7 @@ from .credentials import CredentialRow
 from .filters import YesNoFilter
 from .idempotency import once
 from .openapi import IDEMPOTENCY_KEY
-from .serializers import StrictSerializer
+from .serializers import SecretsField, StrictSerializer
 from .viewsets import OrganizationViewSet
 
 
@@ -67,7 +67,7 @@ class NewConnection(StrictSerializer):
         choices=Connection.Environment.choices, default=Connection.Environment.PRODUCTION.value
     )
     configuration = serializers.DictField(default=dict)
-    credentials = serializers.DictField(default=dict, write_only=True)
+    credentials = SecretsField(default=dict, write_only=True)
     is_primary = serializers.BooleanField(default=False)
     region = serializers.CharField(max_length=32, default="", allow_blank=True)
 

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from ..models import Connection, Credential
 from ..operations import credentials
-from .serializers import StrictSerializer
+from .serializers import SecretField, StrictSerializer
 from .viewsets import OrganizationViewSet
 
 
@@ -35,7 +35,7 @@ class CredentialRow(serializers.ModelSerializer[Credential]):
 
 class NewCredential(StrictSerializer):
     credential_key = serializers.CharField(max_length=100)
-    value = serializers.CharField(max_length=16_384, write_only=True, trim_whitespace=False)
+    value = SecretField()
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     rotation_policy = serializers.ChoiceField(
         choices=Credential.RotationPolicy.choices, default=Credential.RotationPolicy.MANUAL.value
@@ -48,12 +48,12 @@ class _Rotation(StrictSerializer):
 
 
 class Rotation(_Rotation):
-    value = serializers.CharField(max_length=16_384, write_only=True, trim_whitespace=False)
+    value = SecretField()
 
 
 class RotationTogether(_Rotation):
     values = serializers.DictField(
-        child=serializers.CharField(max_length=16_384, trim_whitespace=False),
+        child=SecretField(write_only=False),
         write_only=True,
         help_text="New values by credential_key.",
     )

@@ -11,6 +11,8 @@ from typing import IO, Any
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
+from ..redaction import is_secret_name
+from ..secrecy import Secret
 from .errors import TooLarge
 
 MAX_BYTES = 1_048_576
@@ -36,9 +38,9 @@ class JSONParser(BaseParser):
         return parse_object(read_bounded(stream))
 
 
-def read_bounded(stream: IO[bytes]) -> bytes:
-    body = stream.read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
+def read_bounded(stream: IO[bytes], most: int = MAX_BYTES) -> bytes:
+    body = stream.read(most + 1)
+    if len(body) > most:
         raise TooLarge
     return body
 
@@ -95,6 +97,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ParseError("The body names a key twice.")
+    for name, value in found.items():
+        if isinstance(value, str) and (name == "value" or is_secret_name(name)):
+            found[name] = Secret(value)
     return found
 
 

@@ -16,7 +16,7 @@ from ..operations import payments
 from .idempotency import idempotency_key
 from .openapi import IDEMPOTENCY_KEY
 from .permissions import HasScope
-from .serializers import Amount, Money, OwnRow, StrictSerializer
+from .serializers import Amount, Money, OwnRow, SecretField, StrictSerializer
 from .viewsets import OrganizationViewSet
 
 
@@ -86,11 +86,11 @@ class NewPayment(StrictSerializer):
     connection = OwnRow(
         queryset=Connection.objects.all(), required=False, allow_null=True, help_text="Routed when left out."
     )
-    payment_token = serializers.CharField(
+    payment_token = SecretField(
         max_length=255,
         required=False,
         allow_blank=True,
-        write_only=True,
+        trim_whitespace=True,
         help_text="The gateway's name for a way to pay.",
     )
     metadata = serializers.DictField(child=serializers.CharField(max_length=500), required=False)

@@ -5,10 +5,11 @@ Our own failures are told apart by the header `Hub-Error`, which a provider's an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import IO, Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -32,6 +33,9 @@ _GIVEN_BACK = (
 )  # fmt: skip
 
 
+MAX_BODY_BYTES = 10 * 1024 * 1024
+
+
 class RawParser(BaseParser):
     """Takes any body as bytes: what it means is between the caller and the provider."""
 
@@ -40,7 +44,7 @@ class RawParser(BaseParser):
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        return read_bounded(stream)
+        return read_bounded(stream, most=MAX_BODY_BYTES)
 
 
 class ProxyView(HubView):
@@ -55,18 +59,18 @@ class ProxyView(HubView):
         parameters=[IDEMPOTENCY_KEY],
         description=__doc__,
     )
-    def get(self, request: Request, connection_pk: Any, path: str = "") -> HttpResponse:
+    def get(self, request: Request, connection_pk: Any, path: str = "") -> HttpResponseBase:
         return self._forward(request, connection_pk, path)
 
     post = put = patch = delete = head = options = get  # type: ignore[assignment]
 
-    def _forward(self, request: Request, connection_pk: Any, path: str) -> HttpResponse:
+    def _forward(self, request: Request, connection_pk: Any, path: str) -> HttpResponseBase:
         own = Connection.objects.filter(organization=organization_of(request)).select_related(
             "provider", "organization"
         )
         connection = get_object_or_404(own, pk=connection_pk)
         body = request.data if isinstance(request.data, bytes) else b""
-        answer = client_for(connection, operation="proxy").exchange(
+        answer = client_for(connection, operation="proxy").stream(
             request.method or "GET",
             path,
             params=dict(request.query_params.lists()),
@@ -77,8 +81,24 @@ class ProxyView(HubView):
         return _returned(answer)
 
 
-def _returned(answer: Answer) -> HttpResponse:
-    response = HttpResponse(answer.body, status=answer.status)
+class _Pieces:
+    """The whole body again; closing it closes what was not read."""
+
+    def __init__(self, first: bytes, rest: Iterator[bytes]) -> None:
+        self._pieces = chain([first], rest)
+        self.close = rest.close  # type: ignore[attr-defined]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+
+def _returned(answer: Answer) -> HttpResponseBase:
+    """A large body is passed on as it comes. One that breaks off on the way breaks off for the caller, too."""
+    response: HttpResponse | StreamingHttpResponse
+    if answer.rest is None:
+        response = HttpResponse(answer.body, status=answer.status)
+    else:
+        response = StreamingHttpResponse(_Pieces(answer.body, answer.rest), status=answer.status)
     del response["Content-Type"]
     for name in _GIVEN_BACK:
         if name in answer.headers:

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 
 from ..models import Organization
 from ..money import currency_exponent
+from ..secrecy import Secret
 from .errors import UnknownRow
 
 
@@ -28,6 +29,28 @@ class StrictSerializer(serializers.Serializer[Any]):
             if surplus:
                 raise serializers.ValidationError({str(name): ["There is no such field."] for name in surplus})
         return super().to_internal_value(data)
+
+    def __repr__(self) -> str:
+        """Without what it was given, which the library's own shows."""
+        return f"<{type(self).__name__}>"
+
+
+class SecretField(serializers.CharField):
+    """A secret on its way in."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": 16_384, "write_only": True, "trim_whitespace": False, **options})
+
+    def to_internal_value(self, data: Any) -> Secret:
+        return Secret(super().to_internal_value(data))
+
+
+class SecretsField(serializers.DictField):
+    """Secrets on their way in, by name; what is no text is the operation's to refuse."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        given = super().to_internal_value(data)
+        return {name: Secret(value) if isinstance(value, str) else value for name, value in given.items()}
 
 
 class Nothing(StrictSerializer):

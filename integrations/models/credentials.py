@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import vault
 from ..fields import EncryptedTextField
+from ..secrecy import Secret
 from .base import TenantModel, TimestampedModel
 from .connections import Connection
 
@@ -113,7 +114,7 @@ class Credential(TenantModel, TimestampedModel):
         self.key_id = self.encrypted_value.key_id
         self.fingerprint = vault.fingerprint(value)
 
-    def reveal(self) -> str:
+    def reveal(self) -> Secret:
         """The secret itself. Raises VaultError when its master key is missing or does not fit."""
         sealed: vault.SealedText = self.encrypted_value
         return sealed.reveal()

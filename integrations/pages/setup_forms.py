@@ -12,6 +12,7 @@ from ..configuration import BASE_URL, schema_of, validate_configuration, validat
 from ..errors import InvalidRequest
 from ..models import Connection, IntegrationProvider
 from ..providers.base import Provider
+from ..secrecy import Secret
 from .schema_fields import fields_of, plain_input
 
 
@@ -87,7 +88,7 @@ class CredentialsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        cleaned = {key: value or self.kept.get(key, "") for key, value in given.items()}
+        cleaned = {key: Secret(value or self.kept.get(key, "")) for key, value in given.items()}
         for key, value in cleaned.items():
             if value:
                 self._check(key, value)

@@ -7,7 +7,7 @@ A provider is stateless and pure. It never logs, retries, decrypts, reads a sett
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -62,6 +62,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    rest: Iterator[bytes] | None = field(default=None, repr=False)  # of a body that is streamed: what follows `body`
 
     @property
     def ok(self) -> bool:

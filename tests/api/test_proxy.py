@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 
+from integrations.errors import InvalidResponse, Unavailable
 from integrations.models import Connection, Organization
 from tests.factories import ConnectionFactory
+from tests.gateway.raw_wire import raw_wire
 from tests.wire import WireAnswer, WireServer
 
 from .client import ApiClient, error_of
@@ -115,11 +118,30 @@ def test_a_providers_page_cannot_run_under_our_name(at: str, api: ApiClient, pro
     assert response["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["../admin", "v1/%2e%2e/x", "v1/%252e%252e/x", "v1//x", "a%3fb", "a%23b", "a%00b"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../admin", "..", "v1/..", "v1/../x", "v1/./x", "v1/%2e%2e/x", "v1/%2E%2E/x", "v1/.%2e/x", "v1/%252e%252e/x",
+        "v1/%25252e%25252e/x", "v1//x", "//x", "v1/%2f%2fx", "v1%2f..%2fx", "v1%2fx", "v1/%5c..%5cx", "v1/..\\x",
+        "a%3fb", "a%23b", "a%00b", "a%0d%0aHost:%20x", "a%0aX-Injected:%201", "a%250d%250ab", "https://169.254.169.254/latest",
+        "https:%2f%2f169.254.169.254/latest", "%68ttps://example.com/", "http:/example.com", "@169.254.169.254/",
+        "v1/%c0%ae%c0%ae/x", "v1/;/../x",
+    ],
+)  # fmt: skip
 def test_a_path_cannot_leave_the_providers_address(path: str, at: str, api: ApiClient, provider: WireServer) -> None:
+    """Refused, or a path below the provider's own address all the same: never another one."""
     response = api.get(f"{at}/{path}")
-    assert (response.status_code, error_of(response)["field"]) == (400, "path")
-    assert provider.requests == []
+    if response.status_code == 200:
+        (sent,) = provider.requests
+        assert sent.headers["host"] == provider.url.removeprefix("http://")
+        assert sent.path.startswith("/")
+        assert not {"..", "", "."} & set(unquote(sent.path[1:]).removesuffix("/").split("/"))
+        assert not set("\r\n\\") & set(unquote(sent.path))
+        assert "x-injected" not in sent.headers
+    else:
+        answered = response.status_code, error_of(response).get("field")
+        assert answered in {(400, "path"), (404, None)}
+        assert provider.requests == []
 
 
 def test_the_root_can_be_called_too(at: str, api: ApiClient, provider: WireServer) -> None:
@@ -141,8 +163,11 @@ def test_an_address_that_may_not_be_reached_is_refused(at: str, api: ApiClient, 
     assert (response.status_code, error_of(response)["code"]) == (403, "egress_refused")
 
 
-def test_a_body_over_a_megabyte_is_not_passed_on(at: str, api: ApiClient, provider: WireServer) -> None:
-    response = api.send("POST", f"{at}/v1/files", b"x" * 1_048_577, content_type="application/octet-stream")
+def test_a_body_over_ten_megabytes_is_not_passed_on(at: str, api: ApiClient, provider: WireServer) -> None:
+    whole = b"x" * 10 * 1_048_576
+    assert api.send("POST", f"{at}/v1/files", whole, content_type="application/octet-stream").status_code == 200
+    assert provider.requests.pop().body == whole
+    response = api.send("POST", f"{at}/v1/files", whole + b"x", content_type="application/octet-stream")
     assert (response.status_code, error_of(response)["code"]) == (413, "too_large")
     assert provider.requests == []
 
@@ -155,3 +180,104 @@ def test_the_call_is_found_in_the_log_without_secrets(at: str, api: ApiClient, p
     detail = api.get(f"logs/{row['id']}/")
     assert KEY.encode() not in detail.content
     assert b"hunter22" not in detail.content
+
+
+# The end of a streamed answer closes the database's session, as a server does.
+ended_by_the_server = pytest.mark.django_db(transaction=True)
+BIG = bytes(range(256)) * 4 * 1024 * 3  # 3 MB
+
+
+def received(response: Any) -> bytes:
+    assert response.streaming
+    return b"".join(response.streaming_content)
+
+
+def log_row(api: ApiClient) -> dict[str, Any]:
+    (row,) = api.get("logs/", {"operation": "proxy"}).json()["results"]
+    return dict(api.get(f"logs/{row['id']}/").json())
+
+
+@ended_by_the_server
+def test_a_large_answer_is_streamed_and_logged_when_it_has_ended(at: str, api: ApiClient, provider: WireServer) -> None:
+    provider.answer = lambda request: WireAnswer(200, BIG, {"Content-Type": "application/pdf", "Request-Id": "req_1"})
+    response = api.send("GET", f"{at}/v1/files/1/contents")
+    assert (response.status_code, response["Content-Type"], response["Request-Id"]) == (200, "application/pdf", "req_1")
+    assert api.get("logs/", {"operation": "proxy"}).json()["results"] == []
+    assert received(response) == BIG
+    response.close()
+    row = log_row(api)
+    assert (row["response_status"], row["bytes_received"], row["error_code"]) == (200, len(BIG), "")
+
+
+@ended_by_the_server
+def test_a_caller_who_goes_away_leaves_a_log_row_and_no_connection(
+    at: str, api: ApiClient, provider: WireServer
+) -> None:
+    provider.answer = lambda request: WireAnswer(200, BIG)
+    response = api.send("GET", f"{at}/v1/files/1/contents")
+    next(iter(response.streaming_content))
+    response.close()
+    assert 0 < log_row(api)["bytes_received"] < len(BIG)
+    provider.answer = lambda request: WireAnswer(200, b"next")
+    assert api.get(f"{at}/v1/balance").content == b"next"
+
+
+@ended_by_the_server
+def test_one_who_never_reads_leaves_a_log_row_too(at: str, api: ApiClient, provider: WireServer) -> None:
+    provider.answer = lambda request: WireAnswer(200, BIG)
+    api.send("GET", f"{at}/v1/files/1/contents").close()
+    assert log_row(api)["response_status"] == 200
+
+
+@ended_by_the_server
+def test_a_large_answer_that_breaks_off_does_not_look_whole(api: ApiClient, organization: Organization) -> None:
+    half = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 1_000_000
+    with raw_wire(lambda peer: peer.sendall(half)) as url:
+        connection = ConnectionFactory(
+            organization=organization, configuration={"base_url": url}, credentials={"api_key": KEY}
+        )
+        response = api.send("GET", f"connections/{connection.pk}/proxy/v1/files/1/contents")
+        assert response.status_code == 200
+        with pytest.raises(Unavailable):
+            received(response)
+    response.close()
+    row = log_row(api)
+    assert (row["error_code"], row["bytes_received"]) == ("provider_unavailable", 1_000_000)
+
+
+@ended_by_the_server
+def test_an_answer_without_end_is_cut_at_its_bound(api: ApiClient, organization: Organization) -> None:
+    def flood(peer: socket.socket) -> None:
+        peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            peer.sendall(b"x" * 65_536)
+
+    with raw_wire(flood) as url:
+        connection = ConnectionFactory(
+            organization=organization, configuration={"base_url": url}, credentials={"api_key": KEY}
+        )
+        response = api.send("GET", f"connections/{connection.pk}/proxy/v1/files/1/contents")
+        with pytest.raises(InvalidResponse, match="larger"):
+            received(response)
+    response.close()
+    assert 9 * 1_048_576 < log_row(api)["bytes_received"] <= 10 * 1_048_576
+
+
+def test_one_that_announces_more_than_the_bound_is_refused_at_once(api: ApiClient, organization: Organization) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"
+    with raw_wire(lambda peer: peer.sendall(head)) as url:
+        connection = ConnectionFactory(
+            organization=organization, configuration={"base_url": url}, credentials={"api_key": KEY}
+        )
+        response = api.get(f"connections/{connection.pk}/proxy/v1/files/1/contents")
+    assert (response.status_code, response["Hub-Error"]) == (502, "invalid_response")
+
+
+@ended_by_the_server
+def test_a_large_failure_is_repeated_and_comes_back_whole(at: str, api: ApiClient, provider: WireServer) -> None:
+    provider.answer = lambda request: WireAnswer(503, BIG, {"Retry-After": "0"})
+    response = api.send("GET", f"{at}/v1/balance")
+    assert (response.status_code, received(response)) == (503, BIG)
+    response.close()
+    rows = api.get("logs/", {"operation": "proxy"}).json()["results"]
+    assert sorted(row["attempt"] for row in rows) == [1, 2, 3]

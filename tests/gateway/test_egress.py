@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from integrations.egress import check_url, is_public, permitted_addresses
 from integrations.errors import EgressRefused, Unavailable
 from integrations.gateway import BoundClient, FinishedCall
-from tests.wire import WireServer
+from tests.wire import WireAnswer, WireServer
 
 Clients = Callable[..., BoundClient]
 
@@ -81,7 +81,25 @@ def test_an_address_outside_is_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
 
 
-@pytest.mark.parametrize("disguised", ["2130706433", "0177.0.0.1", "0x7f.1", "0x7f000001", "127.1", "localhost"])
+DISGUISED = [
+    "localhost",
+    # 127.0.0.1 in decimal, octal, hexadecimal, with parts left out, and mapped
+    "2130706433", "0177.0.0.1", "0177.0.0.01", "017700000001", "0x7f.1", "0x7f.0x0.0x0.0x1", "0x7f000001", "127.1",
+    "127.0.1", "::ffff:7f00:1", "0:0:0:0:0:ffff:127.0.0.1", "::7f00:1", "0:0:0:0:0:0:0:1",
+    # 0.0.0.0, which is this machine, too
+    "0", "0x0", "00000000000",
+    # 169.254.169.254, where clouds keep a machine's credentials
+    "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "::ffff:a9fe:a9fe",
+    # private networks
+    "3232235777", "0xc0a80101", "167772161", "012.0.0.1", "0xA.0.0.1", "10.1", "fe80::1%lo",
+]  # fmt: skip
+
+
+def test_the_table_is_long_enough() -> None:
+    assert len({*INSIDE, *DISGUISED}) >= 60
+
+
+@pytest.mark.parametrize("disguised", DISGUISED)
 def test_a_disguised_address_is_judged_by_what_it_means(disguised: str) -> None:
     with pytest.raises(EgressRefused):
         permitted_addresses(disguised, 443, tls=True)
@@ -181,6 +199,51 @@ def test_a_name_is_reached_at_another_of_its_addresses_when_one_is_silent(
     settings.EGRESS_ALLOW = ["two.example"]
     assert client_to(f"http://two.example:{wire.port}").get("/v1/balance").ok
     assert wire.requests[0].headers["host"] == f"two.example:{wire.port}"
+
+
+@pytest.mark.parametrize("disguised", DISGUISED)
+def test_no_disguise_is_called(client_to: Clients, disguised: str, finished: list[FinishedCall]) -> None:
+    host = f"[{disguised}]" if ":" in disguised else disguised
+    with pytest.raises(EgressRefused):
+        client_to(f"https://{host}").get("/latest/meta-data/")
+    assert [call.error_code for call in finished] == ["egress_refused"]
+
+
+def test_a_name_that_resolves_otherwise_a_moment_later_gains_nothing(
+    client_to: Clients, wire: WireServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rebinding: the address that was judged is the one that is connected to; the name is not asked again."""
+    answers = iter(["127.0.0.1", "127.0.0.2"])
+    asked: list[str] = []
+
+    def resolve(host: str, port: int, *args: Any, **kwargs: Any) -> list[Any]:
+        if host == "rebind.example":
+            asked.append(host)
+        address = next(answers) if host == "rebind.example" else host
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    settings.EGRESS_ALLOW = ["127.0.0.1"]
+    wire.answer = lambda request: WireAnswer(200, {"ok": True}, {"Connection": "close"})
+    client = client_to(f"http://rebind.example:{wire.port}")
+    assert client.get("/v1/balance").ok
+    assert len(asked) == 1
+    with pytest.raises(EgressRefused):
+        client.get("/v1/balance")
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "location", ["http://169.254.169.254/latest/", "http://127.0.0.1:1/", "//10.0.0.1/", "/v1/else"]
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_leads_nowhere(
+    client_to: Clients, wire: WireServer, settings: Any, status: int, location: str
+) -> None:
+    settings.EGRESS_ALLOW = ["127.0.0.1"]
+    wire.answer = lambda request: WireAnswer(status, b"", {"Location": location})
+    assert client_to(wire.url).exchange("GET", "/v1/balance").status == status
+    assert len(wire.requests) == 1
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(client_to: Clients, settings: Any, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from integrations.api.filters import YesNoFilter
 from integrations.api.idempotency import once
 from integrations.api.openapi import IDEMPOTENCY_KEY
-from integrations.api.serializers import OwnRow, StrictSerializer
+from integrations.api.serializers import OwnRow, SecretField, StrictSerializer
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.models import Connection
 
@@ -52,11 +52,11 @@ class NewEndpoint(StrictSerializer):
     event_types = serializers.ListField(
         child=serializers.CharField(max_length=100), default=list, max_length=200, help_text="Empty: all."
     )
-    webhook_secret = serializers.CharField(
+    webhook_secret = SecretField(
         max_length=512,
         default="",
         allow_blank=True,
-        write_only=True,
+        trim_whitespace=True,
         help_text="The provider's own, where it issues one; made when left out.",
     )
     register = serializers.BooleanField(default=False, help_text="Tell the provider the address through its API.")
@@ -78,7 +78,7 @@ class EndpointChanges(StrictSerializer):
 
 
 class NewSecret(StrictSerializer):
-    webhook_secret = serializers.CharField(max_length=512, default="", allow_blank=True, write_only=True)
+    webhook_secret = SecretField(max_length=512, default="", allow_blank=True, trim_whitespace=True)
 
 
 class EndpointFilter(django_filters.FilterSet):
