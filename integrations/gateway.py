@@ -370,7 +370,7 @@ class _Exchange:
             attempt=attempt,
             bytes_sent=len(self._call.body),
             bytes_received=len(answer.body) + streamed_bytes if answer else 0,
-            cost_aed=Decimal(0),
+            cost_aed=self._connection.cost_of_call_aed if answer else Decimal(0),
             created_at=started_at,
         )
         # A receiver that fails does not fail the call; Django logs it.

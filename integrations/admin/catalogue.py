@@ -22,6 +22,7 @@ class IntegrationProviderAdmin(HubModelAdmin):
         ("is_active", BooleanRadioFilter),
     )
     search_fields = ("slug", "provider_name", "provider_name_ar")
+    editable = ("is_active", "price_per_call_aed")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -30,10 +31,10 @@ class IntegrationProviderAdmin(HubModelAdmin):
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [field.name for field in self.model._meta.fields if field.name not in ("is_active", "id")]
+        return [field.name for field in self.model._meta.fields if field.name not in ("id", *self.editable)]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["is_active", *self.get_readonly_fields(request, obj)]
+        return [*self.editable, *self.get_readonly_fields(request, obj)]
 
     @admin.display(description=_("name"), ordering="provider_name")
     def local_name(self, provider: IntegrationProvider) -> str:

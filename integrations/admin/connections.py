@@ -31,7 +31,7 @@ from .base import STATUS_LABELS, TenantAdmin, blame
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Connection
-        fields = ("connection_name", "is_primary", "region", "configuration")
+        fields = ("connection_name", "is_primary", "region", "price_per_call_aed", "configuration")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -65,7 +65,7 @@ class ConnectionAdmin(TenantAdmin):
     search_fields = ("connection_name", "provider__provider_name", "provider__slug")
     actions = ("test", "activate", "deactivate", "reset_circuit")
     actions_detail = ("open_page",)
-    editable = ("connection_name", "is_primary", "region", "configuration")
+    editable = ("connection_name", "is_primary", "region", "price_per_call_aed", "configuration")
     described = (
         "provider", "environment", "status", "health_status", "error_message", "last_health_check", "connected_at",
         "disconnected_at", "created_by", "created_at",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -30,8 +31,8 @@ class ConnectionRow(serializers.ModelSerializer[Connection]):
         model = Connection
         fields = (
             "id", "provider", "provider_type", "connection_name", "status", "environment", "configuration",
-            "is_primary", "region", "health_status", "last_health_check", "error_message", "connected_at",
-            "disconnected_at", "created_at", "updated_at",
+            "is_primary", "region", "price_per_call_aed", "health_status", "last_health_check", "error_message",
+            "connected_at", "disconnected_at", "created_at", "updated_at",
         )  # fmt: skip
 
 
@@ -77,6 +78,10 @@ class ConnectionChanges(StrictSerializer):
     configuration = serializers.DictField(required=False, help_text="The whole of it.")
     is_primary = serializers.BooleanField(required=False)
     region = serializers.CharField(max_length=32, required=False, allow_blank=True)
+    price_per_call_aed = serializers.DecimalField(
+        max_digits=12, decimal_places=6, min_value=Decimal(0), required=False, allow_null=True,
+        help_text="What a call that the provider answers costs. Null: the provider's price.",
+    )  # fmt: skip
 
 
 class ConnectionTestResult(serializers.Serializer[Any]):

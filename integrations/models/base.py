@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +37,14 @@ class TimestampedModel(IdentifiedModel):
 
     class Meta:
         abstract = True
+
+
+class PriceField(models.DecimalField):  # type: ignore[type-arg]
+    """What one call costs, in dirhams: fractions of a fils count."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        defaults = {"max_digits": 12, "decimal_places": 6, "null": True, "blank": True}
+        super().__init__(*args, **{**defaults, "validators": [MinValueValidator(0)], **options})
 
 
 class TenantModel(models.Model):

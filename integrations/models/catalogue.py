@@ -10,7 +10,7 @@ from django.db.models.functions import Upper
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from .base import TimestampedModel
+from .base import PriceField, TimestampedModel
 
 
 class IntegrationProviderQuerySet(models.QuerySet["IntegrationProvider"]):
@@ -57,6 +57,9 @@ class IntegrationProvider(TimestampedModel):
     payment_capabilities = ArrayField(models.CharField(max_length=32), default=list, blank=True)
     pricing_model = models.CharField(
         _("pricing"), max_length=16, choices=PricingModel, default=PricingModel.USAGE_BASED
+    )
+    price_per_call_aed = PriceField(
+        _("price per call (AED)"), help_text=_("Of connections that have no price of their own.")
     )
     configuration_schema = models.JSONField(_("configuration schema"), default=dict, blank=True)
     organization = models.ForeignKey(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .base import TenantModel, TimestampedModel
+from .base import PriceField, TenantModel, TimestampedModel
 from .catalogue import IntegrationProvider
 
 
@@ -49,6 +50,9 @@ class Connection(TenantModel, TimestampedModel):
     configuration = models.JSONField(_("configuration"), default=dict, blank=True)
     is_primary = models.BooleanField(_("primary"), default=False)
     region = models.CharField(_("region"), max_length=32, blank=True)
+    price_per_call_aed = PriceField(
+        _("price per call (AED)"), help_text=_("Empty: the provider's. Zero: calls cost nothing.")
+    )
     last_health_check = models.DateTimeField(_("last health check"), null=True, blank=True)
     next_health_check = models.DateTimeField(null=True, blank=True, editable=False)
     health_status = models.CharField(_("health"), max_length=8, choices=Health, default=Health.UNKNOWN)
@@ -96,6 +100,12 @@ class Connection(TenantModel, TimestampedModel):
     @property
     def is_live(self) -> bool:
         return self.environment == self.Environment.PRODUCTION
+
+    @property
+    def cost_of_call_aed(self) -> Decimal:
+        """What each call that the provider answers costs: the connection's price, else the provider's."""
+        own, general = self.price_per_call_aed, self.provider.price_per_call_aed
+        return own if own is not None else general or Decimal(0)
 
 
 class RateLimit(TenantModel, TimestampedModel):

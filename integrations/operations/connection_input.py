@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from ..configuration import validate, validate_configuration, with_defaults
@@ -58,12 +60,23 @@ def checked_region(region: str) -> str:
     return region
 
 
+def checked_price(price: Decimal | None) -> Decimal | None:
+    try:
+        return Connection._meta.get_field("price_per_call_aed").clean(price, None)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise InvalidRequest(
+            "A price per call is between 0 and 999,999 dirhams, with at most six decimals.", field="price_per_call_aed"
+        ) from error
+
+
 def checked_changes(connection: Connection, changes: Mapping[str, Any]) -> dict[str, Any]:
     checked = dict(changes)
     if "connection_name" in checked:
         checked["connection_name"] = checked_name(checked["connection_name"])
     if "region" in checked:
         checked["region"] = checked_region(checked["region"])
+    if "price_per_call_aed" in checked:
+        checked["price_per_call_aed"] = checked_price(checked["price_per_call_aed"])
     if "configuration" in checked:
         provider = provider_of(connection)
         if isinstance(checked["configuration"], Mapping):

@@ -37,7 +37,7 @@ __all__ = [
     "update_connection",
 ]
 
-_CHANGEABLE = frozenset({"connection_name", "configuration", "is_primary", "region"})
+_CHANGEABLE = frozenset({"connection_name", "configuration", "is_primary", "region", "price_per_call_aed"})
 
 
 def create_connection(
@@ -81,7 +81,7 @@ def create_connection(
 
 
 def update_connection(connection: Connection, **changes: Any) -> Connection:
-    """Change the name, the configuration (whole), the region, or whether it is the primary one.
+    """Change the name, the configuration (whole), the region, the price per call, or whether it is the primary one.
 
     Raises InvalidRequest for anything else: provider and environment stay, credentials are added and rotated.
     """

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -192,6 +193,18 @@ def test_credentials_are_rotated_together(api: ApiClient, connection: Connection
     assert CANARY not in answer.content.decode()
     wrong = api.post(f"{path}rotate/", {"values": {"password": "x"}})
     assert wrong.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("price", "status"), [("0.05", 200), ("0", 200), (None, 200), ("-1", 400), ("free", 400), ("0.0000001", 400)]
+)
+def test_a_connection_has_a_price_per_call(
+    api: ApiClient, connection: Connection, price: str | None, status: int
+) -> None:
+    changed = api.patch(f"connections/{connection.pk}/", {"price_per_call_aed": price})
+    assert changed.status_code == status
+    connection.refresh_from_db()
+    assert connection.price_per_call_aed == (Decimal(price) if price and status == 200 else None)
 
 
 def test_what_no_api_renews_is_said(api: ApiClient, connection: Connection) -> None:

@@ -280,3 +280,28 @@ def test_a_failing_log_does_not_fail_the_call(client: BoundClient, caplog: pytes
     finally:
         api_call_finished.disconnect(fail)
     assert "no room" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("provider_price", "own_price", "cost"),
+    [(None, None, "0"), ("0.05", None, "0.05"), ("0.05", "0.0125", "0.0125"), ("0.05", "0", "0")],
+)
+def test_an_answered_call_costs_the_connections_price_else_the_providers(
+    client: BoundClient, wire: WireServer, finished: list[FinishedCall],
+    provider_price: str | None, own_price: str | None, cost: str,
+) -> None:  # fmt: skip
+    connection = client.connection
+    connection.provider.price_per_call_aed = Decimal(provider_price) if provider_price else None
+    connection.price_per_call_aed = Decimal(own_price) if own_price else None
+    wire.answer = lambda request: WireAnswer(503 if len(wire.requests) == 1 else 200, b"{}", {"Retry-After": "0"})
+    client.get("/v1/balance")
+    assert [call.cost_aed for call in finished] == [Decimal(cost)] * 2, "the provider has answered twice"
+    rows = CallLog.objects.filter(connection_id=connection.pk)
+    assert [row.cost_aed for row in rows] == [Decimal(cost)] * 2
+
+
+def test_a_call_that_is_not_answered_costs_nothing(client_to: Clients, finished: list[FinishedCall]) -> None:
+    client = client_to("http://127.0.0.1:9", price_per_call_aed=Decimal("0.05"))
+    with pytest.raises(Unavailable):
+        client.get("/v1/balance")
+    assert {call.cost_aed for call in finished} == {Decimal(0)}

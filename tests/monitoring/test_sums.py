@@ -6,6 +6,7 @@ import math
 import random
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -51,6 +52,7 @@ def rows(connections: list[Connection]) -> list[CallLog]:
                 response_time_ms=round(chance.lognormvariate(5, 1)),
                 bytes_sent=chance.randrange(2000),
                 bytes_received=chance.randrange(5000),
+                cost_aed=Decimal(chance.randrange(100_000)) / 1_000_000,
             )
         )
     return CallLog.objects.bulk_create(made)
@@ -82,6 +84,7 @@ def test_hours_are_a_recount_of_their_calls(rows: list[CallLog]) -> None:
         assert (metrics.response_time_sum_ms, sum(metrics.response_time_histogram)) == (sum(times), len(times))
         assert [metrics.p50_ms, metrics.p95_ms, metrics.p99_ms] == [nearest_rank(times, s) for s in (0.5, 0.95, 0.99)]
         assert metrics.bytes == sum(one.bytes_sent + one.bytes_received for one in calls)
+        assert metrics.cost_aed == sum(one.cost_aed for one in calls)
 
 
 def test_days_follow_each_organizations_calendar(rows: list[CallLog], connections: list[Connection]) -> None:
@@ -94,7 +97,7 @@ def test_days_follow_each_organizations_calendar(rows: list[CallLog], connection
     for day in DailyAnalytics.objects.all():
         calls = by_day[day.connection_id, day.date]
         times = [one.response_time_ms for one in calls]
-        assert day.total_requests == len(calls)
+        assert (day.total_requests, day.total_cost_aed) == (len(calls), sum(one.cost_aed for one in calls))
         assert float(day.avg_response_time_ms) == pytest.approx(sum(times) / len(times), abs=0.01)
         assert day.p95_response_time_ms == pytest.approx(nearest_rank(times, 0.95), rel=0.05, abs=1)
 
