@@ -204,6 +204,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "resume abandoned payments": {
+        "task": "integrations.tasks.resume_abandoned_payments",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "look after credentials": {
         "task": "integrations.tasks.look_after_credentials",
         "schedule": timedelta(hours=1),
@@ -260,7 +265,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "integrations.api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "integrations.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["integrations.api.permissions.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["integrations.api.parsers.JSONParser"],

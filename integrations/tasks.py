@@ -5,6 +5,7 @@ from celery import shared_task
 from . import limits
 from .models.base import uuid7
 from .operations.credential_upkeep import look_after_credentials as look_after
+from .operations.payment_recovery import resume_abandoned_payments as resume
 from .request_id import Origin, originating
 
 
@@ -17,3 +18,9 @@ def flush_rate_limits() -> int:
 def look_after_credentials() -> dict[str, int]:
     with originating(Origin(str(uuid7()), actor="policy")):
         return dict(look_after())
+
+
+@shared_task
+def resume_abandoned_payments() -> int:
+    with originating(Origin(str(uuid7()), actor="recovery")):
+        return resume()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.authentication import SessionScheme as SessionScheme_
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -53,6 +54,10 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "An organization's token, `hub_…`."}
+
+
+class SessionScheme(SessionScheme_):  # type: ignore[misc,no-untyped-call]
+    target_class = "integrations.api.authentication.SessionAuthentication"
 
 
 def document_errors(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:

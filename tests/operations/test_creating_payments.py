@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.db import connection as database
 
+from integrations import circuit
+from integrations.admission import admit
 from integrations.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -20,7 +22,7 @@ from integrations.errors import (
 )
 from integrations.models import Connection, Organization, Payment, PaymentOperation
 from integrations.operations.payments import PaymentOrder, create_payment, sync_payment
-from tests.factories import ConnectionFactory, OrganizationFactory
+from tests.factories import ConnectionFactory, OrganizationFactory, RateLimitFactory
 
 from .stripe_wire import StripeWire, connect, declined, fails, stripe_wire
 
@@ -103,6 +105,32 @@ def test_the_next_connection_takes_what_the_first_is_not_there_for(
         pass
     connect(organization, gone, is_primary=True)
     assert create_payment(organization, ORDER).connection == second
+
+
+def open_the_circuit(connection: Connection) -> None:
+    for _ in range(circuit.FAILURES_UNTIL_OPEN):
+        circuit.record_failure(connection)
+
+
+def use_up_the_limit(connection: Connection) -> None:
+    RateLimitFactory(connection=connection, limit_type="per_month", max_requests=1)
+    admit(connection)
+
+
+@pytest.mark.parametrize(("hold_back", "why"), [(open_the_circuit, "circuit_open"), (use_up_the_limit, "rate_limited")])
+def test_the_next_connection_takes_what_the_first_may_not_be_asked_for(
+    organization: Organization, wire: StripeWire, hold_back: Callable[[Connection], None], why: str
+) -> None:
+    second = connect(organization, wire)
+    with stripe_wire() as first_wire:
+        first = connect(organization, first_wire, is_primary=True)
+        hold_back(first)
+        payment = create_payment(organization, ORDER)
+        assert first_wire.calls("POST") == []
+    assert (payment.status, payment.connection) == (Payment.Status.CAPTURED, second)
+    tried = [(one["connection"], one["outcome"], one["code"]) for one in payment.attempts]
+    assert tried == [(str(first.pk), "failed", why), (str(second.pk), "accepted", "")]
+    assert payment.attempts[0]["message"]
 
 
 def test_what_may_have_been_taken_is_not_tried_elsewhere(organization: Organization, wire: StripeWire) -> None:
