@@ -1,10 +1,12 @@
 """Any call to a provider, sent with a connection's credentials: its answer comes back as it is.
 
-Our own failures are told apart by the header `Hub-Error`, which a provider's answer never carries.
+Our own failures are told apart by the header `Hub-Error`, which a provider's answer never carries. A call that finds a
+limit used up is refused with 429, or waits for room as long as `Prefer: wait=5` says, for 20 seconds at most.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import IO, Any
@@ -34,6 +36,8 @@ _GIVEN_BACK = (
 
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\b", re.ASCII | re.IGNORECASE)
+_LONGEST_WAIT_SECONDS = 20.0
 
 
 class RawParser(BaseParser):
@@ -70,7 +74,8 @@ class ProxyView(HubView):
         )
         connection = get_object_or_404(own, pk=connection_pk)
         body = request.data if isinstance(request.data, bytes) else b""
-        answer = client_for(connection, operation="proxy").stream(
+        client = client_for(connection, operation="proxy", wait_seconds=_patience(request.headers.get("Prefer", "")))
+        answer = client.stream(
             request.method or "GET",
             path,
             params=dict(request.query_params.lists()),
@@ -79,6 +84,12 @@ class ProxyView(HubView):
             idempotency_key=idempotency_key(request),
         )
         return _returned(answer)
+
+
+def _patience(preferences: str) -> float:
+    """`Prefer: wait=5` (RFC 7240): the seconds for which the caller would rather wait for room than be refused."""
+    wait = _WAIT.search(preferences)
+    return min(float(wait[1]), _LONGEST_WAIT_SECONDS) if wait else 0.0
 
 
 class _Pieces:

@@ -202,7 +202,7 @@ def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]
             {
                 "icon": "autorenew",
                 "connection": credential.connection,
-                "text": _("The credential %(key)s is due for rotation since") % {"key": credential.credential_key},
+                "text": _("The credential %(key)s should have been rotated") % {"key": credential.credential_key},
                 "moment": credential.due_at,
             }
             for credential in due

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import pytest
 
+from integrations.circuit import pause
 from integrations.errors import InvalidResponse, Unavailable
 from integrations.models import Connection, Organization
 from tests.factories import ConnectionFactory
@@ -281,3 +283,25 @@ def test_a_large_failure_is_repeated_and_comes_back_whole(at: str, api: ApiClien
     response.close()
     rows = api.get("logs/", {"operation": "proxy"}).json()["results"]
     assert sorted(row["attempt"] for row in rows) == [1, 2, 3]
+
+
+def test_a_caller_who_prefers_to_wait_is_let_through_when_there_is_room(
+    at: str, api: ApiClient, provider: WireServer
+) -> None:
+    connection = Connection.objects.get(pk=at.split("/")[1])
+    pause(connection, 1.5)
+    refused = api.get(f"{at}/v1/balance")
+    assert (refused.status_code, refused["Hub-Error"]) == (429, "rate_limited")
+    assert int(refused["Retry-After"]) >= 1
+    started = time.monotonic()
+    assert api.get(f"{at}/v1/balance", Prefer="wait=1, respond-async").status_code in {200, 429}
+    assert api.get(f"{at}/v1/balance", Prefer="respond-async, wait=5").status_code == 200
+    assert time.monotonic() - started < 4
+
+
+def test_nobody_waits_for_longer_than_they_said(at: str, api: ApiClient) -> None:
+    pause(Connection.objects.get(pk=at.split("/")[1]), 60)
+    started = time.monotonic()
+    for preference in ("wait=2", "wait=99999", "wait=-1", "wait=x", "wait=", "waits=9"):
+        assert api.get(f"{at}/v1/balance", Prefer=preference).status_code == 429
+    assert time.monotonic() - started < 2

@@ -141,7 +141,7 @@ def test_the_dashboard_tells_of_credentials_that_are_due_and_of_those_that_end(
     connection = ConnectionFactory(organization=organization)
     credential = CredentialFactory(connection=connection, rotation_policy=policy)
     Credential.objects.filter(pk=credential.pk).update(created_at=timezone.now() - timedelta(days=40))
-    assert ("due for rotation" in client.get("/integrations/").content.decode()) == told
+    assert ("should have been rotated" in client.get("/integrations/").content.decode()) == told
     ending = CredentialFactory(connection=connection, credential_key="webhook_secret")
     Credential.objects.filter(pk=ending.pk).update(expires_at=timezone.now() + timedelta(days=3))
     assert "The credential webhook_secret ends." in client.get("/integrations/").content.decode()

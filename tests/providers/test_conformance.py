@@ -234,6 +234,16 @@ def test_an_odd_refusal_is_still_read(slug: str, body: dict[str, Any]) -> None:
 
 
 @each_provider
+def test_what_can_be_renewed_is_said(slug: str) -> None:
+    provider = provider_of(slug)
+    for method in ("issue_credential", "revoke_credential"):
+        is_written = getattr(type(provider), method) is not getattr(Provider, method)
+        assert is_written == bool(provider.issues_credentials)
+    assert provider.issues_credentials <= {field.key for field in provider.credentials}
+    assert bool(provider.idempotency_header) or not provider.issues_credentials
+
+
+@each_provider
 def test_a_webhook_is_registered_where_the_provider_takes_that(slug: str, client: WireClient) -> None:
     provider = provider_of(slug)
     is_written = type(provider).register_webhook is not Provider.register_webhook
