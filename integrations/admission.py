@@ -30,7 +30,7 @@ from .connection_state import (
     run_script,
 )
 from .errors import CircuitOpen, RateLimited
-from .limit_counters import Window, close_in_redis, give_out, hand_to_redis, mark_exceeded, take_back
+from .limit_counters import Window, close_in_redis, give_out, hand_to_redis, mark_exceeded, mark_roomy, take_back
 from .limits import limits_of, windows_of
 from .models import Connection, Credential, RateLimit
 
@@ -185,8 +185,10 @@ def _credential_changed(sender: object, instance: Credential, **kwargs: object) 
 
 
 @receiver([post_save, post_delete], sender=RateLimit, dispatch_uid="hub.admission.limit")
-def _limit_changed(sender: object, instance: RateLimit, **kwargs: object) -> None:
+def _limit_changed(sender: object, instance: RateLimit, created: bool = False, **kwargs: object) -> None:
     take_back(instance)
+    if not created:
+        mark_roomy(instance)
     forget(instance.connection_id)
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from . import signals
 from .connection_state import LIFE_SECONDS, RedisAway, key_of, run_script
 from .models import Connection, RateLimit
 
@@ -56,6 +58,8 @@ def give_out(
     for window in windows:
         row = rows[window.limit_type]
         if row.window_start is None or row.window_start < window.start:
+            if row.is_exceeded:
+                transaction.on_commit(partial(tell_recovered, connection, row.limit_type), robust=True)
             row.reserved = row.current_usage = 0
             row.is_exceeded, row.exceeded_at = False, None
             row.window_start, row.window_end, row.reset_at = window.start, window.end, window.end
@@ -94,6 +98,18 @@ def take_back(limit: RateLimit) -> None:
         return
     if left:
         RateLimit.objects.filter(pk=limit.pk).update(reserved=Greatest(F("reserved") - left, 0))
+
+
+def mark_roomy(limit: RateLimit) -> None:
+    """After a limit was raised: one that has room again is exceeded no longer."""
+    roomy = RateLimit.objects.filter(pk=limit.pk, is_exceeded=True, reserved__lt=F("max_requests"))
+    if roomy.update(is_exceeded=False, exceeded_at=None):
+        transaction.on_commit(partial(tell_recovered, limit.connection, limit.limit_type), robust=True)
+
+
+def tell_recovered(connection: Connection, limit_type: str) -> None:
+    """By whoever has taken the mark of an exceeded window off: the next call, or the sweep that was there before it."""
+    signals.rate_limit_recovered.send_robust(sender=Connection, connection=connection, window=limit_type)
 
 
 def mark_exceeded(connection: Connection, window: Window) -> bool:

@@ -16,9 +16,8 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from . import signals
 from .connection_state import TOUCHED, RedisAway, key_of, read, run_script
-from .limit_counters import Window
+from .limit_counters import Window, tell_recovered
 from .models import Connection, RateLimit
 from .providers.registry import get_provider
 
@@ -86,9 +85,7 @@ def _end_windows(now: datetime) -> None:
     for limit in over.select_related("connection__provider", "connection__organization"):
         still = RateLimit.objects.filter(pk=limit.pk, is_exceeded=True, window_start=limit.window_start)
         if still.update(is_exceeded=False, exceeded_at=None, current_usage=0, reserved=0, updated_at=now):
-            signals.rate_limit_recovered.send_robust(
-                sender=Connection, connection=limit.connection, window=limit.limit_type
-            )
+            tell_recovered(limit.connection, limit.limit_type)
 
 
 def _take_touched() -> list[uuid.UUID]:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from integrations.admission import admit, forget
 from integrations.errors import RateLimited
 from integrations.gateway import BoundClient
 from integrations.models import Connection, RateLimit
-from integrations.signals import rate_limit_exceeded
+from integrations.signals import rate_limit_exceeded, rate_limit_recovered
 from integrations.tasks import flush_rate_limits
 from tests.factories import ConnectionFactory, RateLimitFactory
 from tests.wire import WireServer
@@ -64,6 +65,18 @@ def told() -> Iterator[list[str]]:
     rate_limit_exceeded.connect(keep)
     yield windows
     rate_limit_exceeded.disconnect(keep)
+
+
+@pytest.fixture
+def recovered() -> Iterator[list[str]]:
+    windows: list[str] = []
+
+    def keep(sender: object, window: str, **kwargs: object) -> None:
+        windows.append(window)
+
+    rate_limit_recovered.connect(keep)
+    yield windows
+    rate_limit_recovered.disconnect(keep)
 
 
 @pytest.mark.parametrize("limit_type", WINDOWS)
@@ -174,6 +187,57 @@ def test_a_window_that_is_over_is_no_longer_exceeded(db: None) -> None:
     limit.refresh_from_db()
     assert (limit.is_exceeded, limit.exceeded_at, limit.current_usage) == (False, None, 0)
     assert calls_let_through(limit.connection, 2) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("finder", ["sweep", "call", "both at once"])
+def test_a_window_that_has_room_again_is_told_once(counter: None, recovered: list[str], finder: str) -> None:
+    connection = limited(per_day=1)
+    assert calls_let_through(connection, 3) == 1
+    past = timezone.now() - timedelta(days=1)
+    connection.rate_limits.update(window_start=past - timedelta(days=1), window_end=past)
+    forget(connection.pk)
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        client.flushdb()
+    assert recovered == []
+    if finder == "both at once":
+        with ThreadPoolExecutor(4) as threads:
+            for one in [threads.submit(in_thread, task, connection) for task in (sweep, call) * 2]:
+                one.result()
+    else:
+        {"sweep": sweep, "call": call}[finder](connection)
+    sweep(connection)
+    call(connection)
+    assert recovered == ["per_day"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_limit_that_was_raised_has_room_again(recovered: list[str]) -> None:
+    connection = limited(per_day=1)
+    calls_let_through(connection, 2)
+    limit = connection.rate_limits.get(limit_type="per_day")
+    assert limit.is_exceeded
+    limit.max_requests = 2
+    limit.save()
+    limit.refresh_from_db()
+    assert (limit.is_exceeded, recovered) == (False, ["per_day"])
+    assert calls_let_through(connection, 2) == 1
+    assert connection.rate_limits.get(limit_type="per_day").is_exceeded
+
+
+def sweep(connection: Connection) -> None:
+    flush_rate_limits()
+
+
+def call(connection: Connection) -> None:
+    calls_let_through(connection, 1)
+
+
+def in_thread(task: Callable[[Connection], None], connection: Connection) -> None:
+    try:
+        task(connection)
+    finally:
+        database.close()
 
 
 def test_an_emptied_redis_does_not_give_the_window_again(db: None, settings: Any) -> None:
