@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -104,6 +105,16 @@ def test_the_file_stays_its_owners_alone(key_file: Path) -> None:
     rotate()
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
+
+
+def test_a_file_that_cannot_be_changed_is_one_clear_line(key_file: Path) -> None:
+    CredentialFactory(value="sk_test_sample")
+    before = keyring()
+    shutil.rmtree(key_file.parent)
+    with pytest.raises(CommandError, match="cannot be changed: No such file"):
+        rotate()
+    assert keyring().newest == before.newest
+    assert Credential.objects.get().reveal() == "sk_test_sample"
 
 
 def test_a_key_in_use_or_the_newest_is_not_dropped(key_file: Path) -> None:

@@ -56,6 +56,11 @@ all can open what it seals; make it the first one and restart again; then call t
                     raise CommandError("Another rotation is running.")
                 try:
                     self._drop(drop) if drop else self._rotate(batch_size)
+                except OSError as error:
+                    file = settings.MASTER_KEYS_FILE
+                    raise CommandError(
+                        f"{file} cannot be changed: {error.strerror}. Its keys are as before."
+                    ) from error
                 finally:
                     cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
@@ -85,7 +90,7 @@ all can open what it seals; make it the first one and restart again; then call t
             self.stdout.write(f"Sealing under {keyring().newest} what is not under it yet.")
         noticed_at = time.monotonic() + _NOTICED_SECONDS
         unreadable: set[str] = set()
-        with tqdm(total=_under_others(), unit="rows", file=self.stderr) as bar:
+        with tqdm(total=_under_others(), unit="rows", file=self.stderr, disable=None) as bar:
             while True:
                 is_last = time.monotonic() > noticed_at
                 for column in sealed_columns():
