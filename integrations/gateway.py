@@ -36,7 +36,7 @@ from .errors import CircuitOpen, ConfigurationError, ConnectionNotReady, Integra
 from .models import Connection, Credential
 from .providers.base import Answer, Provider
 from .providers.registry import get_provider
-from .redaction import Redactor
+from .redaction import ByteMask, Redactor
 from .request_id import Origin, current_origin
 from .secrecy import Secret, leaves_no_frames
 
@@ -186,9 +186,11 @@ class BoundClient:
     def stream(self, method: str, path: str, **given: Any) -> Answer:
         """Like `exchange`, but a large body is read from the answer's `rest`, which must be closed.
 
-        Reading raises what `exchange` does. The call is written to the log when its body has ended.
+        Reading raises what `exchange` does. The call is written to the log when its body has ended. For a caller who
+        may not know the connection's secrets: a provider that repeats one is not quoted.
         """
-        return self._exchange(method, path, **given).run(streams=True)
+        exchange = self._exchange(method, path, **given)
+        return exchange.without_secrets(exchange.run(streams=True))
 
     def _exchange(
         self,
@@ -258,6 +260,14 @@ class _Exchange:
         if isinstance(outcome, IntegrationError):
             raise self._told_in_full(outcome)
         return outcome
+
+    def without_secrets(self, answer: Answer) -> Answer:
+        mask = self._redactor.mask()
+        body = mask.feed(answer.body)
+        headers = {name: mask.text(value) for name, value in answer.headers.items()}
+        if answer.rest is None:
+            return replace(answer, headers=headers, body=body + mask.rest())
+        return replace(answer, headers=headers, body=body, rest=_Masked(answer.rest, mask))
 
     def _admit(self, wait_seconds: float) -> Admission:
         """Count one attempt against the limits. An open circuit and a used-up limit raise."""
@@ -375,6 +385,26 @@ class _Exchange:
         )
         # A receiver that fails does not fail the call; Django logs it.
         signals.api_call_finished.send_robust(sender=BoundClient, call=finished)
+
+
+class _Masked:
+    """The rest of a streamed body without secrets."""
+
+    def __init__(self, rest: Iterator[bytes], mask: ByteMask) -> None:
+        self._rest = rest
+        self._mask = mask
+        self.close = rest.close  # type: ignore[attr-defined]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        for piece in self._rest:
+            if ready := self._mask.feed(piece):
+                return ready
+        if held := self._mask.rest():
+            return held
+        raise StopIteration
 
 
 class _Watched:

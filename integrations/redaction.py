@@ -10,13 +10,14 @@ import base64
 import codecs
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit
 
 MASK = "[redacted]"
 MAX_BODY_CHARACTERS = 16_384
+_SHORTEST_IN_BYTES = 8  # what is shorter is found in bodies by chance
 _MAX_EXAMINED_BYTES = 65_536  # of a longer body the rest is not looked at, since it would not be shown
 
 _SECRET_NAMES = re.compile(
@@ -41,6 +42,35 @@ _PAIRS = re.compile(
     r"(?<![\w.%\[\]-])([\w.%\[\]-]{2,64})([\"']{0,2}\s{0,3}[:=]\s{0,3})"
     r"(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s&,;<>\"'{}\[\]]+)"
 )
+
+
+class ByteMask:
+    """Takes secrets out of bytes that come in pieces, and changes nothing else."""
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._secrets = secrets
+        self._longest = max(map(len, secrets), default=1)
+        self._held = b""
+
+    def feed(self, piece: bytes) -> bytes:
+        """What can be passed on: the end is held back as long as a secret might begin in it."""
+        known = self._replace(self._held + piece)
+        ready = max(0, len(known) - self._longest + 1)
+        self._held = known[ready:]
+        return known[:ready]
+
+    def text(self, text: str) -> str:
+        """A whole text, a header say."""
+        return self._replace(text.encode()).decode()
+
+    def rest(self) -> bytes:
+        held, self._held = self._held, b""
+        return held
+
+    def _replace(self, data: bytes) -> bytes:
+        for secret in self._secrets:
+            data = data.replace(secret, MASK.encode())
+        return data
 
 
 class Redactor:
@@ -85,6 +115,9 @@ class Redactor:
         if is_whole and len(shown) <= MAX_BODY_CHARACTERS:
             return shown
         return f"{shown[:MAX_BODY_CHARACTERS]}… [{len(body)} bytes in all]"
+
+    def mask(self) -> ByteMask:
+        return ByteMask([way.encode() for way in self._known if len(way) >= _SHORTEST_IN_BYTES])
 
     def text(self, text: str) -> str:
         """Free text without known secrets, tokens and card numbers, cut at a bound."""

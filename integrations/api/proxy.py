@@ -1,4 +1,4 @@
-"""Any call to a provider, sent with a connection's credentials: its answer comes back as it is.
+"""Any call to a provider, sent with a connection's credentials: its answer comes back as it is, but for those.
 
 Our own failures are told apart by the header `Hub-Error`, which a provider's answer never carries. A call that finds a
 limit used up is refused with 429, or waits for room as long as `Prefer: wait=5` says, for 20 seconds at most.

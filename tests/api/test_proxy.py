@@ -14,6 +14,7 @@ import pytest
 from integrations.circuit import pause
 from integrations.errors import InvalidResponse, Unavailable
 from integrations.models import Connection, Organization
+from integrations.redaction import MASK
 from tests.factories import ConnectionFactory
 from tests.gateway.raw_wire import raw_wire
 from tests.wire import WireAnswer, WireServer
@@ -305,3 +306,18 @@ def test_nobody_waits_for_longer_than_they_said(at: str, api: ApiClient) -> None
     for preference in ("wait=2", "wait=99999", "wait=-1", "wait=x", "wait=", "waits=9"):
         assert api.get(f"{at}/v1/balance", Prefer=preference).status_code == 429
     assert time.monotonic() - started < 2
+
+
+@ended_by_the_server
+@pytest.mark.parametrize("before", [0, 262_100, 262_137, 262_144, 300_000, 1_000_000])
+def test_a_key_that_a_large_answer_repeats_is_masked_wherever_it_stands(
+    before: int, at: str, api: ApiClient, provider: WireServer
+) -> None:
+    body = b"a" * before + KEY.encode() + b"b" * 600_000 + KEY.encode()
+    provider.answer = lambda request: WireAnswer(200, body, {"Location": f"https://example.com/?key={KEY}"})
+    response = api.send("GET", f"{at}/v1/echo")
+    shown = received(response)
+    response.close()
+    assert KEY not in response["Location"]
+    assert shown.replace(MASK.encode(), KEY.encode()) == body
+    assert KEY.encode() not in shown

@@ -46,6 +46,7 @@ def key_file(tmp_path: Path, settings: Any) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotate_master_key, "_FORGOTTEN_SECONDS", 0)
+    monkeypatch.setattr(rotate_master_key, "_NOTICED_SECONDS", 1.1)  # a file is looked at each second
 
 
 def rotate(*arguments: str) -> str:
