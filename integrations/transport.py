@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import certifi
 import requests
 import urllib3
+from django.conf import settings
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import create_connection
 
@@ -28,7 +29,6 @@ from .providers.base import Answer
 from .secrecy import leaves_no_frames
 
 CONNECT_SECONDS = 5.0
-MAX_ANSWER_BYTES = 10 * 1024 * 1024
 STREAMED_FROM_BYTES = 256 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 65_536
@@ -75,7 +75,7 @@ def _exchange(request: requests.PreparedRequest, deadline: float, *, streams: bo
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if request.method != "HEAD":
             _check_announced(headers.get("content-length", ""))
-        first = body.read(STREAMED_FROM_BYTES if streams else MAX_ANSWER_BYTES + 1)
+        first = body.read(STREAMED_FROM_BYTES if streams else settings.MAX_ANSWER_BYTES + 1)
     except BaseException:
         body.close()
         raise
@@ -84,12 +84,12 @@ def _exchange(request: requests.PreparedRequest, deadline: float, *, streams: bo
 
 def _check_announced(length: str) -> None:
     """A flood that is announced is not begun with."""
-    if length.isdecimal() and int(length) > MAX_ANSWER_BYTES:
+    if length.isdecimal() and int(length) > settings.MAX_ANSWER_BYTES:
         raise _too_large()
 
 
 def _too_large() -> InvalidResponse:
-    return InvalidResponse("The provider's answer is larger than {most} bytes.", most=MAX_ANSWER_BYTES)
+    return InvalidResponse("The provider's answer is larger than {most} bytes.", most=settings.MAX_ANSWER_BYTES)
 
 
 class _Body:
@@ -111,7 +111,7 @@ class _Body:
                 self.close()
                 break
             self._size += len(piece)
-            if self._size > MAX_ANSWER_BYTES:
+            if self._size > settings.MAX_ANSWER_BYTES:
                 raise _too_large()
             pieces.append(piece)
         return b"".join(pieces)

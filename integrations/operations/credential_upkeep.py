@@ -14,6 +14,7 @@ from ..errors import Conflict, IntegrationError
 from ..models import Connection, Credential
 from ..providers.registry import get_provider
 from ..tenancy import acting_for
+from .announce import record_action
 from .credentials import end_replaced, renew_credential
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ def _remind(credential: Credential, reason: str, error: str = "") -> bool:
     """Once a credential, whoever finds it first."""
     first = Credential.objects.filter(pk=credential.pk, reminded_at=None).update(reminded_at=timezone.now())
     if first:
+        what = {"credential_key": credential.credential_key, "fingerprint": credential.fingerprint, "reason": reason}
+        record_action("credential.due", credential, what)
         signals.credential_due.send_robust(sender=Credential, credential=credential, reason=reason, error=error)
     return bool(first)
 

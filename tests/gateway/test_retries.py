@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
@@ -240,6 +241,15 @@ def test_ten_megabytes_are_read_and_one_byte_more_is_refused(client: BoundClient
         client.get("/v1/balance")
     wire.answer = lambda request: FINE
     assert client.get("/v1/balance").json() == {"ok": True}
+
+
+def test_the_bound_of_an_answer_can_be_set(client: BoundClient, wire: WireServer, settings: Any) -> None:
+    settings.MAX_ANSWER_BYTES = 1000
+    wire.answer = lambda request: WireAnswer(200, b" " * 1000)
+    assert len(client.get("/v1/files").body) == 1000
+    wire.answer = lambda request: WireAnswer(200, b" " * 1001)
+    with pytest.raises(InvalidResponse, match="1000 bytes"):
+        client.get("/v1/files")
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked_whole(client: BoundClient, wire: WireServer) -> None:

@@ -165,6 +165,8 @@ def test_people_are_reminded_once_of_what_no_api_renews(
     assert look_after_credentials()["reminded"] == 1
     assert look_after_credentials()["reminded"] == 0
     assert reminders == [(credential.pk, "policy")]
+    entry = AuditLog.objects.get(action="credential.due")
+    assert (entry.organization, entry.changes["reason"]) == (organization, "policy")
     with pytest.raises(NotSupported):
         renew_credential(credential)
 
