@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Protocol
@@ -17,7 +18,7 @@ from ..errors import InvalidResponse, NotSupported
 from .auth import Auth
 from .events import EventIdentity, NormalizedEvent
 from .results import PaymentRequest, PaymentResult, RefundResult
-from .signatures import Signature
+from .signatures import Handshake, Signature
 
 
 class ProviderType(StrEnum):
@@ -151,6 +152,8 @@ class Provider:
     headers: ClassVar[Mapping[str, str]] = {}  # sent with every call
     idempotency_header: ClassVar[str] = ""
     signature: ClassVar[Signature | None] = None
+    handshake: ClassVar[Handshake | None] = None  # how it makes sure that a webhook address is ours
+    webhook_networks: ClassVar[tuple[str, ...]] = ()  # documented addresses (CIDR) that its webhooks come from
     registers_webhooks: ClassVar[bool] = False  # has register_webhook; otherwise a person enters the address by hand
     issues_credentials: ClassVar[frozenset[str]] = frozenset()  # keys that issue_credential and revoke_credential know
     webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found
@@ -174,8 +177,16 @@ class Provider:
         raise NotSupported("{provider} revokes credentials in its dashboard.", provider=self.name)
 
     def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
-        """The id and type of a verified webhook. Raises UnreadablePayload when there is none."""
+        """The id and type of a verified webhook. Raises UnreadablePayload when there is none.
+
+        `payload` is the body's JSON object, or the fields of a form (a list where a name is repeated); an array comes
+        as `{"items": [...]}`.
+        """
         raise NotSupported("{provider} sends no webhooks.", provider=self.name)
+
+    def sample_event(self, event_type: str, *, event_id: str, now: datetime) -> Mapping[str, Any]:
+        """A test event as the provider would send it, of something that does not exist. Signed by `signature`."""
+        raise NotSupported("There is no sample of this provider's events.", provider=self.name)
 
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
         """What a stored webhook says, in our words; a list, since several providers batch."""

@@ -35,10 +35,17 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True)
 class EventIdentity:
-    """What the door stores beside the raw bytes. `event_id` is unique for one endpoint and the same on a redelivery."""
+    """What the door stores beside the raw bytes.
+
+    `event_id` is unique for one endpoint and the same on a redelivery; empty where a provider sends none, and the door
+    takes a keyed hash of the body. `subject` is the provider's reference of the one thing (a payment, a shipment) that
+    the event concerns, and `occurred_at` the provider's time of it: events of one subject are applied in that order.
+    """
 
     event_id: str
     event_type: str
+    subject: str = ""
+    occurred_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -1,63 +1,16 @@
-"""The addresses that providers call, what they sent, and who has read it."""
+"""What providers sent, and who has read it."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from integrations.fields import EncryptedTextField
-from integrations.models.base import IdentifiedModel, TenantModel, TimestampedModel, organization_key
+from integrations.models.base import IdentifiedModel, TenantModel, organization_key
 
-
-def default_retry_policy() -> dict[str, Any]:
-    """Eight retries over about a day: 30 s, 2 min, 8 min, … each four times the one before, at most 12 h."""
-    return {
-        "max_retries": 8,
-        "backoff_strategy": "exponential",
-        "initial_seconds": 30,
-        "factor": 4,
-        "max_seconds": 43_200,
-    }
-
-
-class WebhookEndpoint(TenantModel, TimestampedModel):
-    connection = models.ForeignKey(
-        "integrations.Connection",
-        on_delete=models.CASCADE,
-        related_name="webhook_endpoints",
-        verbose_name=_("connection"),
-    )
-    webhook_url = models.URLField(_("address"), max_length=500, editable=False)
-    webhook_secret = EncryptedTextField(_("signing secret"))
-    previous_webhook_secret = EncryptedTextField(_("previous signing secret"), null=True, editable=False)
-    previous_secret_expires_at = models.DateTimeField(_("previous secret valid until"), null=True, editable=False)
-    event_types = ArrayField(
-        models.CharField(max_length=100),
-        default=list,
-        blank=True,
-        verbose_name=_("event types"),
-        help_text=_("The provider's names of the events to act on. Empty: all."),
-    )
-    is_active = models.BooleanField(_("active"), default=True)
-    max_per_minute = models.PositiveIntegerField(_("calls a minute"), default=6000)
-    retry_policy = models.JSONField(_("retries"), default=default_retry_policy, blank=True)
-    last_triggered = models.DateTimeField(_("last event"), null=True, editable=False)
-    total_triggers = models.PositiveBigIntegerField(_("events"), default=0, editable=False)
-    success_count = models.PositiveBigIntegerField(_("succeeded"), default=0, editable=False)
-    failure_count = models.PositiveBigIntegerField(_("failed"), default=0, editable=False)
-
-    class Meta:
-        db_table = "webhook_endpoints"
-        verbose_name = _("webhook endpoint")
-        verbose_name_plural = _("webhook endpoints")
-        ordering = ("-id",)
-
-    def __str__(self) -> str:
-        return self.webhook_url
+from .endpoints import WebhookEndpoint
 
 
 class WebhookEvent(TenantModel, IdentifiedModel):
@@ -81,6 +34,14 @@ class WebhookEvent(TenantModel, IdentifiedModel):
     event_id = models.CharField(_("event id"), max_length=255)
     event_type = models.CharField(_("event type"), max_length=100)
     normalized_type = models.CharField(_("normalized type"), max_length=64, blank=True)
+    subject = models.CharField(
+        _("subject"), max_length=255, blank=True, db_default="",
+        help_text=_("The provider's reference of the payment, shipment or message that it concerns."),
+    )  # fmt: skip
+    occurred_at = models.DateTimeField(
+        _("occurred"), null=True, help_text=_("The provider's time, where it tells: the order of a subject's events.")
+    )
+    is_test = models.BooleanField(_("test event"), default=False, db_default=False)
     payload = models.JSONField(
         _("payload"), null=True, help_text=_("The body as JSON, filled in when the event is processed.")
     )
@@ -98,6 +59,10 @@ class WebhookEvent(TenantModel, IdentifiedModel):
         help_text=_("When the event is due; while it is processed, when the worker's lease on it ends."),
     )
     error_message = models.TextField(_("error"), blank=True)
+    attempts = models.JSONField(
+        _("attempts"), default=list, db_default=models.Value([], models.JSONField()), editable=False,
+        help_text=_("What became of each: {at, status, error, duration_ms, replay}."),
+    )  # fmt: skip
     processed_at = models.DateTimeField(_("processed"), null=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
     replay_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")
