@@ -154,6 +154,7 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "8px",
     "ENVIRONMENT": "config.navigation.environment",
     "STYLES": [lambda request: static("hub/hub.css")],
+    "SCRIPTS": [lambda request: static("hub/copy.js")],
     "COLORS": COLORS,
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": SIDEBAR},
 }

@@ -11,15 +11,13 @@ import logging
 import re
 import time
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DataError, connection, transaction
-from django.db.models import F, Value
-from django.db.models.functions import Greatest
+from django.db.models import F
 from django.utils import timezone
 
 from integrations.errors import IntegrationError, RateLimited, UnreadablePayload
@@ -30,8 +28,9 @@ from integrations.providers.registry import get_provider
 from integrations.request_id import Origin, originating
 from integrations.tenancy import acting_for
 
-from .models import WebhookEndpoint, WebhookEvent
+from .models import WebhookEvent
 from .retries import backoff_seconds, policy_of
+from .tallies import Ended, count_ended
 
 logger = logging.getLogger(__name__)
 
@@ -207,14 +206,16 @@ def _finish(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> bool
 
 
 def _count(results: Sequence[tuple[WebhookEvent, Outcome]]) -> None:
-    """Endpoints' counters, one statement an endpoint and batch: counting at the door would queue a burst on one row."""
+    """Counted with the batch: counting each would queue the workers on one row."""
     ended = [(event, outcome) for event, outcome in results if outcome.status is not WebhookEvent.Status.RETRYING]
-    good = Counter(e.webhook_endpoint_id for e, outcome in ended if outcome.status is WebhookEvent.Status.COMPLETED)
-    for endpoint_id, total in Counter(event.webhook_endpoint_id for event, _ in ended).items():
-        newest = max(event.received_at for event, _ in ended if event.webhook_endpoint_id == endpoint_id)
-        WebhookEndpoint.objects.filter(pk=endpoint_id).update(
-            total_triggers=F("total_triggers") + total,
-            success_count=F("success_count") + good[endpoint_id],
-            failure_count=F("failure_count") + total - good[endpoint_id],
-            last_triggered=Greatest(F("last_triggered"), Value(newest)),
-        )
+    count_ended(
+        [
+            Ended(
+                event.organization_id,
+                event.webhook_endpoint_id,
+                event.received_at,
+                succeeded=outcome.status is WebhookEvent.Status.COMPLETED,
+            )
+            for event, outcome in ended
+        ]
+    )

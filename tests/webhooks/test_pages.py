@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from integrations.models import Connection, Membership, Organization
 from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory, MembershipFactory
 from webhooks.endpoints import create_endpoint
 from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+from webhooks.tallies import DayCounts, Ended, count_ended, counts_of_a_day, hours_of
 
 from .stripe_sender import SECRET
 
@@ -84,13 +87,16 @@ def test_events_are_found_by_what_is_known_of_them(
     staff: Client, endpoint: WebhookEndpoint, received: WebhookEvent
 ) -> None:
     store(endpoint, "evt_failed", "payment_intent.canceled", processing_status="failed")
-    for query in ({"q": "evt_failed"}, {"q": "payment_intent"}, {"status": "failed"}):
+    WebhookEvent.objects.filter(event_id="evt_failed").update(subject="pi_1", error_message="It was declined.")
+    by_text = ({"q": "evt_failed"}, {"q": "payment_intent"}, {"q": "pi_1"}, {"q": "declined"})
+    for query in (*by_text, {"status": "failed"}, {"type": "payment_intent"}):
         text = shown(staff, **query)
         assert ("evt_failed" in text, "evt_ours" in text) == (True, False)
     both = shown(staff, endpoint=endpoint.pk, connection=endpoint.connection_id)
     assert "evt_failed" in both
     assert "evt_ours" in both
     assert "evt_ours" not in shown(staff, endpoint=uuid4())
+    assert "evt_ours" in shown(staff, period="1h")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +168,7 @@ def test_an_event_is_replayed(staff: Client, received: WebhookEvent) -> None:
     assert AuditLog.objects.get(action="webhook_event.replayed").actor
 
 
-NEW = {"event_types": "charge.refunded, charge.captured", "webhook_secret": ""}
+NEW = {"scope": "some", "picked": ["charge.refunded"], "others": "charge.captured, customer.created"}
 
 
 def test_a_new_address_shows_its_secret_once(administrator: Client, connection: Connection) -> None:
@@ -173,7 +179,7 @@ def test_a_new_address_shows_its_secret_once(administrator: Client, connection: 
     assert secret in response.content.decode()
     assert endpoint.webhook_url in response.content.decode()
     assert "no-store" in response["Cache-Control"]
-    assert endpoint.event_types == ["charge.refunded", "charge.captured"]
+    assert endpoint.event_types == ["charge.refunded", "charge.captured", "customer.created"]
     assert secret not in administrator.get(reverse("webhook-endpoint", args=[endpoint.pk])).content.decode()
 
 
@@ -183,7 +189,16 @@ def test_a_secret_that_was_given_is_never_shown(administrator: Client, connectio
     assert WebhookEndpoint.objects.get().webhook_secret.reveal() == SECRET
 
 
-@pytest.mark.parametrize("wrong", [{"event_types": "x" * 101}, {"webhook_secret": "a\x00b"}, {"connection": "1"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"others": "x" * 101},
+        {"scope": "some", "picked": [], "others": ""},
+        {"scope": "none"},
+        {"webhook_secret": "a\x00b"},
+        {"connection": "1"},
+    ],
+)
 def test_a_new_address_that_cannot_be_is_refused(
     administrator: Client, connection: Connection, wrong: dict[str, str]
 ) -> None:
@@ -280,3 +295,43 @@ def test_nothing_changes_by_a_link_or_without_a_csrf_token(received: WebhookEven
     assert client.get(address(name, received)).status_code == 405
     assert client.post(address(name, received)).status_code == 403
     assert state(received) == before
+
+
+def test_the_events_to_pick_from_are_those_of_the_chosen_provider(
+    administrator: Client, connection: Connection
+) -> None:
+    sandbox = ConnectionFactory(organization=connection.organization, slug="sandbox")
+    for chosen, offered in ((connection, "charge.dispute.created"), (sandbox, "payment.authorised")):
+        choices = administrator.get(reverse("webhook-event-choices"), {"connection": chosen.pk}).content.decode()
+        assert offered in choices
+    assert "charge.dispute.created" not in choices
+    assert (
+        "hub-mono" not in administrator.get(reverse("webhook-event-choices"), {"connection": uuid4()}).content.decode()
+    )
+
+
+def test_the_events_of_an_address_are_chosen_again(administrator: Client, endpoint: WebhookEndpoint) -> None:
+    edit = reverse("webhook-endpoint-edit", args=[endpoint.pk])
+    picked = {"scope": "some", "picked": ["charge.refunded"], "others": "customer.created"}
+    assert administrator.post(edit, {**picked, "picked": [], "others": ""}).status_code == 400
+    assert administrator.post(edit, picked).status_code == 302
+    endpoint.refresh_from_db()
+    assert endpoint.event_types == ["charge.refunded", "customer.created"]
+    assert 'value="customer.created"' in administrator.get(edit).content.decode()
+    administrator.post(edit, {"scope": "all", "others": "customer.created"})
+    endpoint.refresh_from_db()
+    assert endpoint.event_types == []
+
+
+def test_an_address_shows_what_became_of_its_events_hour_by_hour(staff: Client, endpoint: WebhookEndpoint) -> None:
+    now = timezone.now()
+    ended = Ended(endpoint.organization_id, endpoint.pk, now, succeeded=True)
+    count_ended([ended, ended, replace(ended, succeeded=False)])
+    count_ended([ended])
+    text = shown(staff)
+    assert hours_of([endpoint.pk])[endpoint.pk][-1] == (3, 1)
+    assert text.count("hub-sparkline__good") == text.count("hub-sparkline__bad") == 1
+    assert counts_of_a_day(endpoint.organization_id) == DayCounts(succeeded=3, failed=1, waiting=0)
+    endpoint.refresh_from_db()
+    assert (endpoint.total_triggers, endpoint.success_count, endpoint.failure_count) == (4, 3, 1)
+    assert endpoint.last_triggered == now

@@ -2,5 +2,6 @@ from __future__ import annotations
 
 from .endpoints import WebhookEndpoint, default_retry_policy
 from .events import WebhookAccessLog, WebhookEvent
+from .tallies import EndpointHour
 
-__all__ = ["WebhookAccessLog", "WebhookEndpoint", "WebhookEvent", "default_retry_policy"]
+__all__ = ["EndpointHour", "WebhookAccessLog", "WebhookEndpoint", "WebhookEvent", "default_retry_policy"]

@@ -5,81 +5,59 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from integrations.errors import IntegrationError
-from integrations.models import Connection, Organization
+from integrations.models import Connection
 from integrations.pages.rendering import current_organization, page, staff_page
 from integrations.providers.registry import providers
 
-from ..endpoints import create_endpoint, rotate_secret, set_active
+from ..endpoints import create_endpoint, rotate_secret, set_active, update_endpoint
 from ..models import WebhookEndpoint
-
-
-def _listening_slugs() -> list[str]:
-    return [slug for slug, provider in providers().items() if provider.signature is not None]
-
-
-class EndpointForm(forms.Form):
-    connection = forms.ModelChoiceField(
-        label=gettext_lazy("Connection"),
-        queryset=Connection.objects.none(),
-        widget=forms.Select(attrs={"class": "hub-input"}),
-    )
-    event_types = forms.CharField(
-        label=gettext_lazy("Event types"),
-        required=False,
-        help_text=gettext_lazy("The provider's names of the events to act on, separated by spaces. Empty: all."),
-        widget=forms.TextInput(attrs={"class": "hub-input", "dir": "ltr"}),
-    )
-    webhook_secret = forms.CharField(
-        label=gettext_lazy("Signing secret"),
-        required=False,
-        strip=True,
-        help_text=gettext_lazy("Where the provider issues one, paste it. Left empty, one is made and shown once."),
-        widget=forms.PasswordInput(attrs={"class": "hub-input", "autocomplete": "off", "dir": "ltr"}),
-    )
-    register = forms.BooleanField(
-        label=gettext_lazy("Tell the provider the address"),
-        required=False,
-        initial=True,
-        help_text=gettext_lazy("Where its API allows that; otherwise enter the address in its dashboard."),
-    )
-
-    def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        listening = Connection.objects.filter(organization=organization, provider__slug__in=_listening_slugs())
-        choices: Any = self.fields["connection"]
-        choices.queryset = listening.select_related("provider").order_by("connection_name")
+from ..tallies import hours_of
+from .endpoint_forms import EventPicker, NewEndpointForm, listening, provider_of
 
 
 @require_http_methods(["GET", "POST"])
 @staff_page("webhooks.add_webhookendpoint")
 def new_endpoint(request: HttpRequest) -> HttpResponseBase:
-    organization = current_organization(request)
-    form = EndpointForm(organization, request.POST or None, initial={"connection": request.GET.get("connection")})
-    if form.is_valid():
+    chosen = _chosen_connection(request)
+    form = NewEndpointForm(current_organization(request), request.POST or None, initial={"connection": chosen})
+    picker = EventPicker(provider_of(chosen), request.POST or None)
+    if form.is_valid() & picker.is_valid():
         try:
-            return _created(request, form.cleaned_data)
+            return _created(request, form.cleaned_data, picker.event_types)
         except IntegrationError as error:
             form.add_error(None, error.translated())
-    context = {"title": _("New webhook address"), "form": form}
-    return page(request, "webhooks/endpoint_new.html", context, status=400 if form.errors else 200)
+    context = {"title": _("New webhook address"), "form": form, "picker": picker}
+    return page(request, "webhooks/endpoint_new.html", context, status=400 if form.errors or picker.errors else 200)
 
 
-def _created(request: HttpRequest, chosen: dict[str, Any]) -> HttpResponse:
+@require_GET
+@staff_page("webhooks.add_webhookendpoint")
+def event_choices(request: HttpRequest) -> HttpResponseBase:
+    """The events to pick from, for the connection that has just been chosen."""
+    picker = EventPicker(provider_of(_chosen_connection(request)))
+    return page(request, "webhooks/_event_picker.html", {"picker": picker})
+
+
+def _chosen_connection(request: HttpRequest) -> Connection | None:
+    given = request.POST.get("connection") or request.GET.get("connection") or ""
+    offered = {str(one.pk): one for one in listening(current_organization(request))}
+    return offered.get(given) or (next(iter(offered.values()), None) if not given else None)
+
+
+def _created(request: HttpRequest, chosen: dict[str, Any], event_types: list[str]) -> HttpResponse:
     """The secret is shown on this one answer and nowhere again, so there is no redirect that would repeat it."""
     connection: Connection = chosen["connection"]
     given = chosen["webhook_secret"]
     endpoint, secret = create_endpoint(
         connection,
-        event_types=chosen["event_types"].replace(",", " ").split(),
+        event_types=event_types,
         webhook_secret=given,
         register=chosen["register"] and _registers(connection),
     )
@@ -101,6 +79,29 @@ def toggle_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     return redirect("webhook-endpoint", pk=pk)
 
 
+@require_http_methods(["GET", "POST"])
+@staff_page("webhooks.change_webhookendpoint")
+def edit_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """Which events it acts on."""
+    found = _found(request, pk)
+    picker = EventPicker(provider_of(found.connection), request.POST or None, chosen=found.event_types)
+    if picker.is_valid():
+        try:
+            update_endpoint(found, event_types=picker.event_types)
+        except IntegrationError as error:
+            picker.add_error("others", error.translated())
+        else:
+            messages.success(request, _("From now on it acts on these events."))
+            return redirect("webhook-endpoint", pk=pk)
+    context = {
+        "title": _("Events of the address"),
+        "subtitle": found.connection.connection_name,
+        "endpoint": found,
+        "picker": picker,
+    }
+    return page(request, "webhooks/endpoint_edit.html", context, status=400 if picker.errors else 200)
+
+
 @require_POST
 @staff_page("webhooks.change_webhookendpoint")
 def rotate_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
@@ -116,6 +117,7 @@ def _shown(request: HttpRequest, found: WebhookEndpoint, *, secret: str) -> Http
         "subtitle": found.connection.connection_name,
         "endpoint": found,
         "secret": secret,
+        "hours": hours_of([found.pk]),
         "registers": _registers(found.connection),
         "recommended_events": provider.recommended_events,
     }

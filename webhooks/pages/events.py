@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -24,20 +24,47 @@ from integrations.request_id import current_origin
 
 from ..inbox import replay_event
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+from ..tallies import counts_of_a_day, hours_of
 
 PAGE_SIZE = 50
+PERIODS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
 
 class EventFilter(forms.Form):
-    q = forms.CharField(label=gettext_lazy("Event id or type"), required=False, max_length=255)
+    q = forms.CharField(label=gettext_lazy("Event id, subject or error"), required=False, max_length=255)
     status = forms.ChoiceField(
         label=gettext_lazy("Status"),
         required=False,
         choices=[("", gettext_lazy("Any status")), *WebhookEvent.Status.choices],
     )
+    type = forms.CharField(label=gettext_lazy("Event type"), required=False, max_length=100)
+    endpoint = forms.ModelChoiceField(
+        label=gettext_lazy("Address"),
+        queryset=WebhookEndpoint.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("Any address"),
+    )
+    period = forms.ChoiceField(
+        label=gettext_lazy("Period"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("Any time")),
+            ("1h", gettext_lazy("Last hour")),
+            ("24h", gettext_lazy("Last 24 hours")),
+            ("7d", gettext_lazy("Last 7 days")),
+            ("30d", gettext_lazy("Last 30 days")),
+        ],
+    )
     connection = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    endpoint = forms.UUIDField(required=False, widget=forms.HiddenInput)
     before = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        endpoints: Any = self.fields["endpoint"]
+        endpoints.queryset = WebhookEndpoint.objects.filter(organization=organization).select_related("connection")
+        endpoints.label_from_instance = lambda endpoint: f"{endpoint.connection} …{str(endpoint.pk)[-6:]}"
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "hub-input"
 
 
 @require_GET
@@ -45,12 +72,19 @@ class EventFilter(forms.Form):
 def webhooks(request: HttpRequest) -> HttpResponse:
     """Endpoints above, the newest events below; htmx fetches the events alone."""
     organization = current_organization(request)
-    form = EventFilter(request.GET)
-    chosen = form.cleaned_data if form.is_valid() else {}
-    context = {"title": _("Webhooks"), "form": form, **_events(organization, chosen)}
+    form = EventFilter(organization, request.GET)
+    form.is_valid()  # what makes no sense is left out, and an address that is not ours has no events
+    chosen = form.cleaned_data
+    rows = _of(organization).none() if "endpoint" in form.errors else _of(organization)
+    context: dict[str, Any] = {"title": _("Webhooks"), "form": form, **_events(rows, chosen)}
     if request.headers.get("HX-Request"):
         return page(request, "webhooks/_events.html", context)
-    context |= {"endpoints": _endpoints(organization, chosen), "counts": _counts_of_a_day(organization)}
+    endpoints = _endpoints(organization, chosen)
+    context |= {
+        "endpoints": endpoints,
+        "hours": hours_of(endpoint.pk for endpoint in endpoints),
+        "counts": counts_of_a_day(organization.pk),
+    }
     return page(request, "webhooks/webhooks.html", context)
 
 
@@ -89,21 +123,30 @@ def _of(organization: Organization) -> QuerySet[WebhookEvent]:
     )
 
 
-def _events(organization: Organization, chosen: dict[str, Any]) -> dict[str, Any]:
+def _events(rows: QuerySet[WebhookEvent], chosen: dict[str, Any]) -> dict[str, Any]:
     """A page of events by key: it costs the same on the first page and on the thousandth."""
-    rows = _of(organization).defer("raw_body", "payload", "headers")
-    if chosen.get("q"):
-        rows = rows.filter(Q(event_id=chosen["q"]) | Q(event_type__startswith=chosen["q"]))
-    if chosen.get("status"):
-        rows = rows.filter(processing_status=chosen["status"])
-    if chosen.get("connection"):
-        rows = rows.filter(webhook_endpoint__connection=chosen["connection"])
-    if chosen.get("endpoint"):
-        rows = rows.filter(webhook_endpoint=chosen["endpoint"])
+    rows = _filtered(rows.defer("raw_body", "payload", "headers"), chosen)
     if chosen.get("before"):
         rows = rows.filter(pk__lt=chosen["before"])
     found = list(rows[: PAGE_SIZE + 1])
     return {"events": found[:PAGE_SIZE], "has_older": len(found) > PAGE_SIZE, "is_newest": not chosen.get("before")}
+
+
+def _filtered(rows: QuerySet[WebhookEvent], chosen: dict[str, Any]) -> QuerySet[WebhookEvent]:
+    if text := chosen.get("q"):
+        rows = rows.filter(
+            Q(event_id=text) | Q(event_type__startswith=text) | Q(subject=text) | Q(error_message__icontains=text)
+        )
+    if chosen.get("type"):
+        rows = rows.filter(Q(event_type__startswith=chosen["type"]) | Q(normalized_type__startswith=chosen["type"]))
+    if chosen.get("period"):
+        rows = rows.filter(pk__gte=first_uuid7(timezone.now() - PERIODS[chosen["period"]]))
+    exact = {
+        "processing_status": chosen.get("status"),
+        "webhook_endpoint": chosen.get("endpoint"),
+        "webhook_endpoint__connection": chosen.get("connection"),
+    }
+    return rows.filter(**{name: value for name, value in exact.items() if value})
 
 
 def _endpoints(organization: Organization, chosen: dict[str, Any]) -> list[WebhookEndpoint]:
@@ -111,17 +154,6 @@ def _endpoints(organization: Organization, chosen: dict[str, Any]) -> list[Webho
     if chosen.get("connection"):
         endpoints = endpoints.filter(connection=chosen["connection"])
     return list(endpoints[:60])
-
-
-def _counts_of_a_day(organization: Organization) -> dict[str, int]:
-    since = first_uuid7(timezone.now() - timedelta(days=1))
-    statuses = WebhookEvent.Status
-    return WebhookEvent.objects.filter(organization=organization, pk__gte=since).aggregate(
-        received=Count("pk"),
-        completed=Count("pk", filter=Q(processing_status=statuses.COMPLETED)),
-        waiting=Count("pk", filter=Q(processing_status__in=[statuses.PENDING, statuses.PROCESSING, statuses.RETRYING])),
-        failed=Count("pk", filter=Q(processing_status=statuses.FAILED)),
-    )
 
 
 def _readable(found: WebhookEvent) -> str:

@@ -9,7 +9,9 @@ from . import endpoints, events
 urlpatterns = [
     path("webhooks/", events.webhooks, name="webhooks"),
     path("webhooks/endpoints/new/", endpoints.new_endpoint, name="webhook-endpoint-new"),
+    path("webhooks/endpoints/new/events/", endpoints.event_choices, name="webhook-event-choices"),
     path("webhooks/endpoints/<uuid:pk>/", endpoints.endpoint, name="webhook-endpoint"),
+    path("webhooks/endpoints/<uuid:pk>/edit/", endpoints.edit_endpoint, name="webhook-endpoint-edit"),
     path("webhooks/endpoints/<uuid:pk>/toggle/", endpoints.toggle_endpoint, name="webhook-endpoint-toggle"),
     path("webhooks/endpoints/<uuid:pk>/rotate/", endpoints.rotate_endpoint, name="webhook-endpoint-rotate"),
     path("webhooks/events/<uuid:pk>/", events.event, name="webhook-event"),
