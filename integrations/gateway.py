@@ -102,6 +102,7 @@ def client_for(
     """A connection's way to its provider for one operation, named in the log.
 
     `instead` are credentials, by key, to use in the place of those in use: new ones to try, an old one to end.
+    The call ends within `timeout_seconds`, its retries included; each attempt within what the provider declares.
 
     Raises ConnectionNotReady unless the connection is active; `any_status` lets others be used too, and `probes` those
     whose circuit is open. A call that finds a limit used up waits for its window as long as `wait_seconds` allow.
@@ -248,7 +249,7 @@ class _Exchange:
         self._admission = self._admit(self._patience.wait_seconds)
         request = self._prepare(url)
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            outcome = self._attempt(request, attempt, deadline)
+            outcome = self._attempt(request, attempt, min(deadline, time.monotonic() + self._attempt_seconds))
             wait = seconds_before_retry(outcome, attempt)
             is_last = attempt == MAX_ATTEMPTS or not self._may_repeat
             if is_last or wait is None or time.monotonic() + wait >= deadline:
@@ -289,6 +290,10 @@ class _Exchange:
         """Idempotent by its method, or made so by a key that the provider knows of."""
         keyed = self._call.idempotency_key and self._provider.idempotency_header
         return self._call.method in _IDEMPOTENT_METHODS or bool(keyed)
+
+    @property
+    def _attempt_seconds(self) -> float:
+        return self._provider.timeouts.get(self._operation, TOTAL_SECONDS)
 
     def _has_room(self) -> bool:
         """Count one more attempt. When there is no room the call ends with what the attempt before has met."""

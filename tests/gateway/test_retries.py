@@ -212,6 +212,17 @@ def test_the_deadline_covers_all_attempts(client_to: Clients, wire: WireServer, 
     assert raised.value.may_have_taken_effect is doubt
 
 
+def test_an_operation_may_have_a_shorter_time_out_after_which_it_is_tried_again(
+    client: BoundClient, wire: WireServer, finished: list[FinishedCall]
+) -> None:
+    client._provider = type("Hasty", (type(client._provider),), {"timeouts": {"test": 0.3}})()
+    wire.answer = one_after_another(WireAnswer(200, delay_seconds=2), FINE)
+    started = time.monotonic()
+    assert client.get("/v1/balance").ok
+    assert time.monotonic() - started < 1.5
+    assert [call.error_code for call in finished] == ["provider_timeout", ""]
+
+
 def dripped_body() -> Iterator[bytes]:
     yield HEAD + b"Content-Length: 1000\r\n\r\n"
     yield from itertools.repeat(b" ", 100)
