@@ -202,8 +202,8 @@ CELERY_BEAT_SCHEDULE = {
     "roll up metrics": {"task": "monitoring.tasks.rollup", "schedule": 60.0, "options": {"expires": 60}},
     "write rate limit usage": {
         "task": "integrations.tasks.flush_rate_limits",
-        "schedule": 10.0,
-        "options": {"expires": 10},
+        "schedule": 5.0,
+        "options": {"expires": 5},
     },
     "resume abandoned payments": {
         "task": "integrations.tasks.resume_abandoned_payments",

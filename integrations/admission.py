@@ -48,19 +48,30 @@ class Admission:
     tells_success: bool = False
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What Redis is asked for each call, until one of the windows is over."""
+
+    windows: tuple[Window, ...]
+    until: datetime | None
+    keys: tuple[str, ...]
+    arguments: tuple[str | int, ...]
+
+
 @dataclass
 class _Known:
     generation: str
     good_until: float
     limits: dict[str, int]
     credentials: tuple[Credential, ...]
-    windows: tuple[Window, ...] = ()  # the last ones that were asked for
+    question: _Question | None = None  # the last one
 
-    def windows_at(self, now: datetime, connection: Connection) -> tuple[Window, ...]:
-        windows = self.windows
-        if not windows or any(window.end <= now for window in windows):
-            self.windows = windows = tuple(windows_of(connection, self.limits, now))
-        return windows
+    def question_at(self, now: datetime, connection: Connection) -> _Question:
+        question = self.question
+        if question is None or (question.until and question.until <= now):
+            windows = windows_of(connection, self.limits, now)
+            self.question = question = _question(connection, windows, generation=self.generation)
+        return question
 
     def usable(self, now: datetime) -> dict[str, Credential]:
         """By key; of several the newest counts."""
@@ -95,28 +106,32 @@ def _admit(connection: Connection, *, past_open_circuit: bool) -> Admission:
 
 
 def _admit_by_redis(connection: Connection, *, past_open_circuit: bool) -> Admission:
-    key, pk = key_of(connection.pk), str(connection.pk)
     known = _known.get(connection.pk)
     if known is None or known.good_until < time.monotonic():
         known = None
     give_up = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < give_up:
         now = timezone.now()
-        windows = known.windows_at(now, connection) if known else ()
-        arguments: list[str | int] = [known.generation if known else "", new_generation()]
-        arguments += ["" if past_open_circuit else "1", PROBE_SECONDS, pk]
-        for window in windows:
-            arguments += [window.limit_type, window.start_second]
-        answer = run_script(_ADMIT, [key, TOUCHED], arguments)
-        if answer[0] == 1 and known:
-            return Admission(known.usable(now), tells_success=bool(answer[1]))
-        if answer[0] == 0:
+        question = known.question_at(now, connection) if known else _question(connection, (), generation="")
+        heeds = "" if past_open_circuit else "1"
+        answer = run_script(_ADMIT, question.keys, (heeds, *question.arguments))
+        if known and isinstance(answer, int):
+            return Admission(known.usable(now), tells_success=answer > 0)
+        if answer[0] == _IS_NEWS:
             known = _read(connection, generation=answer[1].decode())
         elif answer[0] == _IS_FETCHED:
             time.sleep(_LOOK_AGAIN_SECONDS)
         else:
-            _meet(connection, windows, answer)
+            _meet(connection, question.windows, answer)
     raise RedisAway
+
+
+def _question(connection: Connection, windows: Sequence[Window], *, generation: str) -> _Question:
+    fields = [f"{window.limit_type}:{part}" for window in windows for part in ("start", "left")]
+    starts = [window.start_second for window in windows]
+    arguments: list[str | int] = [generation, new_generation(), PROBE_SECONDS, str(connection.pk), *fields, *starts]
+    until = min((window.end for window in windows), default=None)
+    return _Question(tuple(windows), until, (key_of(connection.pk), TOUCHED), tuple(arguments))
 
 
 def _meet(connection: Connection, windows: Sequence[Window], answer: Sequence[Any]) -> None:
@@ -197,33 +212,30 @@ def _connection_changed(sender: object, connection: Connection, **kwargs: object
     forget(connection.pk)
 
 
-_OPEN, _PAUSED, _IS_FULL, _IS_FETCHED = 2, 3, 4, 6
+_IS_NEWS, _OPEN, _PAUSED, _IS_FULL, _IS_FETCHED = 0, 2, 3, 4, 6
 
-# Keys: the connection's hash; the set of touched connections. Arguments: the generation that the caller knows; one to
-# take when there is none; whether circuit and pause are heeded; a probe's lease; the connection; then of each window
-# its type and its start. Answers
+# Keys: the connection's hash; the set of touched connections. Arguments: whether circuit and pause are heeded; the
+# generation that the caller knows; one to take when there is none; a probe's lease; the connection; of each window the
+# fields of its start and of what is left; of each the start that the caller sees; the run. Answers
 #   {0, generation}         when the caller's is old
-#   {1, failures}           when the call may go out; it is taken from each window
+#   failures                when the call may go out; it is taken from each window
 #   {2, s} {3, s}           when the circuit is open, or paused, for s seconds
 #   {4, window}             when that window (counted from 1) is full
 #   {5, window, …}          when Redis has no calls of these windows to give: whoever is told so fetches them
 #   {6}                     when someone else is at it (for a quarter of a second, should he be gone). One at a time,
 #                           so that Redis never has more than it needs to lose
 _ADMIT = """
-local fields = {'generation', 'run', 'touched', 'failures', 'open_until', 'paused_until'}
-for i = 6, #ARGV, 2 do
-    fields[#fields + 1] = ARGV[i] .. ':start'
-    fields[#fields + 1] = ARGV[i] .. ':left'
-end
-local is = redis.call('HMGET', KEYS[1], unpack(fields))
+local windows = (#ARGV - 6) / 3
+local is = redis.call('HMGET', KEYS[1], 'generation', 'run', 'touched', 'failures', 'open_until', 'paused_until',
+    unpack(ARGV, 6, 5 + 2 * windows))
 if not is[1] then
-    redis.call('HSET', KEYS[1], 'generation', ARGV[2])
+    redis.call('HSET', KEYS[1], 'generation', ARGV[3])
     redis.call('EXPIRE', KEYS[1], 3456000)
-    return {0, ARGV[2]}
+    return {0, ARGV[3]}
 end
-if is[1] ~= ARGV[1] then return {0, is[1]} end
+if is[1] ~= ARGV[2] then return {0, is[1]} end
 local probes = false
-if ARGV[3] == '1' and (is[5] or is[6]) then
+if ARGV[1] == '1' and (is[5] or is[6]) then
     local time = redis.call('TIME')
     local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
     local open, paused = tonumber(is[5] or '0') - now, tonumber(is[6] or '0') - now
@@ -231,14 +243,14 @@ if ARGV[3] == '1' and (is[5] or is[6]) then
     if paused > 0 then return {3, string.format('%.3f', paused)} end
     if is[5] then probes = string.format('%.3f', now + tonumber(ARGV[4])) end
 end
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-local wanted, taken = {5}, {}
-for i = 1, (#ARGV - 5) / 2 do
-    local start, left = is[5 + 2 * i], tonumber(is[6 + 2 * i] or '0')
-    if is[2] ~= run or not start or tonumber(start) < tonumber(ARGV[5 + 2 * i]) then left = 0 end
+local is_this_run, wanted, taken = is[2] == ARGV[#ARGV], {5}, {}
+for i = 1, windows do
+    local held, start, left = is[5 + 2 * i], ARGV[5 + 2 * windows + i], 0
+    local is_held = held and (held == start or tonumber(held) > tonumber(start))
+    if is_this_run and is_held then left = tonumber(is[6 + 2 * i]) end
     if left < 0 then return {4, i} end
     if left == 0 then wanted[#wanted + 1] = i end
-    taken[2 * i - 1], taken[2 * i] = fields[6 + 2 * i], left - 1
+    taken[2 * i - 1], taken[2 * i] = ARGV[5 + 2 * i], left - 1
 end
 if wanted[2] then
     local time = redis.call('TIME')
@@ -255,5 +267,5 @@ if probes then
     for _, value in ipairs({'open_until', probes, 'probing', '1'}) do taken[#taken + 1] = value end
 end
 if taken[1] then redis.call('HSET', KEYS[1], unpack(taken)) end
-return {1, tonumber(is[4] or '0')}
+return tonumber(is[4] or '0')
 """

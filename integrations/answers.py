@@ -24,8 +24,9 @@ from .transport import SAFE_METHODS
 _FIRST_BACKOFF_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 86_400.0
 _UNIX_TIMES_FROM = 1_000_000_000
+_UNIX_TIMES_IN_MILLISECONDS_FROM = 1_000_000_000_000
 _LIMIT_PREFIXES = ("x-ratelimit", "x-rate-limit", "ratelimit")
-_NONE_REMAIN = re.compile(r"(?:\bremaining=0\b|;\s*r=0\b).*?(?:\breset=|;\s*t=)(?P<reset>\d+)")
+_NUMBERS = re.compile(r"(?<![\w\"])(remaining|reset|r|t)=(\d+)")
 # Refusals of what was asked. Others (409: the first try is still at work; 404 to a repeated DELETE; 429) say nothing
 # of what an earlier try of the same call has done.
 _SETTLING = frozenset({400, 402, 422})
@@ -110,9 +111,17 @@ def asked_pause(answer: Answer) -> float | None:
     for prefix in _LIMIT_PREFIXES:
         if answer.headers.get(f"{prefix}-remaining", "").strip() == "0":
             return _reset_seconds(answer.headers.get(f"{prefix}-reset", ""))
-    if told := _NONE_REMAIN.search(answer.headers.get("ratelimit", "")):
-        return _reset_seconds(told["reset"])
-    return None
+    return _longest_reset(answer.headers.get("ratelimit", ""))
+
+
+def _longest_reset(given: str) -> float | None:
+    """Of a `RateLimit` header: `limit=100, remaining=0, reset=20`, or any number of `"policy";r=0;t=20`."""
+    resets = []
+    for policy in given.split(",") if ";" in given else [given]:
+        told = dict(_NUMBERS.findall(policy))
+        if "0" in (told.get("remaining"), told.get("r")):
+            resets.append(_reset_seconds(told.get("reset") or told.get("t", "")) or 0.0)
+    return max(resets, default=0.0) or None
 
 
 def asked_to_wait(answer: Answer) -> float | None:
@@ -130,6 +139,8 @@ def _reset_seconds(given: str) -> float | None:
         seconds = float(given)
     except ValueError:
         return None
+    if seconds >= _UNIX_TIMES_IN_MILLISECONDS_FROM:
+        seconds /= 1000
     if seconds >= _UNIX_TIMES_FROM:
         seconds -= datetime.now(UTC).timestamp()
     return min(seconds, _LONGEST_WAIT_SECONDS) if seconds > 0 else None

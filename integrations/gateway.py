@@ -37,7 +37,7 @@ from .models import Connection, Credential
 from .providers.base import Answer, Provider
 from .providers.registry import get_provider
 from .redaction import ByteMask, Redactor
-from .request_id import Origin, current_origin
+from .request_id import current_origin
 from .secrecy import Secret, leaves_no_frames
 
 TOTAL_SECONDS = 30.0
@@ -102,6 +102,7 @@ def client_for(
     """A connection's way to its provider for one operation, named in the log.
 
     `instead` are credentials, by key, to use in the place of those in use: new ones to try, an old one to end.
+    The call ends within `timeout_seconds`, its retries included; each attempt within what the provider declares.
 
     Raises ConnectionNotReady unless the connection is active; `any_status` lets others be used too, and `probes` those
     whose circuit is open. A call that finds a limit used up waits for its window as long as `wait_seconds` allow.
@@ -242,12 +243,13 @@ class _Exchange:
     def run(self, *, streams: bool = False) -> Answer:
         """The last attempt's answer, whatever its status. Raises its failure when it got none."""
         self._streams = streams
+        self._origin = current_origin()  # once: outside of a request each asking makes a new one
         deadline = time.monotonic() + self._patience.timeout_seconds
         url = _join(base_url(self._connection, self._provider), self._call.path)
         self._admission = self._admit(self._patience.wait_seconds)
         request = self._prepare(url)
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            outcome = self._attempt(request, attempt, deadline)
+            outcome = self._attempt(request, attempt, min(deadline, time.monotonic() + self._attempt_seconds))
             wait = seconds_before_retry(outcome, attempt)
             is_last = attempt == MAX_ATTEMPTS or not self._may_repeat
             if is_last or wait is None or time.monotonic() + wait >= deadline:
@@ -289,6 +291,10 @@ class _Exchange:
         keyed = self._call.idempotency_key and self._provider.idempotency_header
         return self._call.method in _IDEMPOTENT_METHODS or bool(keyed)
 
+    @property
+    def _attempt_seconds(self) -> float:
+        return self._provider.timeouts.get(self._operation, TOTAL_SECONDS)
+
     def _has_room(self) -> bool:
         """Count one more attempt. When there is no room the call ends with what the attempt before has met."""
         try:
@@ -329,7 +335,7 @@ class _Exchange:
         failure = outcome if isinstance(outcome, IntegrationError) else None
         if isinstance(outcome, Answer) and not outcome.ok:
             failure = self._meaning_of(outcome)
-        report = partial(self._report, request, attempt, started_at, started, current_origin())
+        report = partial(self._report, request, attempt, started_at, started)
         if isinstance(outcome, Answer) and outcome.rest is not None:
             outcome = replace(outcome, rest=_Watched(outcome, outcome.rest, failure, report))
         else:
@@ -352,7 +358,6 @@ class _Exchange:
         attempt: int,
         started_at: datetime,
         started: float,
-        origin: Origin,
         outcome: Answer | IntegrationError,
         failure: IntegrationError | None,
         streamed_bytes: int = 0,
@@ -373,9 +378,9 @@ class _Exchange:
             response_time_ms=round((time.monotonic() - started) * 1000),
             error_message=redactor.text(failure.message) if failure else "",
             error_code=failure.code if failure else "",
-            user_id=origin.user_id,
-            ip_address=origin.ip_address,
-            request_id=origin.request_id,
+            user_id=self._origin.user_id,
+            ip_address=self._origin.ip_address,
+            request_id=self._origin.request_id,
             operation=self._operation,
             attempt=attempt,
             bytes_sent=len(self._call.body),

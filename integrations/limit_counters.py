@@ -144,16 +144,16 @@ def _locked_rows(connection: Connection, windows: Sequence[Window]) -> dict[str,
     return {row.limit_type: row for row in rows}
 
 
-# Arguments: the hash's life; then of each window its type, its start and the calls given.
+# Arguments: the hash's life; then of each window its type, its start and the calls given; the run.
 _HAND = """
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local run = ARGV[#ARGV]
 if redis.call('HGET', KEYS[1], 'run') ~= run then
     for _, window in ipairs({'per_minute', 'per_hour', 'per_day', 'per_month'}) do
         redis.call('HDEL', KEYS[1], window .. ':start', window .. ':left')
     end
     redis.call('HSET', KEYS[1], 'run', run)
 end
-for i = 2, #ARGV, 3 do
+for i = 2, #ARGV - 1, 3 do
     local given, start = tonumber(ARGV[i + 2]), ARGV[i] .. ':start'
     local left, held = ARGV[i] .. ':left', tonumber(redis.call('HGET', KEYS[1], start) or '0')
     if held < tonumber(ARGV[i + 1]) then
@@ -172,9 +172,8 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 """
 
 _TAKE_BACK = """
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 local left = redis.call('HGET', KEYS[1], ARGV[1] .. ':left')
-local counts = redis.call('HGET', KEYS[1], 'run') == run
+local counts = redis.call('HGET', KEYS[1], 'run') == ARGV[2]
 redis.call('HDEL', KEYS[1], ARGV[1] .. ':start', ARGV[1] .. ':left')
 return counts and left or '0'
 """

@@ -26,6 +26,7 @@ from integrations.errors import IntegrationError, RateLimited
 from integrations.gateway import client_for
 from integrations.hints import hint
 from integrations.models import Connection
+from integrations.models.base import uuid7
 from integrations.providers.registry import get_provider
 from integrations.request_id import Origin, originating
 from integrations.tenancy import acting_for
@@ -88,7 +89,7 @@ def _claim_due() -> list[Connection]:
 
 def _check_in_thread(tested: Connection) -> None:
     try:
-        with acting_for(tested.organization_id), originating(Origin(f"health-{tested.pk}", actor="health check")):
+        with acting_for(tested.organization_id), originating(Origin(str(uuid7()), actor="health check")):
             check_connection(tested)
     except Exception:  # one connection's trouble must not end the sweep of the others
         logger.exception("The health check of connection %s failed.", tested.pk)

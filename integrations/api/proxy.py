@@ -28,10 +28,15 @@ from .serializers import organization_of
 from .viewsets import HubView
 
 # What a caller may say about its body; everything else is ours to say, or between us and the provider alone.
-_SENT_ON = ("Accept", "Accept-Language", "Content-Type", "If-Match", "If-None-Match", "Prefer")
+_SENT_ON = (
+    "Accept", "Accept-Language", "Content-Type", "Content-Language", "Content-Encoding", "Content-Disposition",
+    "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "Prefer",
+)  # fmt: skip
 _GIVEN_BACK = (
-    "content-type", "content-language", "content-disposition", "etag", "last-modified", "location", "link",
-    "retry-after", "request-id", "x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
+    "content-type", "content-language", "content-disposition", "content-range", "accept-ranges", "etag",
+    "last-modified", "location", "link", "retry-after", "request-id", "x-request-id", "preference-applied",
+    "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
+    "ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset",
 )  # fmt: skip
 
 

@@ -149,6 +149,7 @@ class Provider:
     pricing_model: ClassVar[str] = "usage_based"
     operations: ClassVar[frozenset[str]] = frozenset()  # which of the capability class's methods this provider has
     rate_limits: ClassVar[Mapping[str, int]] = {}  # documented limits by limit type: {"per_minute": 600}
+    timeouts: ClassVar[Mapping[str, float]] = {}  # seconds an attempt may take, by operation: {"get_payment": 5}
     headers: ClassVar[Mapping[str, str]] = {}  # sent with every call
     idempotency_header: ClassVar[str] = ""
     signature: ClassVar[Signature | None] = None

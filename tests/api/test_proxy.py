@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import time
@@ -93,6 +94,17 @@ def test_only_harmless_headers_are_passed_on(at: str, api: ApiClient, provider: 
     assert sent["host"].startswith("127.0.0.1")
 
 
+def test_what_says_how_a_body_is_packed_and_which_part_is_wanted_is_passed_on(
+    at: str, api: ApiClient, provider: WireServer
+) -> None:
+    provider.answer = lambda request: WireAnswer(206, b"part", {"Content-Range": "bytes 0-3/9", "RateLimit": "r=9"})
+    body = gzip.compress(b'{"a": 1}')
+    response = api.send("POST", f"{at}/v1/files", body, Content_Encoding="gzip", Range="bytes=0-3")
+    sent = provider.requests[0]
+    assert (sent.body, sent.headers["content-encoding"], sent.headers["range"]) == (body, "gzip", "bytes=0-3")
+    assert (response.status_code, response["Content-Range"], response["RateLimit"]) == (206, "bytes 0-3/9", "r=9")
+
+
 def test_the_idempotency_key_is_passed_on(at: str, api: ApiClient, provider: WireServer) -> None:
     api.post(f"{at}/v1/refunds", {"a": 1}, Idempotency_Key="refund-7")
     assert provider.requests[0].headers["idempotency-key"] == "refund-7"
@@ -160,10 +172,16 @@ def test_a_failure_of_ours_is_told_from_the_providers(at: str, api: ApiClient, p
     assert ApiClient().get(f"{at}/v1/balance")["Hub-Error"] == "not_authenticated"
 
 
-def test_an_address_that_may_not_be_reached_is_refused(at: str, api: ApiClient, settings: Any) -> None:
+def test_an_address_that_may_not_be_reached_is_refused_and_the_refusal_is_in_the_log(
+    at: str, api: ApiClient, provider: WireServer, settings: Any
+) -> None:
     settings.EGRESS_ALLOW = []
     response = api.get(f"{at}/v1/balance")
     assert (response.status_code, error_of(response)["code"]) == (403, "egress_refused")
+    assert provider.connections == 0
+    row = log_row(api)
+    assert (row["log_type"], row["error_code"], row["response_status"]) == ("error", "egress_refused", None)
+    assert row["endpoint"] == f"{provider.url}/v1/balance"
 
 
 def test_a_body_over_ten_megabytes_is_not_passed_on(at: str, api: ApiClient, provider: WireServer) -> None:

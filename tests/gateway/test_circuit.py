@@ -147,6 +147,14 @@ def test_a_health_check_passes_an_open_circuit_and_closes_it(client: BoundClient
     assert client.get("/v1/balance").ok
 
 
+def test_failing_health_checks_open_the_circuit(client: BoundClient, wire: WireServer) -> None:
+    wire.answer = lambda request: DOWN
+    for _ in range(2):  # of three attempts each
+        assert not probe(client.connection, get_provider("stripe")).ok
+    with pytest.raises(CircuitOpen):
+        client.get("/v1/balance")
+
+
 def test_it_can_be_closed_by_hand(client: BoundClient, wire: WireServer, changes: list[str]) -> None:
     opened(client, wire)
     circuit.reset(client.connection)
@@ -192,6 +200,10 @@ def test_without_redis_calls_go_through(client: BoundClient, wire: WireServer, s
         (200, {"RateLimit-Remaining": "0", "RateLimit-Reset": "20"}),
         (200, {"RateLimit": "limit=100, remaining=0, reset=20"}),
         (200, {"RateLimit": '"default";r=0;t=20'}),
+        (200, {"RateLimit": '"default";t=20;r=0'}),
+        (200, {"RateLimit": '"burst";r=5;t=1, "daily";r=0;t=600'}),
+        (200, {"RateLimit": '"burst";r=0;t=1, "daily";r=0;t=600'}),
+        (200, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time() * 1000) + 3_600_000)}),
     ],
 )
 def test_a_provider_that_asks_for_a_pause_gets_it(
@@ -214,6 +226,8 @@ def test_a_provider_that_asks_for_a_pause_gets_it(
         {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"},
         {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "0"},
         {"RateLimit": '"default";r=10;t=20'},
+        {"RateLimit": '"r=0";r=10;t=20'},
+        {"RateLimit": '"burst";r=0, "daily";r=10;t=20'},
         {"RateLimit": "limit=100, remaining=100, reset=20"},
         {"Retry-After": "20"},
     ],

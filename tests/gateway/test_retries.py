@@ -24,6 +24,8 @@ from integrations.errors import (
 )
 from integrations.gateway import BoundClient, FinishedCall
 from integrations.providers.base import Answer
+from integrations.request_id import Origin, originating
+from monitoring.models import CallLog
 from tests.factories import RateLimitFactory
 from tests.wire import WireAnswer, WireRequest, WireServer
 
@@ -91,6 +93,18 @@ def test_three_attempts_are_enough_and_each_is_told(
     assert [(call.attempt, call.error_code) for call in finished] == [
         (number, "provider_unavailable") for number in (1, 2, 3)
     ]
+
+
+def test_the_attempts_of_a_call_are_found_in_the_log_by_one_request_id(client: BoundClient, wire: WireServer) -> None:
+    wire.answer = one_after_another(DOWN, FINE)
+    with originating(Origin("request-4711")):
+        client.get("/v1/balance")
+    rows = CallLog.objects.filter(request_id="request-4711").order_by("attempt")
+    assert [(row.attempt, row.response_status) for row in rows] == [(1, 503), (2, 200)]
+    wire.answer = one_after_another(DOWN, FINE)
+    client.get("/v1/balance")
+    ids = set(CallLog.objects.exclude(request_id="request-4711").values_list("request_id", flat=True))
+    assert len(ids) == 1, "outside of a request, too, the attempts of one call belong together"
 
 
 def test_a_provider_that_is_not_there_is_tried_again_and_nothing_was_done(
@@ -196,6 +210,17 @@ def test_the_deadline_covers_all_attempts(client_to: Clients, wire: WireServer, 
         client_to(wire.url, timeout_seconds=0.6).request(method, "/v1/balance")
     assert 0.5 < time.monotonic() - started < 1.5
     assert raised.value.may_have_taken_effect is doubt
+
+
+def test_an_operation_may_have_a_shorter_time_out_after_which_it_is_tried_again(
+    client: BoundClient, wire: WireServer, finished: list[FinishedCall]
+) -> None:
+    client._provider = type("Hasty", (type(client._provider),), {"timeouts": {"test": 0.3}})()
+    wire.answer = one_after_another(WireAnswer(200, delay_seconds=2), FINE)
+    started = time.monotonic()
+    assert client.get("/v1/balance").ok
+    assert time.monotonic() - started < 1.5
+    assert [call.error_code for call in finished] == ["provider_timeout", ""]
 
 
 def dripped_body() -> Iterator[bytes]:

@@ -50,6 +50,7 @@ class Sandbox(PaymentProvider):
     countries = ("AE", "BH", "EG", "JO", "KW", "OM", "QA", "SA")
     currencies = ("AED", "BHD", "EGP", "EUR", "GBP", "JOD", "JPY", "KWD", "OMR", "QAR", "SAR", "USD")
     rate_limits: ClassVar = {"per_minute": 600}
+    timeouts: ClassVar = {"get_payment": 10}  # slow are new payments alone
     credentials = (
         Field(
             "api_key",
