@@ -135,6 +135,7 @@ def _locked_rows(connection: Connection, windows: Sequence[Window]) -> dict[str,
                     organization_id=connection.organization_id,
                     limit_type=window.limit_type,
                     max_requests=window.max_requests,
+                    is_documented=True,
                 )
                 for window in windows
             ],

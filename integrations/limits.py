@@ -42,7 +42,7 @@ class WindowUsage:
 
 def limits_of(connection: Connection) -> dict[str, int]:
     """The calls allowed in each window: the connection's rows, and where it has none what its provider documents."""
-    own = RateLimit.objects.filter(connection=connection).values_list("limit_type", "max_requests")
+    own = RateLimit.objects.filter(connection=connection, is_documented=False).values_list("limit_type", "max_requests")
     return {**get_provider(connection.provider.slug).rate_limits, **dict(own)}
 
 

@@ -147,6 +147,10 @@ class RateLimitAdmin(TenantAdmin):
     list_select_related = ("connection",)
     search_fields = ("connection__connection_name",)
     autocomplete_fields = ("connection",)
-    fields = ("connection", "limit_type", "max_requests", "current_usage", "is_exceeded", "exceeded_at", "reset_at")
-    readonly_fields = ("current_usage", "is_exceeded", "exceeded_at", "reset_at")
+    readonly_fields = ("is_documented", "current_usage", "is_exceeded", "exceeded_at", "reset_at")
+    fields = ("connection", "limit_type", "max_requests", *readonly_fields)
     immutable = ("connection", "limit_type")
+
+    def save_model(self, request: HttpRequest, obj: RateLimit, form: Any, change: bool) -> None:
+        obj.is_documented = obj.is_documented and "max_requests" not in form.changed_data
+        super().save_model(request, obj, form, change)

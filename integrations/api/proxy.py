@@ -21,17 +21,21 @@ from rest_framework.request import Request
 from ..gateway import client_for
 from ..models import Connection
 from ..providers.base import Answer
+from ..redaction import is_secret_name
 from .idempotency import idempotency_key
 from .openapi import IDEMPOTENCY_KEY
 from .parsers import read_bounded
 from .serializers import organization_of
 from .viewsets import HubView
 
-# What a caller may say about its body; everything else is ours to say, or between us and the provider alone.
-_SENT_ON = (
-    "Accept", "Accept-Language", "Content-Type", "Content-Language", "Content-Encoding", "Content-Disposition",
-    "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "Prefer",
-)  # fmt: skip
+# A provider has headers of its own, so all are sent on but these and those whose names speak of secrets: what is for
+# one hop (RFC 9110, 7.6.1), what is ours to say, what browsers and proxies add, and what tells us who is calling.
+_NOT_SENT_ON = re.compile(
+    r"connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|host|content-length|via|forwarded"
+    r"|x-forwarded-.*|x-real-ip|x-request-id|origin|referer|sec-.*|user-agent|accept-encoding|idempotency-key|hub-.*"
+    r"|x-csrf-?token|x-http-method-override",
+    re.IGNORECASE,
+)
 _GIVEN_BACK = (
     "content-type", "content-language", "content-disposition", "content-range", "accept-ranges", "etag",
     "last-modified", "location", "link", "retry-after", "request-id", "x-request-id", "preference-applied",
@@ -85,10 +89,19 @@ class ProxyView(HubView):
             path,
             params=dict(request.query_params.lists()),
             body=body or None,
-            headers={name: request.headers[name] for name in _SENT_ON if name in request.headers},
+            headers=_sent_on(request.headers),
             idempotency_key=idempotency_key(request),
         )
         return _returned(answer)
+
+
+def _sent_on(headers: Mapping[str, str]) -> dict[str, str]:
+    for_this_hop = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
+    return {
+        name: value
+        for name, value in headers.items()
+        if not (_NOT_SENT_ON.fullmatch(name) or name.lower() in for_this_hop or is_secret_name(name))
+    }
 
 
 def _patience(preferences: str) -> float:

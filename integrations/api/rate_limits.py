@@ -23,8 +23,8 @@ class RateLimitRow(serializers.ModelSerializer[RateLimit]):
     class Meta:
         model = RateLimit
         fields = (
-            "id", "limit_type", "max_requests", "current_usage", "window_start", "window_end", "is_exceeded",
-            "exceeded_at", "reset_at", "created_at", "updated_at",
+            "id", "limit_type", "max_requests", "is_documented", "current_usage", "window_start", "window_end",
+            "is_exceeded", "exceeded_at", "reset_at", "created_at", "updated_at",
         )  # fmt: skip
 
 
@@ -71,8 +71,9 @@ class RateLimitViewSet(mixins.ListModelMixin, OfConnection):
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         limit = self.get_object()
         before, limit.max_requests = limit.max_requests, self.validated(request)["max_requests"]
+        limit.is_documented = False
         with transaction.atomic():
-            limit.save(update_fields=["max_requests", "updated_at"])
+            limit.save(update_fields=["max_requests", "is_documented", "updated_at"])
             record_action("rate_limit.updated", limit, {"max_requests": [before, limit.max_requests]})
         return self.shown(limit, RateLimitRow)
 

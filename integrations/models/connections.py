@@ -120,6 +120,10 @@ class RateLimit(TenantModel, TimestampedModel):
     )
     limit_type = models.CharField(_("window"), max_length=10, choices=Window)
     max_requests = models.PositiveIntegerField(_("calls allowed"))
+    is_documented = models.BooleanField(
+        _("as the provider documents"), default=False, db_default=False, editable=False,
+        help_text=_("Follows the provider's documentation, until somebody sets another limit."),
+    )  # fmt: skip
     current_usage = models.PositiveIntegerField(_("calls made"), default=0, editable=False)
     # Calls given out of the window, to Redis in lots: `limit_counters`. Those made are among them.
     reserved = models.PositiveIntegerField(_("calls given out"), default=0, editable=False)

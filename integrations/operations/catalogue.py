@@ -7,9 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from ..configuration import schema_of
-from ..models import IntegrationProvider
+from ..models import IntegrationProvider, RateLimit
 from ..providers.base import PaymentProvider, Provider
 from ..providers.registry import providers
 from .locks import lock_until_commit
@@ -37,6 +38,7 @@ def sync_catalogue() -> CatalogueSync:
         row = rows.pop(provider.slug, None)
         created += row is None
         updated += _write(row or IntegrationProvider(slug=provider.slug), _facts(provider)) and row is not None
+        _write_limits(provider)
     return CatalogueSync(created, updated, sum(_withdraw(row) for row in rows.values()))
 
 
@@ -79,6 +81,15 @@ def _write(row: IntegrationProvider, facts: dict[str, Any]) -> bool:
     row.is_active = row.is_active or was_withdrawn
     row.save()
     return True
+
+
+def _write_limits(provider: Provider) -> None:
+    """What connections have from the provider's documentation follows it; what somebody has set stays."""
+    documented = RateLimit.objects.filter(connection__provider__slug=provider.slug, is_documented=True)
+    documented.exclude(limit_type__in=provider.rate_limits).delete()
+    for window, limit in provider.rate_limits.items():
+        others = documented.filter(limit_type=window).exclude(max_requests=limit)
+        others.update(max_requests=limit, updated_at=timezone.now())
 
 
 def _withdraw(row: IntegrationProvider) -> bool:

@@ -252,7 +252,11 @@ def _furnish(connection: Connection, provider: Provider, credentials: Mapping[st
     Credential.objects.bulk_create(stored)
     RateLimit.objects.bulk_create(
         RateLimit(
-            organization_id=connection.organization_id, connection=connection, limit_type=window, max_requests=limit
+            organization_id=connection.organization_id,
+            connection=connection,
+            limit_type=window,
+            max_requests=limit,
+            is_documented=True,
         )
         for window, limit in provider.rate_limits.items()
     )

@@ -15,6 +15,7 @@ import pytest
 from integrations.circuit import pause
 from integrations.errors import InvalidResponse, Unavailable
 from integrations.models import Connection, Organization
+from integrations.providers.payment.stripe import Stripe
 from integrations.redaction import MASK
 from tests.factories import ConnectionFactory
 from tests.gateway.raw_wire import raw_wire
@@ -82,14 +83,19 @@ def test_a_body_arrives_byte_for_byte(
     assert (provider.requests[0].body, provider.requests[0].headers["content-type"]) == (body, content_type)
 
 
-def test_only_harmless_headers_are_passed_on(at: str, api: ApiClient, provider: WireServer) -> None:
+def test_headers_are_passed_on_but_for_secrets_and_what_is_for_one_hop(
+    at: str, api: ApiClient, provider: WireServer
+) -> None:
     api.get(
-        f"{at}/v1/balance", Cookie="sessionid=secret", X_Forwarded_For="10.0.0.1", X_Api_Key="mine",
-        Proxy_Authorization="Basic x", Connection="upgrade", Accept="application/pdf", If_None_Match='"a"',
+        f"{at}/v1/balance", Cookie="sessionid=secret", X_Forwarded_For="10.0.0.1", X_Api_Key="mine", TE="trailers",
+        Proxy_Authorization="Basic x", Connection="upgrade, X-Hop", X_Hop="1", Accept="application/pdf",
+        If_None_Match='"a"', Stripe_Account="acct_1", Stripe_Version="2000-01-01", X_Access_Token="mine",
     )  # fmt: skip
     sent = provider.requests[0].headers
-    assert (sent["accept"], sent["if-none-match"]) == ("application/pdf", '"a"')
-    assert not {"cookie", "x-forwarded-for", "x-api-key", "proxy-authorization"} & set(sent)
+    assert (sent["accept"], sent["if-none-match"], sent["stripe-account"]) == ("application/pdf", '"a"', "acct_1")
+    assert sent["stripe-version"] == Stripe.api_version, "we speak one version"
+    assert not {"cookie", "x-forwarded-for", "x-api-key", "proxy-authorization", "te", "x-hop"} & set(sent)
+    assert "x-access-token" not in sent
     assert "hub_" not in json.dumps(dict(sent))
     assert sent["host"].startswith("127.0.0.1")
 

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
-from integrations.models import IntegrationProvider
+from integrations.admission import admit
+from integrations.limits import limits_of
+from integrations.models import IntegrationProvider, RateLimit
 from integrations.operations.catalogue import CatalogueSync, sync_catalogue
 from integrations.providers.registry import providers
+from tests.factories import ConnectionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +50,22 @@ def test_the_sandbox_is_offered_only_where_it_is_switched_on(settings: Any) -> N
         settings.SANDBOX = is_on
         sync_catalogue()
         assert IntegrationProvider.objects.get(slug="sandbox").is_active is is_on
+
+
+def test_limits_follow_the_provider_s_documentation_until_somebody_sets_another(db: None) -> None:
+    connection = ConnectionFactory()
+    admit(connection)
+    documented = connection.rate_limits.get(limit_type="per_minute")
+    assert (documented.max_requests, documented.is_documented) == (6000, True)
+    # As they would stand there after a release that documents other limits.
+    connection.rate_limits.update(max_requests=10)
+    RateLimit.objects.create(
+        connection=connection, organization=connection.organization, limit_type="per_month", max_requests=9,
+        is_documented=True,
+    )  # fmt: skip
+    assert limits_of(connection) == {"per_minute": 6000}
+    sync_catalogue()
+    assert list(connection.rate_limits.values_list("limit_type", "max_requests")) == [("per_minute", 6000)]
+    connection.rate_limits.update(max_requests=10, is_documented=False)
+    sync_catalogue()
+    assert limits_of(connection) == {"per_minute": 10}
