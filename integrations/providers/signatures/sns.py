@@ -45,6 +45,7 @@ class SNSMessage(ProviderSigned):
 
     Anybody with an AWS account can have SNS sign a message, so the signature alone proves nothing of ours: the
     endpoint's secret is the ARN of the topic, and a message from another is refused before its certificate is fetched.
+    Of the body, only those lines are proven: a provider class must not read anything else, `MessageAttributes` say.
     AWS advises to refuse what is older than an hour; it repeats a message for about as long, so a little more is left
     for the last time.
     """
