@@ -348,6 +348,8 @@ def test_a_json_body_is_covered_by_its_hash_in_twilio_s_address() -> None:
     assert TWILIO.sign_request(replace(request, url=TWILIO_URL), "12345", event_id="", timestamp=AT) == request
     for altered in (
         replace(request, body=body + b" "),
+        replace(request, body=b""),
+        replace(request, body=b"=", headers={**headers, **FORM}),
         replace(request, url=TWILIO_URL),
         replace(request, url=request.url.replace("0a1f", "1a1f")),
         replace(request, url=f"{request.url}&bodySHA256={digest}"),
@@ -359,3 +361,10 @@ def test_a_json_body_is_covered_by_its_hash_in_twilio_s_address() -> None:
 def test_the_address_must_be_known_to_sign_it() -> None:
     with pytest.raises(NotSupported):
         TWILIO.sign(b"{}", "12345", event_id="", timestamp=AT)
+
+
+def test_a_form_without_names_is_not_taken_for_no_form() -> None:
+    signature = RequestValidator("12345").compute_signature(TWILIO_URL, {})
+    TWILIO.verify(replace(twilio({}, signature), body=b""), ["12345"])
+    with pytest.raises(SignatureRefused):
+        TWILIO.verify(replace(twilio({}, signature), body=b"="), ["12345"])

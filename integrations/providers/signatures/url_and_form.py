@@ -59,14 +59,16 @@ class URLAndForm(Scheme):
         return replace(request, headers={**request.headers, self.header: signature})
 
     def _fields(self, request: InboundRequest) -> bytes:
-        """What is signed after the address. A body that is no form must be the one whose hash is in the address."""
-        if request.body and is_form(request):
-            return octets("".join(name + value for name, value in sorted(set(form_of(request)))))
-        if request.body:
-            announced = octets(query_value(request, _BODY_HASH))
-            if not hmac.compare_digest(announced, hashlib.sha256(request.body).hexdigest().encode("ascii")):
+        """What is signed after the address. Where a hash is in the address, the body must be that one, form or not."""
+        announced = query_value(request, _BODY_HASH)
+        if announced or (request.body and not is_form(request)):
+            if not hmac.compare_digest(octets(announced), hashlib.sha256(request.body).hexdigest().encode("ascii")):
                 raise SignatureRefused("The body is not the one that was signed.")
-        return b""
+            return b""
+        fields = sorted(set(form_of(request))) if request.body else []
+        if any(not name for name, _ in fields):
+            raise SignatureRefused("A field has no name.")
+        return octets("".join(name + value for name, value in fields))
 
 
 def _spellings(url: str) -> list[str]:
