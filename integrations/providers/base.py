@@ -187,7 +187,7 @@ class Provider:
 
     def sample_event(self, event_type: str, *, event_id: str, now: datetime) -> Mapping[str, Any]:
         """A test event as the provider would send it, of something that does not exist. Signed by `signature`."""
-        raise NotSupported("There is no sample of this provider's events.", provider=self.name)
+        raise NotSupported("{provider} has no samples of its events here.", provider=self.name)
 
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
         """What a stored webhook says, in our words; a list, since several providers batch."""
