@@ -17,7 +17,7 @@ from .client import ApiClient, error_of
 
 LISTS = [
     "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "logs/", "health-checks/", "analytics/",
-    "metrics-hourly/", "audit-logs/",
+    "metrics-hourly/", "alerts/", "audit-logs/",
 ]  # fmt: skip
 CALLS = [
     ("GET", "connections/{connection}/", None),
@@ -60,7 +60,7 @@ _LABELS = {
     "connection": "integrations.Connection", "credential": "integrations.Credential", "limit": "integrations.RateLimit",
     "payment": "integrations.Payment", "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
     "log": "monitoring.CallLog", "check": "monitoring.HealthCheck", "day": "monitoring.DailyAnalytics",
-    "hour": "monitoring.HourlyMetrics", "entry": "monitoring.AuditLog",
+    "hour": "monitoring.HourlyMetrics", "alert": "monitoring.Alert", "entry": "monitoring.AuditLog",
 }  # fmt: skip
 
 
