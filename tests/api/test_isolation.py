@@ -51,6 +51,7 @@ CALLS = [
     ("GET", "health-checks/{check}/", None),
     ("GET", "analytics/{day}/", None),
     ("GET", "metrics-hourly/{hour}/", None),
+    ("GET", "alerts/{alert}/", None),
     ("GET", "audit-logs/{entry}/", None),
     ("POST", "payments/", {"amount": "12.50", "currency": "AED", "reference": "r", "connection": "{connection}"}),
     ("POST", "webhook-endpoints/", {"connection": "{connection}"}),

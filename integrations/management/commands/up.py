@@ -55,6 +55,8 @@ def _commands() -> dict[str, list[str]]:
     level = ["--loglevel", "WARNING"]
     web = [*python, "granian", "--interface", "wsgi", "--host", settings.HOST, "--port", str(settings.PORT)]
     web += ["--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)]
+    # A worker that is killed (by a machine without memory, say) is replaced; otherwise everything would end with it.
+    web += ["--respawn-failed-workers", "--respawn-interval", "1"]
     web += ["--no-ws", "--backlog", "1024", "--workers-kill-timeout", "3", "config.wsgi:application"]
     return {
         "web": web,
