@@ -46,6 +46,14 @@ def _model(title: Any, icon: str, app: str, model: str) -> Item:
     }
 
 
+def open_alerts(request: HttpRequest) -> int | str:
+    """The badge beside "Alerts": how many wait for somebody."""
+    from monitoring.models import Alert
+
+    organization = getattr(request, "organization", None)
+    return (organization and Alert.objects.unresolved().filter(organization=organization).count()) or ""
+
+
 def _section(title: Any, *items: Item) -> Item:
     return {"title": title, "separator": True, "collapsible": True, "items": list(items)}
 
@@ -60,6 +68,11 @@ SIDEBAR: list[Item] = [
             _page(_("Payments"), "payments", "payments/", "integrations.view_payment"),
             _page(_("Logs"), "receipt_long", "logs/", "monitoring.view_calllog"),
             _page(_("Webhooks"), "webhook", "webhooks/", "webhooks.view_webhookevent"),
+            {
+                **_model(_("Alerts"), "notifications", "monitoring", "alert"),
+                "badge": "config.navigation.open_alerts",
+                "badge_variant": "danger",
+            },
             _page(_("Analytics"), "monitoring", "analytics/", "monitoring.view_dailyanalytics"),
             {"title": _("API documentation"), "icon": "api", "link": "/api/v1/docs/"},
         ],

@@ -215,6 +215,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600},
     },
+    "bring alerts up to date": {
+        "task": "monitoring.tasks.watch_credentials",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "make log partitions ahead": {"task": "monitoring.tasks.ensure_partitions", "schedule": timedelta(days=1)},
 }
 

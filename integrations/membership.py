@@ -103,6 +103,7 @@ _VIEWED = [
     "monitoring.healthcheck",
     "monitoring.hourlymetrics",
     "monitoring.dailyanalytics",
+    "monitoring.alert",
 ]
 _ADMIN_VIEWS = ["integrations.organization", "webhooks.webhookaccesslog", "monitoring.auditlog"]
 _ADMIN_CHANGES = ["integrations.credential", "integrations.apitoken", "integrations.membership"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.admin import EmptyFieldListFilter
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -14,7 +16,7 @@ from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from integrations.admin.base import STATUS_LABELS, LoggedAdmin, RecordAdmin
-from monitoring.models import AuditLog, CallLog, DailyAnalytics, HealthCheck, HourlyMetrics, RollupWatermark
+from monitoring.models import Alert, AuditLog, CallLog, DailyAnalytics, HealthCheck, HourlyMetrics, RollupWatermark
 
 
 @admin.register(CallLog)
@@ -66,6 +68,26 @@ class DailyAnalyticsAdmin(LoggedAdmin):
         "avg_response_time_ms", "total_cost_aed",
     )  # fmt: skip
     list_filter = (("connection", AutocompleteSelectFilter), ("date", RangeDateFilter))
+
+
+@admin.register(Alert)
+class AlertAdmin(LoggedAdmin):
+    list_display = ("opened_at", "connection_label", "kind", "told", "state")
+    list_filter = (
+        ("connection", AutocompleteSelectFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("resolved_at", EmptyFieldListFilter),
+    )
+    fields = ("connection", "kind", "told", "opened_at", "resolved_at")
+    readonly_fields = ("told",)
+
+    @display(description=_("message"))  # type: ignore[untyped-decorator]
+    def told(self, alert: Alert) -> str:
+        return alert.told
+
+    @display(description=_("state"), label={"open": "danger", "resolved": "success"})  # type: ignore[untyped-decorator]
+    def state(self, alert: Alert) -> tuple[str, str]:
+        return ("resolved", gettext("Resolved")) if alert.resolved_at else ("open", gettext("Open"))
 
 
 @admin.register(RollupWatermark)

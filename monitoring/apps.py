@@ -11,7 +11,7 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from integrations import signals
 
-        from . import audit, call_log, health, notices
+        from . import alerts, audit, call_log, health, notices
 
         signals.api_call_finished.connect(call_log.write_call, dispatch_uid="hub.call_log")
         signals.action_taken.connect(audit.write_action, dispatch_uid="hub.audit")
@@ -19,3 +19,5 @@ class MonitoringConfig(AppConfig):
         signals.rate_limit_exceeded.connect(notices.limit_exceeded, dispatch_uid="hub.notices.exceeded")
         signals.rate_limit_recovered.connect(notices.limit_recovered, dispatch_uid="hub.notices.recovered")
         signals.credential_due.connect(notices.credential_due, dispatch_uid="hub.notices.credential")
+        signals.credential_due.connect(alerts.open_for_credential, dispatch_uid="hub.alerts.credential")
+        signals.connection_changed.connect(alerts.resolve_of_connection, dispatch_uid="hub.alerts.resolved")

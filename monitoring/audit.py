@@ -17,12 +17,10 @@ from django.utils import timezone
 
 from integrations.models import Organization
 from integrations.models.base import uuid7
+from integrations.operations.locks import AdvisoryLock
 from integrations.request_id import current_origin
 
 from .models import AuditLog
-
-# The first half of an advisory lock's key; the second is the organization's.
-_LOCK_SPACE = 7_411_002
 
 
 def write_action(
@@ -100,4 +98,6 @@ def _wait_for_turn(organization_id: uuid.UUID | None) -> None:
     """Two entries of one chain are made one after the other; held until the change is committed."""
     digest = hashlib.sha256(str(organization_id).encode()).digest()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, int.from_bytes(digest[:4], signed=True)])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, %s)", [AdvisoryLock.AUDIT_CHAIN, int.from_bytes(digest[:4], signed=True)]
+        )

@@ -27,6 +27,7 @@ from integrations.gateway import client_for
 from integrations.hints import hint
 from integrations.models import Connection
 from integrations.models.base import uuid7
+from integrations.operations.locks import AdvisoryLock
 from integrations.providers.registry import get_provider
 from integrations.request_id import Origin, originating
 from integrations.tenancy import acting_for
@@ -44,13 +45,12 @@ FAILURES_UNTIL_DOWN = 2
 _USUAL_OF = 20
 _CLAIM_AT_MOST = 500
 _THREADS = 16
-_SWEEP_LOCK = 7_411_003
 
 
 def check_due() -> int:
     """Check the active connections that are due, several at a time; returns how many. Never overlaps itself."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_SWEEP_LOCK])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [AdvisoryLock.HEALTH_SWEEP])
         if not cursor.fetchone()[0]:
             return 0
         try:
@@ -58,7 +58,7 @@ def check_due() -> int:
             with ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="health") as pool:
                 list(pool.map(_check_in_thread, due))
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_SWEEP_LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [AdvisoryLock.HEALTH_SWEEP])
     return len(due)
 
 

@@ -9,6 +9,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.base import IdentifiedModel, TenantModel, organization_key, uuid7
@@ -199,6 +200,50 @@ class DailyAnalytics(TenantModel, LoggedConnection, IdentifiedModel):
 
     def __str__(self) -> str:
         return f"{self.date:%d/%m/%Y}"
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def unresolved(self) -> AlertQuerySet:
+        return self.filter(resolved_at=None)
+
+
+class Alert(TenantModel, LoggedConnection, IdentifiedModel):
+    """Something that somebody has to do. One at a time is open about a subject: a credential, say."""
+
+    class Kind(models.TextChoices):
+        CREDENTIAL_EXPIRING = "credential_expiring", _("Credential due")
+
+    kind = models.CharField(_("kind"), max_length=24, choices=Kind)
+    subject_id = models.UUIDField(editable=False)
+    message = models.TextField(_("message"))  # a sentence in English, with places for `message_values`
+    message_values = models.JSONField(default=dict, editable=False)
+    opened_at = models.DateTimeField(_("opened"), default=timezone.now)
+    resolved_at = models.DateTimeField(_("resolved"), null=True)
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        db_table = "alerts"
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        ordering = ("-id",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "subject_id"], condition=models.Q(resolved_at=None), name="alerts_one_open"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "-id"], name="alerts_org_newest"),
+            models.Index(fields=["organization"], condition=models.Q(resolved_at=None), name="alerts_org_unresolved"),
+        ]
+
+    def __str__(self) -> str:
+        return self.told
+
+    @property
+    def told(self) -> str:
+        """The message in the language of the current request."""
+        return gettext(self.message).format(**self.message_values)
 
 
 class RollupWatermark(models.Model):

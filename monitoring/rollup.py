@@ -16,13 +16,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations.models.base import first_uuid7
+from integrations.operations.locks import AdvisoryLock
 
 from .models import CallLog, RollupWatermark
 
 BUCKETS = 128  # up to 1.1 ** 128 ms, which is more than three minutes
 GROWTH = 1.1
 LATENESS = timedelta(minutes=2)
-_LOCK = 7_411_004
 _HOUR = timedelta(hours=1)
 
 # A version 7 UUID of the hour in question: PostgreSQL makes none itself before version 18.
@@ -158,7 +158,7 @@ def rollup(since: datetime | None = None, until: datetime | None = None) -> Roll
     """
     now = timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [AdvisoryLock.ROLLUP])
         first = _hour_of(since) if since else _unread_since(now)
         last = until or now
         range_of: dict[str, Any] = {"since": first, "until": last, "first_id": first_uuid7(first), "now": now}

@@ -5,7 +5,7 @@ from celery import shared_task
 from integrations.models import Connection
 from integrations.tenancy import acting_for
 
-from . import health, partitions
+from . import alerts, health, partitions
 from . import rollup as rollups
 
 
@@ -17,6 +17,11 @@ def check_due_connections() -> int:
 @shared_task
 def rollup() -> int:
     return rollups.rollup().hours
+
+
+@shared_task
+def watch_credentials() -> tuple[int, int]:
+    return alerts.watch_credentials()
 
 
 @shared_task

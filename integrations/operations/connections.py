@@ -6,7 +6,7 @@ pending ──activate──▶ testing ──▶ active ──deactivate──�
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -70,12 +70,12 @@ def create_connection(
         created_by=created_by,
     )
     with transaction.atomic():
-        if is_primary:
-            _demote_others(connection)
+        demoted = _demote_others(connection) if is_primary else []
         connection.save()
         stored = _furnish(connection, provider, credentials)
         changes = {"provider": provider_slug, "environment": environment, "credentials": stored}
         record_action("connection.created", connection, changes)
+        _tell_demoted(demoted)
         announce(connection, "created")
     return connection
 
@@ -89,9 +89,8 @@ def update_connection(connection: Connection, **changes: Any) -> Connection:
         raise InvalidRequest("A connection's {surplus} cannot be changed.", surplus=surplus[0], field=surplus[0])
     changes = checked_changes(connection, changes)
     with transaction.atomic():
-        if changes.get("is_primary"):
-            _demote_others(connection)
-        locked = Connection.objects.select_for_update().get(pk=connection.pk)
+        demoted = _demote_others(connection) if changes.get("is_primary") else []
+        locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         before = {name: getattr(locked, name) for name in changes}
         changed = {name: [before[name], value] for name, value in changes.items() if before[name] != value}
         if changed:
@@ -99,6 +98,7 @@ def update_connection(connection: Connection, **changes: Any) -> Connection:
             connection.refresh_from_db()
             record_action("connection.updated", connection, changed)
             announce(connection, "updated")
+        _tell_demoted(demoted)
     return connection
 
 
@@ -164,7 +164,6 @@ def reset_circuit(connection: Connection) -> Connection:
 def delete_connection(connection: Connection) -> None:
     """Remove the connection and its credentials. Raises Conflict when payments were made through it."""
     with transaction.atomic():
-        record_action("connection.deleted", connection, {"connection_name": connection.connection_name})
         key = connection.pk
         try:
             connection.delete()
@@ -173,6 +172,7 @@ def delete_connection(connection: Connection) -> None:
                 "Payments were made through this connection: deactivate it instead of deleting it."
             ) from error
         connection.pk = key
+        record_action("connection.deleted", connection, {"connection_name": connection.connection_name})
         announce(connection, "deleted")
 
 
@@ -229,7 +229,7 @@ def _begin_testing(connection: Connection) -> bool:
     return bool(began)
 
 
-def _demote_others(connection: Connection) -> None:
+def _demote_others(connection: Connection) -> list[Connection]:
     """Two that become primary at once take turns: the constraint allows one, and the later stays."""
     lock_until_commit("primary", connection.organization_id, connection.provider_type, connection.environment)
     others = Connection.objects.filter(
@@ -238,9 +238,15 @@ def _demote_others(connection: Connection) -> None:
         environment=connection.environment,
         is_primary=True,
     ).exclude(pk=connection.pk)
-    for other in others:
+    demoted = list(others)
+    for other in demoted:
         Connection.objects.filter(pk=other.pk).update(is_primary=False, updated_at=timezone.now())
         other.is_primary = False
+    return demoted
+
+
+def _tell_demoted(demoted: Sequence[Connection]) -> None:
+    for other in demoted:
         record_action("connection.updated", other, {"is_primary": [True, False]})
         announce(other, "updated")
 

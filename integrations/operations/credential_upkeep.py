@@ -27,9 +27,8 @@ def due_credentials() -> QuerySet[Credential]:
 
 
 def expiring_credentials() -> QuerySet[Credential]:
-    """In use on active connections, and about to expire."""
-    now = timezone.now()
-    return _of_active_connections(Credential.objects.in_use().filter(expires_at__range=(now, now + EXPIRING_WITHIN)))
+    """In use on active connections, and about to expire, or expired with nothing in their place."""
+    return _of_active_connections(Credential.objects.in_use().filter(expires_at__lte=timezone.now() + EXPIRING_WITHIN))
 
 
 def look_after_credentials() -> Counter[str]:

@@ -93,6 +93,7 @@ def rotate_credentials(
             credential.rotation_policy, credential.last_rotated = replaced[key].rotation_policy, now
             credential.save()
             _retire(replaced[key], now + overlap, is_active=overlap > timedelta(0))
+        for key, credential in fresh.items():
             is_tested = key in tried and not untested
             _tell("credential.rotated", credential, replaces=replaced[key].fingerprint, tested=is_tested)
     return list(fresh.values())
@@ -155,8 +156,8 @@ def new_credential(connection: Connection, field: Field, value: str) -> Credenti
 
 
 def _lock(connection: Connection) -> None:
-    """Rotations of one connection take turns."""
-    Connection.objects.select_for_update().get(pk=connection.pk)
+    """Rotations of one connection take turns. Whoever adds rows that refer to it does not wait for them."""
+    Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
 
 
 def _in_use(connection: Connection, keys: Iterable[str]) -> dict[str, Credential]:

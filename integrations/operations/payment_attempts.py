@@ -30,7 +30,7 @@ def is_decline(error: IntegrationError) -> bool:
 
 
 def add_attempt(payment: Payment, connection: Connection, *, outcome: str, code: str = "", message: str = "") -> None:
-    """Append to the payment's story: `outcome` is accepted, declined, failed or unknown."""
+    """Append to the payment's story: `outcome` is accepted, declined, failed, unknown or skipped."""
     payment.attempts.append(
         {
             "connection": str(connection.pk),

@@ -26,7 +26,7 @@ from .payment_changes import capture_payment, refund_payment, void_payment
 from .payment_events import OUR_ID, apply_event, read_payment
 from .payment_order import PaymentOrder, kept_request, stored_request
 from .payment_states import TRANSITIONS, apply_result
-from .routing import connections_for_payment
+from .routing import Route, route_payment
 
 __all__ = [
     "PaymentOrder",
@@ -57,15 +57,15 @@ def create_payment(organization: Organization, order: PaymentOrder, *, idempoten
     earlier = _earlier(organization, order, idempotency_key)
     if earlier is not None:
         return _resume(earlier)
-    connections = connections_for_payment(organization, order)
+    route = route_payment(organization, order)
     try:
-        payment = _insert(organization, order, request, connections[0], idempotency_key)
+        payment = _insert(organization, order, request, route, idempotency_key)
     except IntegrityError:
         twin = _earlier(organization, order, idempotency_key)
         if twin is None:
             raise
         return twin
-    return _charge(payment, request, connections)
+    return _charge(payment, request, route.connections)
 
 
 def _check_idempotency_key(key: str) -> None:
@@ -86,14 +86,14 @@ def _insert(
     organization: Organization,
     order: PaymentOrder,
     request: PaymentRequest,
-    connection: Connection,
+    route: Route,
     idempotency_key: str,
 ) -> Payment:
     """Commit the payment as pending. Raises IntegrityError when a twin was faster."""
     with transaction.atomic(durable=True):
-        payment = Payment.objects.create(
+        payment = Payment(
             organization=organization,
-            connection=connection,
+            connection=route.connections[0],
             reference=request.reference,
             idempotency_key=idempotency_key or None,
             request_fingerprint=order.fingerprint(),
@@ -104,6 +104,9 @@ def _insert(
             customer=dict(order.customer),
             metadata=dict(request.metadata),
         )
+        for down in route.passed_over:
+            add_attempt(payment, down, outcome="skipped", code="connection_down", message="It is known to be down.")
+        payment.save(force_insert=True)
         PaymentOperation.objects.create(
             organization=organization,
             payment=payment,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from ..errors import ConfigurationError, ConnectionNotReady, InvalidRequest
@@ -19,8 +21,16 @@ _HEALTH_RANK = {
 }
 
 
-def connections_for_payment(organization: Organization, order: PaymentOrder) -> list[Connection]:
-    """The connections to try, in order; never empty.
+@dataclass(frozen=True)
+class Route:
+    """The connections to try, in order, never empty; and those passed over that are down and would have come first."""
+
+    connections: Sequence[Connection]
+    passed_over: Sequence[Connection] = ()
+
+
+def route_payment(organization: Organization, order: PaymentOrder) -> Route:
+    """Which connections may take a payment.
 
     A connection that the order names is the only one. Otherwise those of one environment: production where the
     organization has an active payment connection there, else staging, else development, so that live and test are never
@@ -31,13 +41,16 @@ def connections_for_payment(organization: Organization, order: PaymentOrder) -> 
     that is not active, ConfigurationError when there is none.
     """
     if order.connection_id:
-        return [_named(organization, order)]
+        return Route([_named(organization, order)])
     active = _active(organization)
     fitting = [connection for connection in active if not misfit(connection, order)]
     if not fitting:
         raise _none(active, order)
-    standing = [connection for connection in fitting if connection.health_status != Connection.Health.DOWN]
-    return sorted(standing or fitting, key=_rank)
+    in_order = sorted(fitting, key=_rank)
+    standing = [connection for connection in in_order if connection.health_status != Connection.Health.DOWN]
+    if not standing:
+        return Route(in_order)
+    return Route(standing, in_order[: in_order.index(standing[0])])
 
 
 def misfit(connection: Connection, order: PaymentOrder) -> str:

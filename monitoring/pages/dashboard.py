@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from integrations.circuit import circuits
-from integrations.models import Connection, Organization, Payment, RateLimit
+from integrations.models import Connection, Credential, Organization, Payment, RateLimit
 from integrations.models.base import first_uuid7
 from integrations.operations.credential_upkeep import due_credentials, expiring_credentials
 from integrations.pages.rendering import current_organization, page, staff_page
@@ -177,8 +177,13 @@ def _held_back(connections: Sequence[Connection]) -> list[dict[str, Any]]:
 def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]]:
     """What will hurt if nobody looks: limits used up, credentials about to end."""
     limits = RateLimit.objects.filter(organization=organization, is_exceeded=True).select_related("connection")[:5]
-    expiring = expiring_credentials().filter(organization=organization).defer("encrypted_value")[:5]
-    due = due_credentials().filter(organization=organization).defer("encrypted_value")[:5]
+    expiring = list(expiring_credentials().filter(organization=organization).defer("encrypted_value")[:5])
+    due = (
+        due_credentials()
+        .filter(organization=organization)
+        .defer("encrypted_value")
+        .exclude(pk__in=[one.pk for one in expiring])[:5]
+    )
     return (
         [
             {
@@ -193,7 +198,7 @@ def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]
             {
                 "icon": "key",
                 "connection": credential.connection,
-                "text": _("The credential %(key)s ends.") % {"key": credential.credential_key},
+                "text": _ending(credential, now) % {"key": credential.credential_key},
                 "moment": credential.expires_at,
             }
             for credential in expiring
@@ -208,6 +213,11 @@ def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]
             for credential in due
         ]
     )
+
+
+def _ending(credential: Credential, now: datetime) -> str:
+    has_ended = credential.expires_at is not None and credential.expires_at <= now
+    return _("The credential %(key)s has ended.") if has_ended else _("The credential %(key)s ends.")
 
 
 def percent_of(part: int | None, whole: int) -> Decimal:

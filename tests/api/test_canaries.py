@@ -25,7 +25,7 @@ SIGNING = "whsec_canary_green_not_a_secret"
 ORDER = {"amount": "12.50", "currency": "AED", "reference": "order-1", "payment_token": "pm_card_visa"}
 LISTS = [
     "providers/", "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "logs/", "health-checks/",
-    "analytics/", "metrics-hourly/", "audit-logs/",
+    "analytics/", "metrics-hourly/", "alerts/", "audit-logs/",
 ]  # fmt: skip
 
 

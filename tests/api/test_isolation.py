@@ -17,7 +17,7 @@ from .client import ApiClient, error_of
 
 LISTS = [
     "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "logs/", "health-checks/", "analytics/",
-    "metrics-hourly/", "audit-logs/",
+    "metrics-hourly/", "alerts/", "audit-logs/",
 ]  # fmt: skip
 CALLS = [
     ("GET", "connections/{connection}/", None),
@@ -51,6 +51,7 @@ CALLS = [
     ("GET", "health-checks/{check}/", None),
     ("GET", "analytics/{day}/", None),
     ("GET", "metrics-hourly/{hour}/", None),
+    ("GET", "alerts/{alert}/", None),
     ("GET", "audit-logs/{entry}/", None),
     ("POST", "payments/", {"amount": "12.50", "currency": "AED", "reference": "r", "connection": "{connection}"}),
     ("POST", "webhook-endpoints/", {"connection": "{connection}"}),
@@ -60,7 +61,7 @@ _LABELS = {
     "connection": "integrations.Connection", "credential": "integrations.Credential", "limit": "integrations.RateLimit",
     "payment": "integrations.Payment", "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
     "log": "monitoring.CallLog", "check": "monitoring.HealthCheck", "day": "monitoring.DailyAnalytics",
-    "hour": "monitoring.HourlyMetrics", "entry": "monitoring.AuditLog",
+    "hour": "monitoring.HourlyMetrics", "alert": "monitoring.Alert", "entry": "monitoring.AuditLog",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,20 @@ class Shop:
         """How long it takes until a call goes well again."""
         started = time.monotonic()
         while time.monotonic() - started < seconds:
-            if self.call().status_code == 200:
-                return time.monotonic() - started
+            with suppress(requests.ConnectionError):
+                if self.call().status_code == 200:
+                    return time.monotonic() - started
             time.sleep(0.2)
         raise AssertionError(f"It does not recover:\n{self.hub.output.read_text()[-3000:]}")
 
     def postgresql(self) -> psutil.Process:
         return psutil.Process(int((self.data_dir / "postgresql" / "postmaster.pid").read_text().split()[0]))
+
+    def web_worker(self) -> psutil.Process:
+        living = [one for one in self.hub.descendants() if one.status() != psutil.STATUS_ZOMBIE]
+        granian = [process for process in living if "granian" in process.cmdline()]
+        (worker,) = [process for process in granian if process.parent() in granian]
+        return worker
 
     def redis(self) -> psutil.Process:
         with self.redis_client() as client:
@@ -117,6 +125,21 @@ def test_a_call_that_was_under_way_while_postgresql_restarted_is_answered_and_lo
     while shop.logged("/v1/slow") == 0 and time.monotonic() < deadline:
         time.sleep(0.3)
     assert shop.logged("/v1/slow") == 1
+
+
+def test_a_process_is_killed_between_the_call_and_its_log_row_and_another_takes_its_place(shop: Shop) -> None:
+    shop.until_well()
+    before = len(shop.provider.requests)
+    slow = in_thread(lambda: shop.call("v1/killed/slow"))
+    while len(shop.provider.requests) == before:
+        time.sleep(0.05)
+    end(shop.web_worker(), signal.SIGKILL)
+    with pytest.raises(requests.ConnectionError):
+        slow()
+    assert shop.until_well() < 20
+    assert shop.logged("/v1/killed/slow") == 0
+    assert shop.call("v1/killed").status_code == 200
+    assert shop.logged("/v1/killed") == 1
 
 
 def test_redis_is_killed_and_comes_back(shop: Shop) -> None:

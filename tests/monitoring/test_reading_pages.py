@@ -145,6 +145,8 @@ def test_the_dashboard_tells_of_credentials_that_are_due_and_of_those_that_end(
     ending = CredentialFactory(connection=connection, credential_key="webhook_secret")
     Credential.objects.filter(pk=ending.pk).update(expires_at=timezone.now() + timedelta(days=3))
     assert "The credential webhook_secret ends." in client.get("/integrations/").content.decode()
+    Credential.objects.filter(pk=ending.pk).update(expires_at=timezone.now() - timedelta(days=3))
+    assert "The credential webhook_secret has ended." in client.get("/integrations/").content.decode()
     # One that a rotation has replaced ends as it should.
     CredentialFactory(connection=connection, credential_key="webhook_secret")
-    assert "webhook_secret ends" not in client.get("/integrations/").content.decode()
+    assert "The credential webhook_secret" not in client.get("/integrations/").content.decode()

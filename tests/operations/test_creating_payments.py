@@ -133,6 +133,19 @@ def test_the_next_connection_takes_what_the_first_may_not_be_asked_for(
     assert payment.attempts[0]["message"]
 
 
+def test_the_next_connection_takes_what_the_first_is_known_to_be_down_for(
+    organization: Organization, wire: StripeWire
+) -> None:
+    second = connect(organization, wire)
+    connect(organization, wire, health_status=Connection.Health.DOWN)
+    with stripe_wire() as first_wire:
+        first = connect(organization, first_wire, is_primary=True, health_status=Connection.Health.DOWN)
+        payment = create_payment(organization, ORDER)
+        assert first_wire.calls("POST") == []
+    tried = [(one["connection"], one["outcome"], one["code"]) for one in payment.attempts]
+    assert tried == [(str(first.pk), "skipped", "connection_down"), (str(second.pk), "accepted", "")]
+
+
 def test_what_may_have_been_taken_is_not_tried_elsewhere(organization: Organization, wire: StripeWire) -> None:
     connect(organization, wire)
     with stripe_wire() as first:

@@ -8,7 +8,7 @@ import pytest
 from integrations.errors import ConfigurationError, InvalidRequest
 from integrations.models import Connection, Organization, PaymentSettings
 from integrations.operations.payment_order import PaymentOrder
-from integrations.operations.routing import connections_for_payment
+from integrations.operations.routing import route_payment
 from tests.factories import ConnectionFactory, OrganizationFactory
 
 ORDER = PaymentOrder(amount="12.50", currency="AED", reference="order-1")
@@ -19,7 +19,7 @@ def make(organization: Organization, name: str, **fields: Any) -> Connection:
 
 
 def names(organization: Organization, order: PaymentOrder = ORDER) -> list[str]:
-    return [connection.connection_name for connection in connections_for_payment(organization, order)]
+    return [connection.connection_name for connection in route_payment(organization, order).connections]
 
 
 def test_the_primary_comes_first_and_then_the_healthiest(organization: Organization) -> None:
@@ -51,7 +51,7 @@ def test_inactive_and_foreign_connections_are_left_out(organization: Organizatio
     make(organization, "inactive", status=Connection.Status.INACTIVE)
     make(OrganizationFactory(), "foreign")
     with pytest.raises(ConfigurationError, match="No payment connection is active"):
-        connections_for_payment(organization, ORDER)
+        route_payment(organization, ORDER)
 
 
 def test_only_connections_that_take_the_currency_are_tried(organization: Organization) -> None:
@@ -59,9 +59,9 @@ def test_only_connections_that_take_the_currency_are_tried(organization: Organiz
     PaymentSettings.objects.create(organization=organization, connection=dirhams, provider_name="Stripe")
     assert names(organization) == ["dirhams"]
     with pytest.raises(ConfigurationError, match="currency KWD"):
-        connections_for_payment(organization, replace(ORDER, currency="KWD"))
+        route_payment(organization, replace(ORDER, currency="KWD"))
     with pytest.raises(InvalidRequest) as refusal:
-        connections_for_payment(organization, replace(ORDER, currency="KWD", connection_id=dirhams.pk))
+        route_payment(organization, replace(ORDER, currency="KWD", connection_id=dirhams.pk))
     assert refusal.value.field == "currency"
 
 
@@ -69,4 +69,4 @@ def test_only_connections_that_take_the_currency_are_tried(organization: Organiz
 def test_what_no_provider_offers_is_said_clearly(organization: Organization, change: dict[str, str]) -> None:
     make(organization, "stripe")
     with pytest.raises(ConfigurationError, match=next(iter(change.values()))):
-        connections_for_payment(organization, replace(ORDER, **change))
+        route_payment(organization, replace(ORDER, **change))

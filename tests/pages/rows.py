@@ -15,7 +15,7 @@ from integrations.models import (
     ShippingSettings,
     SocialAccount,
 )
-from monitoring.models import AuditLog, CallLog, DailyAnalytics, HealthCheck, HourlyMetrics
+from monitoring.models import Alert, AuditLog, CallLog, DailyAnalytics, HealthCheck, HourlyMetrics
 from tests.factories import (
     ConnectionFactory,
     CredentialFactory,
@@ -66,6 +66,7 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         HealthCheck.objects.create(**own, check_timestamp=now, status="healthy"),
         HourlyMetrics.objects.create(**own, hour=now),
         DailyAnalytics.objects.create(**own, date=date(2026, 1, 2)),
+        Alert.objects.create(**own, kind="credential_expiring", subject_id=connection.pk, message=f"{mark} alert"),
         AuditLog.objects.create(organization=organization, actor=f"{mark} actor", action="x", object="y", hash=mark),
     ]  # fmt: skip
     return {row._meta.label: row for row in rows}

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,14 @@ from django.db import connection
 from integrations.management.commands import rotate_master_key
 from integrations.master_keys import fresh_master_key, keyring, parse_master_keys
 from integrations.models import Connection, Credential
+from integrations.operations.locks import AdvisoryLock
 from integrations.sealed_columns import SealedColumn, bind_to_rows, rows_by_key, sealed_columns
 from integrations.vault import SealedText
+from monitoring.health import check_due
 from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory, CredentialFactory
 from tests.served import ROOT
+from tests.wire import WireAnswer, WireRequest, WireServer
 from webhooks.endpoints import create_endpoint
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -203,9 +207,35 @@ def test_two_rotations_do_not_run_at_once(key_file: Path) -> None:
     import psycopg
 
     with psycopg.connect(_environment(key_file)["DATABASE_URL"]) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [rotate_master_key._LOCK])
+        other.execute("SELECT pg_advisory_lock(%s)", [AdvisoryLock.MASTER_KEY_ROTATION])
         with pytest.raises(CommandError, match="Another rotation is running"):
             rotate()
+
+
+def test_a_rotation_and_the_health_checks_do_not_hold_each_other_up(key_file: Path, settings: Any) -> None:
+    settings.EGRESS_ALLOW = ["127.0.0.1"]
+    asked, rotated = threading.Event(), threading.Event()
+
+    def answer(request: WireRequest) -> WireAnswer:
+        asked.set()
+        rotated.wait(20)
+        return WireAnswer(200, {"object": "balance"})
+
+    def sweep() -> int:
+        try:
+            return check_due()
+        finally:
+            connection.close()
+
+    with WireServer(answer) as provider, ThreadPoolExecutor(1) as threads:
+        ConnectionFactory(configuration={"base_url": provider.url}, credentials={"api_key": "sk_test_sample"})
+        checked = threads.submit(sweep)
+        assert asked.wait(10)
+        try:
+            assert "Every row is under" in rotate()
+        finally:
+            rotated.set()
+        assert checked.result() == 1
 
 
 def test_readers_and_writers_never_notice(key_file: Path) -> None:

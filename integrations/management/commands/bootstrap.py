@@ -11,9 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 
 from integrations.models import Organization, User
-
-# Two machines that start at once migrate one after the other. The number is any constant of ours.
-_LOCK = 7_411_001
+from integrations.operations.locks import AdvisoryLock
 
 
 class Command(BaseCommand):
@@ -37,9 +35,10 @@ class Command(BaseCommand):
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
+    """Two machines that start at once migrate one after the other."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [AdvisoryLock.BOOTSTRAP])
         try:
             yield
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [AdvisoryLock.BOOTSTRAP])

@@ -13,10 +13,10 @@ from tqdm import tqdm
 from ...master_keys import add_key, drop_key, fresh_master_key, keyring
 from ...models.base import uuid7
 from ...operations.announce import record_action
+from ...operations.locks import AdvisoryLock
 from ...request_id import Origin, originating
 from ...sealed_columns import SealedColumn, rows_by_key, seal_under_newest, sealed_columns
 
-_LOCK = 7_411_003
 _NOTICED_SECONDS = 3  # after which every process seals with a key that was added to the file
 _FORGOTTEN_SECONDS = 10  # after which no process holds a secret as it was read before
 
@@ -51,7 +51,7 @@ all can open what it seals; make it the first one and restart again; then call t
             self._report()
         else:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+                cursor.execute("SELECT pg_try_advisory_lock(%s)", [AdvisoryLock.MASTER_KEY_ROTATION])
                 if not cursor.fetchone()[0]:
                     raise CommandError("Another rotation is running.")
                 try:
@@ -62,7 +62,7 @@ all can open what it seals; make it the first one and restart again; then call t
                         f"{file} cannot be changed: {error.strerror}. Its keys are as before."
                     ) from error
                 finally:
-                    cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", [AdvisoryLock.MASTER_KEY_ROTATION])
 
     def _report(self) -> None:
         ring, total, unknown = keyring(), Counter[str](), 0
