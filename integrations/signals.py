@@ -1,4 +1,4 @@
-"""What this floor tells the ones above it. Sent with `send_robust`, received in their `AppConfig.ready`.
+"""What this floor tells the ones above it. Received in their `AppConfig.ready`; sent with `send_robust` but for the last.
 
 api_call_finished    call: integrations.gateway.FinishedCall — one attempt of one call, redacted, whatever became of it
 connection_changed   connection: Connection, change: str ("created", "activated", "deactivated", "tested", "health",
@@ -10,7 +10,7 @@ credential_due       credential: Credential, reason: str ("policy"; "expires"; "
                      it), error: str — once a credential, when somebody must give it a new value
 action_taken         action: str, target: Model (or the name of what has no row), changes: dict — a person or a program
                      changed something; who it was is in integrations.request_id.current_origin(). Sent inside the
-                     transaction of the change.
+                     transaction of the change, with `send`: one that cannot be written down is undone.
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ def announce(connection: Connection, change: str) -> None:
 
 
 def record_action(action: str, target: models.Model | str, changes: Mapping[str, Any] | None = None) -> None:
-    """Tell the audit log, in the transaction of the change. `changes` holds no secret: credentials by key and
-    fingerprint.
+    """Tell the audit log, in the transaction of the change: where no entry can be written, nothing is changed either.
+    `changes` holds no secret: credentials by key and fingerprint.
 
     The log of an organization then waits for that transaction, so this comes after the rows are changed: who has taken
     the log first and waits for a row would be waited for by whoever has the row and wants the log.
     """
-    signals.action_taken.send_robust(sender=type(target), action=action, target=target, changes=dict(changes or {}))
+    signals.action_taken.send(sender=type(target), action=action, target=target, changes=dict(changes or {}))

@@ -81,6 +81,30 @@ def ago(moment: datetime | None) -> str:
 
 
 @register.filter
+def moment(text: str | None) -> datetime | None:
+    """A time that was kept as text in JSON."""
+    return datetime.fromisoformat(text) if text else None
+
+
+@register.filter
+def outcome_name(outcome: str) -> str:
+    """What became of a payment's attempt at one connection."""
+    names = {
+        "accepted": _("accepted"),
+        "declined": _("declined"),
+        "failed": _("failed"),
+        "unknown": _("in doubt"),
+        "skipped": _("passed over"),
+    }
+    return names.get(outcome, outcome)
+
+
+@register.filter
+def outcome_tone(outcome: str) -> str:
+    return {"accepted": "success", "unknown": "warning", "skipped": "neutral"}.get(outcome, "danger")
+
+
+@register.filter
 def tone(status: str | None) -> str:
     """The colour that a state is shown in: success, warning, danger, info or neutral."""
     return _TONE_OF.get(str(status), "neutral")

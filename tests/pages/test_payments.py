@@ -68,3 +68,15 @@ def test_a_viewer_changes_no_payment(viewer: Client, organization: Organization,
 def test_an_unknown_change_is_not_found(administrator: Client, organization: Organization) -> None:
     payment = PaymentFactory(connection=ConnectionFactory(organization=organization))
     assert administrator.post(reverse("payment-change", args=[payment.pk, "shred"])).status_code == 404
+
+
+def test_a_payment_shows_which_connections_were_tried_and_why_each_was_left(
+    sandbox: Connection, administrator: Client
+) -> None:
+    first = ConnectionFactory(organization=sandbox.organization, connection_name="Till of yesterday", is_primary=True)
+    Connection.objects.filter(pk=first.pk).update(health_status="down")
+    order = PaymentOrder(amount="20.00", currency="AED", reference="order-1", payment_token=TOKEN)
+    payment = create_payment(sandbox.organization, order)
+    text = administrator.get(reverse("payment", args=[payment.pk])).content.decode()
+    for told in ("Till of yesterday", "passed over", "connection_down", sandbox.connection_name, "accepted"):
+        assert told in text
