@@ -1,4 +1,4 @@
-"""What this floor tells the ones above it. Received in their `AppConfig.ready`; sent with `send_robust` but for the last.
+"""What this floor tells those above, received in their `AppConfig.ready`; sent with `send_robust`, but for the last.
 
 api_call_finished    call: integrations.gateway.FinishedCall — one attempt of one call, redacted, whatever became of it
 connection_changed   connection: Connection, change: str ("created", "activated", "deactivated", "tested", "health",
