@@ -22,8 +22,8 @@ from integrations.models.base import first_uuid7
 from integrations.pages.rendering import current_organization, page, staff_page
 from integrations.request_id import current_origin
 
-from ..inbox import replay_event
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+from ..replay import replay_event
 
 PAGE_SIZE = 50
 
