@@ -1,4 +1,4 @@
-"""What providers sent: the list, one event with its body, and the button that applies it again."""
+"""What providers sent: the list, and one event with its body."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from integrations.models import Organization
 from integrations.models.base import first_uuid7
@@ -23,7 +22,7 @@ from integrations.pages.rendering import current_organization, page, staff_page
 from integrations.request_id import current_origin
 
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
-from ..replay import replay_event
+from ..replay_selection import known_by
 
 PAGE_SIZE = 50
 
@@ -37,6 +36,7 @@ class EventFilter(forms.Form):
     )
     connection = forms.UUIDField(required=False, widget=forms.HiddenInput)
     endpoint = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    replay = forms.UUIDField(required=False, widget=forms.HiddenInput)
     before = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
 
@@ -72,15 +72,6 @@ def event(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     return page(request, "webhooks/event.html", context)
 
 
-@require_POST
-@staff_page("webhooks.change_webhookevent")
-def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    found = get_object_or_404(_of(current_organization(request)), pk=pk)
-    replay_event(found)
-    messages.success(request, _("The event is due again. Applying it twice changes nothing that is already so."))
-    return redirect("webhook-event", pk=pk)
-
-
 def _of(organization: Organization) -> QuerySet[WebhookEvent]:
     return (
         WebhookEvent.objects.filter(organization=organization)
@@ -93,17 +84,24 @@ def _events(organization: Organization, chosen: dict[str, Any]) -> dict[str, Any
     """A page of events by key: it costs the same on the first page and on the thousandth."""
     rows = _of(organization).defer("raw_body", "payload", "headers")
     if chosen.get("q"):
-        rows = rows.filter(Q(event_id=chosen["q"]) | Q(event_type__startswith=chosen["q"]))
+        rows = rows.filter(known_by(chosen["q"]))
     if chosen.get("status"):
         rows = rows.filter(processing_status=chosen["status"])
     if chosen.get("connection"):
         rows = rows.filter(webhook_endpoint__connection=chosen["connection"])
     if chosen.get("endpoint"):
         rows = rows.filter(webhook_endpoint=chosen["endpoint"])
+    if chosen.get("replay"):
+        rows = rows.filter(replay=chosen["replay"])
     if chosen.get("before"):
         rows = rows.filter(pk__lt=chosen["before"])
     found = list(rows[: PAGE_SIZE + 1])
-    return {"events": found[:PAGE_SIZE], "has_older": len(found) > PAGE_SIZE, "is_newest": not chosen.get("before")}
+    return {
+        "events": found[:PAGE_SIZE],
+        "has_older": len(found) > PAGE_SIZE,
+        "is_newest": not chosen.get("before"),
+        "chosen": {name: value for name, value in chosen.items() if value and name != "before"},
+    }
 
 
 def _endpoints(organization: Organization, chosen: dict[str, Any]) -> list[WebhookEndpoint]:
