@@ -104,6 +104,7 @@ SIDEBAR: list[Item] = [
         _model(_("Payments"), "credit_card", "integrations", "payment"),
         _model(_("Payment operations"), "swap_horiz", "integrations", "paymentoperation"),
         _model(_("Webhook events"), "bolt", "webhooks", "webhookevent"),
+        _model(_("Webhook replays"), "replay", "webhooks", "webhookreplay"),
         _model(_("Webhook access log"), "visibility", "webhooks", "webhookaccesslog"),
         _model(_("Calls"), "sync_alt", "monitoring", "calllog"),
         _model(_("Health checks"), "favorite", "monitoring", "healthcheck"),

@@ -194,6 +194,7 @@ CELERY_TIMEZONE = "Asia/Dubai"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep the webhook inbox": {"task": "webhooks.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
+    "advance webhook replays": {"task": "webhooks.tasks.advance_replays", "schedule": 3.0, "options": {"expires": 3}},
     "check due connections": {
         "task": "monitoring.tasks.check_due_connections",
         "schedule": 30.0,
@@ -305,6 +306,7 @@ SPECTACULAR_SETTINGS = {
         "PaymentOperationStatus": "integrations.models.PaymentOperation.Status",
         "HealthCheckStatus": "monitoring.models.HealthCheck.Status",
         "WebhookEventStatus": "webhooks.models.WebhookEvent.Status",
+        "WebhookReplayStatus": "webhooks.models.WebhookReplay.Status",
     },
 }
 

@@ -99,6 +99,7 @@ _VIEWED = [
     *_STAFF_CHANGES,
     "integrations.integrationprovider",
     "integrations.paymentoperation",
+    "webhooks.webhookreplay",
     "monitoring.calllog",
     "monitoring.healthcheck",
     "monitoring.hourlymetrics",

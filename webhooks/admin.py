@@ -21,7 +21,7 @@ from unfold.decorators import display
 
 from integrations.admin.base import STATUS_LABELS, SecretField, TenantAdmin, TenantRecordAdmin
 from webhooks.endpoints import create_endpoint, rotate_secret, update_endpoint
-from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay
 
 
 class NewEndpointForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -105,6 +105,14 @@ class WebhookEventAdmin(TenantRecordAdmin):
     @display(description=_("status"), ordering="processing_status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
     def state(self, event: WebhookEvent) -> tuple[str, str]:
         return event.processing_status, event.get_processing_status_display()
+
+
+@admin.register(WebhookReplay)
+class WebhookReplayAdmin(TenantRecordAdmin):
+    list_display = ("created_at", "created_by", "status", "done", "total")
+    list_filter = (("status", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
+    search_fields = ("created_by",)
+    exclude = ("event_ids",)
 
 
 @admin.register(WebhookAccessLog)

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DataError, connection, transaction
+from django.db import DataError, connection
 from django.db.models import F
 from django.utils import timezone
 
 from integrations.errors import IntegrationError, RateLimited, UnreadablePayload
-from integrations.operations.announce import record_action
 from integrations.operations.payments import apply_event
 from integrations.providers.events import EventType, NormalizedEvent
 from integrations.providers.registry import get_provider
@@ -83,19 +82,6 @@ def claim(limit: int) -> list[tuple[uuid.UUID, datetime]]:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [limit, LEASE_SECONDS])
         return list(cursor.fetchall())
-
-
-def replay_event(event: WebhookEvent) -> None:
-    """Make the event due again, whatever became of it before. Applying it again changes nothing that is so already."""
-    with transaction.atomic():
-        locked = WebhookEvent.objects.select_for_update().get(pk=event.pk)
-        before = locked.processing_status
-        locked.processing_status = WebhookEvent.Status.PENDING
-        locked.next_attempt_at = timezone.now()
-        locked.retry_count = 0
-        locked.error_message = ""
-        locked.save(update_fields=["processing_status", "next_attempt_at", "retry_count", "error_message"])
-        record_action("webhook_event.replayed", locked, {"status": [before, locked.processing_status]})
 
 
 def _process(claimed: Sequence[tuple[uuid.UUID, datetime]]) -> None:

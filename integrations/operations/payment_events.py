@@ -40,11 +40,11 @@ def apply_event(connection: Connection, event: NormalizedEvent, *, trust: Trust)
     """
     if not event.subject:
         return None
-    payment = _payment_of(connection, event)
+    payment = payment_of(connection, event)
     if payment is None:
         return None
     result, fresh = event.payment, False
-    if result is None or trust is not Trust.SIGNED or _wants_a_look(payment, event, result):
+    if result is None or is_looked_up(payment, event, result, trust=trust):
         result, fresh = _fetch(connection, event.subject), True
     return _apply(payment, event, result, fresh=fresh)
 
@@ -72,7 +72,8 @@ def read_payment(payment: Payment) -> Payment:
     return locked
 
 
-def _payment_of(connection: Connection, event: NormalizedEvent) -> Payment | None:
+def payment_of(connection: Connection, event: NormalizedEvent) -> Payment | None:
+    """The payment of ours that the event concerns. Raises UnknownSubject while one is being created that may be it."""
     ours = Payment.objects.filter(connection=connection)
     found = ours.filter(provider_reference=event.subject).first() or _by_our_id(connection, event)
     if found is not None:
@@ -101,8 +102,10 @@ def _by_our_id(connection: Connection, event: NormalizedEvent) -> Payment | None
     return Payment.objects.filter(pk=key, connection=connection, provider_reference="").first()
 
 
-def _wants_a_look(payment: Payment, event: NormalizedEvent, result: PaymentResult) -> bool:
-    return event.type is EventType.PAYMENT_REFUND_FAILED or needs_fresh_look(payment, result)
+def is_looked_up(payment: Payment, event: NormalizedEvent, result: PaymentResult, *, trust: Trust) -> bool:
+    """Whether what the event says of the payment is believed only once the provider was asked."""
+    is_step_back = event.type is EventType.PAYMENT_REFUND_FAILED or needs_fresh_look(payment, result)
+    return trust is not Trust.SIGNED or is_step_back
 
 
 def _fetch(connection: Connection, provider_reference: str) -> PaymentResult:

@@ -27,7 +27,7 @@ _TONES = {
     "success": "active healthy completed captured succeeded",
     "warning": "degraded testing retrying partially_refunded requires_action error_rate",
     "danger": "error down failed disputed exceeded",
-    "info": "pending processing authorised",
+    "info": "pending processing authorised waiting running",
 }
 _TONE_OF = {status: tone for tone, statuses in _TONES.items() for status in statuses.split()}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -11,13 +13,13 @@ from integrations.models import Connection, Organization, Payment
 from tests.factories import ConnectionFactory, CredentialFactory, catalogue_row, token_for
 from tests.operations.stripe_wire import StripeWire, connect
 from tests.pages.rows import plant
-from webhooks.models import WebhookEndpoint, WebhookEvent
+from webhooks.models import WebhookEndpoint, WebhookEvent, WebhookReplay
 
 from .client import ApiClient, error_of
 
 LISTS = [
-    "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "logs/", "health-checks/", "analytics/",
-    "metrics-hourly/", "alerts/", "audit-logs/",
+    "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "webhook-replays/", "logs/", "health-checks/",
+    "analytics/", "metrics-hourly/", "alerts/", "audit-logs/",
 ]  # fmt: skip
 CALLS = [
     ("GET", "connections/{connection}/", None),
@@ -47,6 +49,8 @@ CALLS = [
     ("GET", "webhook-events/{event}/", None),
     ("GET", "webhook-events/{event}/body/", None),
     ("POST", "webhook-events/{event}/replay/", None),
+    ("GET", "webhook-replays/{replay}/", None),
+    ("POST", "webhook-replays/{replay}/cancel/", None),
     ("GET", "logs/{log}/", None),
     ("GET", "health-checks/{check}/", None),
     ("GET", "analytics/{day}/", None),
@@ -56,10 +60,13 @@ CALLS = [
     ("POST", "payments/", {"amount": "12.50", "currency": "AED", "reference": "r", "connection": "{connection}"}),
     ("POST", "webhook-endpoints/", {"connection": "{connection}"}),
     ("POST", "webhook-events/replay/", {"since": "2026-01-01T00:00:00Z", "endpoint": "{endpoint}"}),
+    ("POST", "webhook-events/replay/", {"since": "2026-01-01T00:00:00Z", "replay": "{replay}"}),
+    ("POST", "webhook-events/replay/", {"ids": ["{event}"]}),
 ]  # fmt: skip
 _LABELS = {
     "connection": "integrations.Connection", "credential": "integrations.Credential", "limit": "integrations.RateLimit",
     "payment": "integrations.Payment", "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
+    "replay": "webhooks.WebhookReplay",
     "log": "monitoring.CallLog", "check": "monitoring.HealthCheck", "day": "monitoring.DailyAnalytics",
     "hour": "monitoring.HourlyMetrics", "alert": "monitoring.Alert", "entry": "monitoring.AuditLog",
 }  # fmt: skip
@@ -72,7 +79,7 @@ def _ids(organization: Organization, mark: str) -> dict[str, str]:
 
 def _send(api: ApiClient, method: str, path: str, body: Any, ids: dict[str, str]) -> Any:
     if body is not None:
-        body = {name: value.format(**ids) if isinstance(value, str) else value for name, value in body.items()}
+        body = json.loads(re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], json.dumps(body)))
     return api.send(method, path.format(**ids), body)
 
 
@@ -102,7 +109,8 @@ def _assert_untouched(theirs: dict[str, str]) -> None:
     assert connection.credentials.get().is_active
     assert Payment.objects.get(pk=theirs["payment"]).status == Payment.Status.PENDING
     assert WebhookEndpoint.objects.get().is_active
-    assert WebhookEvent.objects.get().replay_of is None
+    assert WebhookEvent.objects.get().replays == 0
+    assert WebhookReplay.objects.get().is_open
     assert not Payment.objects.exclude(pk=theirs["payment"]).exists()
 
 

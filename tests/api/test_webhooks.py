@@ -7,11 +7,14 @@ import pytest
 from django.utils import timezone
 
 from integrations.models import Connection
-from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+from tests.factories import PaymentFactory
+from tests.webhooks.stripe_sender import event as stripe_event
+from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay
 
 from .client import ApiClient, error_of
 
 SECRET = "whsec_canary_not_a_secret"
+CAPTURED = stripe_event()
 
 
 @pytest.fixture
@@ -72,8 +75,8 @@ def _event(endpoint: dict[str, Any], name: str, **fields: Any) -> WebhookEvent:
     row = WebhookEndpoint.objects.get(pk=endpoint["id"])
     body = b'{"id": "evt_1",  "type": "charge.refunded"}'
     return WebhookEvent.objects.create(
-        organization=row.organization, webhook_endpoint=row, event_id=name, raw_body=body,
-        **{"event_type": "charge.refunded", "processing_status": "failed", **fields},
+        organization=row.organization, webhook_endpoint=row, event_id=name,
+        **{"raw_body": body, "event_type": "charge.refunded", "processing_status": "failed", **fields},
     )  # fmt: skip
 
 
@@ -109,12 +112,66 @@ def test_an_event_is_replayed(api: ApiClient, endpoint: dict[str, Any]) -> None:
     assert event.processing_status != "failed"
 
 
+def test_a_dry_run_of_an_event_tells_what_it_would_do(api: ApiClient, endpoint: dict[str, Any]) -> None:
+    event = _event(endpoint, "a", raw_body=CAPTURED, event_type="payment_intent.succeeded")
+    WebhookEndpoint.objects.update(event_types=[])
+    payment = PaymentFactory(connection=event.webhook_endpoint.connection, provider_reference="pi_sample")
+    before = WebhookEvent.objects.values().get()
+    told = api.post(f"webhook-events/{event.pk}/replay/", {"dry_run": True}).json()
+    (step,) = told.pop("events")
+    assert told == {"dry_run": True, "is_wanted": True, "problem": ""}
+    assert (step["type"], step["subject"], step["payment"]) == ("payment.succeeded", "pi_sample", str(payment.pk))
+    assert (step["now"]["status"], step["now"]["amount_captured"]) == ("pending", "0.00")
+    assert (step["becomes"]["status"], step["becomes"]["amount_captured"]) == ("captured", "12.50")
+    assert (step["is_looked_up"], step["problem"]) == (False, "")
+    assert WebhookEvent.objects.values().get() == before
+    WebhookEvent.objects.update(raw_body=b"\xff")
+    unreadable = api.post(f"webhook-events/{event.pk}/replay/", {"dry_run": True}).json()
+    assert (unreadable["events"], bool(unreadable["problem"])) == ([], True)
+
+
 def test_a_range_of_events_is_counted_then_replayed(api: ApiClient, endpoint: dict[str, Any]) -> None:
     for name in "abc":
         _event(endpoint, name)
     body = {"since": (timezone.now() - timedelta(hours=1)).isoformat(), "status": "failed"}
-    assert api.post("webhook-events/replay/", {**body, "dry_run": True}).json() == {"count": 3, "dry_run": True}
+    counted = api.post("webhook-events/replay/", {**body, "dry_run": True}).json()
+    assert counted == {
+        "count": 3, "dry_run": True, "replay": None, "by_status": {"failed": 3}, "by_type": {"charge.refunded": 3},
+    }  # fmt: skip
     assert WebhookEvent.objects.filter(processing_status="failed").count() == 3
-    assert api.post("webhook-events/replay/", body).json()["count"] == 3
+    replayed = api.post("webhook-events/replay/", body).json()
+    assert replayed["count"] == 3
     assert not WebhookEvent.objects.filter(processing_status="failed").exists()
+    run = api.get(f"webhook-replays/{replayed['replay']}/").json()
+    assert (run["status"], run["total"], run["done"], run["skipped"]) == ("completed", 3, 3, 0)
+    assert (run["created_by"], run["filters"]["status"], run["events"]["pending"]) == ("token:test", "failed", 3)
     assert error_of(api.post("webhook-events/replay/", {}))["field"] == "since"
+
+
+def test_named_events_are_replayed(api: ApiClient, endpoint: dict[str, Any]) -> None:
+    first, second, _ = (_event(endpoint, name) for name in "abc")
+    body = {"ids": [str(first.pk), str(second.pk), str(first.pk)]}
+    assert api.post("webhook-events/replay/", {**body, "dry_run": True}).json()["count"] == 2
+    run = api.post("webhook-events/replay/", body).json()
+    assert run["count"] == 2
+    found = api.get("webhook-events/", {"replay": run["replay"]}).json()["results"]
+    assert {row["id"]: row["replays"] for row in found} == {str(first.pk): 1, str(second.pk): 1}
+    assert error_of(api.post("webhook-events/replay/", {**body, "status": "failed"}))["field"] == "ids"
+    assert error_of(api.post("webhook-events/replay/", {"ids": []}))["field"] == "ids"
+    assert [row["id"] for row in api.get("webhook-replays/").json()["results"]] == [run["replay"]]
+
+
+def test_a_replay_asked_for_twice_under_one_key_is_one(api: ApiClient, endpoint: dict[str, Any]) -> None:
+    body = {"ids": [str(_event(endpoint, "a").pk)]}
+    answers = [api.post("webhook-events/replay/", body, Idempotency_Key="again").json() for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert WebhookReplay.objects.count() == 1
+
+
+def test_a_replay_is_cancelled(api: ApiClient, endpoint: dict[str, Any]) -> None:
+    event = _event(endpoint, "a")
+    run = WebhookReplay.objects.create(organization=event.organization, total=7, created_by="sara")
+    assert api.post(f"webhook-replays/{run.pk}/cancel/").json()["status"] == "cancelled"
+    again = api.post(f"webhook-replays/{run.pk}/cancel/")
+    assert (again.status_code, error_of(again)["code"]) == (409, "conflict")
+    assert [row["id"] for row in api.get("webhook-replays/", {"status": "running"}).json()["results"]] == []

@@ -25,7 +25,7 @@ from tests.factories import (
     UserFactory,
     token_for,
 )
-from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay
 
 SECRET = "sk_test_planted_not_a_key"
 
@@ -62,6 +62,7 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
             organization=organization, payment=payment, kind="create", raw={"secret": SECRET}
         ),
         WebhookAccessLog.objects.create(organization=organization, webhook_event=event, actor=f"{mark} reader"),
+        WebhookReplay.objects.create(organization=organization, created_by=f"{mark} actor"),
         CallLog.objects.create(**own, log_type="api_request", method="GET", endpoint=f"/{mark}"),
         HealthCheck.objects.create(**own, check_timestamp=now, status="healthy"),
         HourlyMetrics.objects.create(**own, hour=now),

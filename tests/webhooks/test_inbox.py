@@ -18,8 +18,9 @@ from tests.factories import PaymentFactory
 from tests.operations.stripe_wire import StripeWire, stripe_wire
 from tests.wire import WireRequest
 from webhooks.endpoints import update_endpoint
-from webhooks.inbox import LEASE_SECONDS, claim, drain, replay_event
+from webhooks.inbox import LEASE_SECONDS, claim, drain
 from webhooks.models import WebhookEndpoint, WebhookEvent
+from webhooks.replay import replay_event
 
 from .stripe_sender import PAYLOADS, event, post
 

@@ -89,7 +89,7 @@ def test_events_are_found_by_what_is_known_of_them(
     store(endpoint, "evt_failed", "payment_intent.canceled", processing_status="failed")
     WebhookEvent.objects.filter(event_id="evt_failed").update(subject="pi_1", error_message="It was declined.")
     by_text = ({"q": "evt_failed"}, {"q": "payment_intent"}, {"q": "pi_1"}, {"q": "declined"})
-    for query in (*by_text, {"status": "failed"}, {"type": "payment_intent"}):
+    for query in (*by_text, {"status": "failed"}, {"type": "payment_intent.canceled"}):
         text = shown(staff, **query)
         assert ("evt_failed" in text, "evt_ours" in text) == (True, False)
     both = shown(staff, endpoint=endpoint.pk, connection=endpoint.connection_id)

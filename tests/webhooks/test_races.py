@@ -11,14 +11,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection as database
+from django.utils import timezone
 
 from integrations.models import Connection, Payment
 from tests.factories import PaymentFactory
 from tests.operations.stripe_wire import StripeWire, stripe_wire
 from tests.wire import WireRequest
 from webhooks.endpoints import update_endpoint
-from webhooks.inbox import drain, replay_event
+from webhooks.inbox import drain
 from webhooks.models import WebhookEndpoint, WebhookEvent
+from webhooks.replay import replay_event
 
 from .stripe_sender import event, post
 
@@ -91,7 +93,9 @@ def test_an_event_replayed_while_it_is_processed_is_processed_again(
     received.refresh_from_db()
     payment.refresh_from_db()
     assert payment.amount_refunded == Decimal("6.25")
-    drain()
+    assert drain() == 0  # not before the lease of the first ends
+    WebhookEvent.objects.update(next_attempt_at=timezone.now())
+    assert drain() == 1
     received.refresh_from_db()
     assert received.processing_status == WebhookEvent.Status.COMPLETED
     payment.refresh_from_db()

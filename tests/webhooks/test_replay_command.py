@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import pty
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,11 +11,13 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from integrations.models import Connection
 from monitoring.models import AuditLog
+from tests.factories import ConnectionFactory
 from webhooks.endpoints import create_endpoint
-from webhooks.models import WebhookEndpoint, WebhookEvent
+from webhooks.models import WebhookEndpoint, WebhookEvent, WebhookReplay
 
 from .stripe_sender import SECRET, event, post
 
@@ -43,9 +49,9 @@ def due() -> list[WebhookEvent]:
 def test_events_are_replayed_by_id(events: list[WebhookEvent]) -> None:
     assert replay(events[0].pk, events[2].pk) == "2 events are due again."
     assert due() == [events[0], events[2]]
-    logged = AuditLog.objects.filter(action="webhook_event.replayed")
-    assert {entry.actor for entry in logged} == {"replay_webhooks"}
-    assert logged.count() == 2
+    logged = AuditLog.objects.filter(action="webhook_replay.started")
+    assert [(entry.actor, entry.changes) for entry in logged] == [("replay_webhooks", {"named": 2, "count": 2})]
+    assert {one.replay for one in due()} == {WebhookReplay.objects.get()}
 
 
 def test_events_are_replayed_by_filter(events: list[WebhookEvent]) -> None:
@@ -79,3 +85,64 @@ def test_ids_and_filters_are_not_mixed(events: list[WebhookEvent]) -> None:
     with pytest.raises(CommandError):
         replay(events[0].pk, "--type", "charge.captured")
     assert not due()
+
+
+def test_each_organization_has_a_run_of_its_own(events: list[WebhookEvent]) -> None:
+    endpoint, _ = create_endpoint(ConnectionFactory(), webhook_secret=SECRET)
+    assert post(urlsplit(endpoint.webhook_url).path, event()).status_code == 200
+    theirs = WebhookEvent.objects.latest("pk")
+    WebhookEvent.objects.filter(pk=theirs.pk).update(processing_status="failed", next_attempt_at=None)
+    assert replay(events[0].pk, theirs.pk) == "2 events are due again."
+    assert due() == [events[0], theirs]
+    runs = WebhookReplay.objects.order_by("organization")
+    assert {(run.organization, run.total, run.done) for run in runs} == {
+        (events[0].organization, 1, 1),
+        (theirs.organization, 1, 1),
+    }
+
+
+def test_a_long_replay_is_worked_through_here(events: list[WebhookEvent]) -> None:
+    own = {"organization": events[0].organization, "webhook_endpoint": events[0].webhook_endpoint}
+    many = [WebhookEvent(**own, event_id=f"evt_{n}", event_type="x", processing_status="failed") for n in range(1100)]
+    WebhookEvent.objects.bulk_create(many)
+    assert replay("--status", "failed") == "1100 events are due again."
+    assert WebhookReplay.objects.get().status == "completed"
+
+
+def test_what_waited_anyway_is_told(events: list[WebhookEvent]) -> None:
+    WebhookEvent.objects.filter(pk=events[0].pk).update(processing_status="pending", next_attempt_at=timezone.now())
+    told = replay("--since", "2020-01-01").splitlines()
+    assert told == ["2 events are due again.", "1 were waiting anyway, or fitted no longer in their turn."]
+
+
+@contextmanager
+def terminal(monkeypatch: pytest.MonkeyPatch, typed: str) -> Iterator[None]:
+    """Somebody at a terminal, who types this."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "r") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        os.write(ours, typed.encode())
+        try:
+            yield
+        finally:
+            os.close(ours)
+
+
+@pytest.mark.parametrize(("typed", "replayed"), [("y\n", 3), ("yes\n", 3), ("\n", 0), ("n\n", 0)])
+def test_on_a_terminal_the_number_is_confirmed_first(
+    events: list[WebhookEvent], monkeypatch: pytest.MonkeyPatch, capfd: Any, typed: str, replayed: int
+) -> None:
+    output = StringIO()
+    with terminal(monkeypatch, typed):
+        if replayed:
+            call_command("replay_webhooks", "--since", "2020-01-01", stdout=output)
+        else:
+            with pytest.raises(CommandError, match="Nothing was replayed"):
+                call_command("replay_webhooks", "--since", "2020-01-01", stdout=output)
+    assert "3 completed" in output.getvalue()
+    assert len(due()) == replayed
+
+
+def test_nobody_is_asked_who_said_yes_before(events: list[WebhookEvent], monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch, ""):
+        assert replay("--since", "2020-01-01", "--yes") == "3 events are due again."

@@ -6,28 +6,30 @@ from datetime import datetime
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from integrations.api.serializers import OwnRow, StrictSerializer
+from integrations.api.idempotency import once
+from integrations.api.openapi import IDEMPOTENCY_KEY
 from integrations.api.viewsets import OrganizationViewSet
-from integrations.errors import InvalidRequest, UnreadablePayload
-from integrations.models import Connection
+from integrations.errors import UnreadablePayload
 from integrations.models.base import first_uuid7
 from integrations.request_id import current_origin
 
-from ..inbox import payload_of, replay_event, storable
-from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
-from ..replay import replay_events, select_events
-
-REPLAY_AT_MOST = 1000
+from ..inbox import payload_of, storable
+from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay
+from ..rehearsal import rehearse
+from ..replay import replay_event, start_replay
+from ..replay_selection import summarize
+from .rehearsals import RehearsalRow, rehearsal_row
+from .replays import Replayed, ReplayRange, SingleReplay, selection_of
 
 
 class EventRow(serializers.ModelSerializer[WebhookEvent]):
@@ -39,6 +41,7 @@ class EventRow(serializers.ModelSerializer[WebhookEvent]):
         fields = (
             "id", "endpoint", "connection", "event_id", "event_type", "normalized_type", "signature_verified",
             "processing_status", "retry_count", "next_attempt_at", "error_message", "received_at", "processed_at",
+            "replays", "replay",
         )  # fmt: skip
 
 
@@ -62,29 +65,19 @@ class EventFilter(django_filters.FilterSet):
         field_name="webhook_endpoint", queryset=lambda request: WebhookEndpoint.objects.all()
     )
     connection = django_filters.UUIDFilter(field_name="webhook_endpoint__connection")
+    replay = django_filters.UUIDFilter()
     status = django_filters.ChoiceFilter(field_name="processing_status", choices=WebhookEvent.Status.choices)
-    type = django_filters.CharFilter(field_name="event_type")
+    type = django_filters.CharFilter(method="by_type")
     since = django_filters.IsoDateTimeFilter(method="by_time")
     until = django_filters.IsoDateTimeFilter(method="by_time")
+
+    def by_type(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """The provider's name, or ours."""
+        return queryset.filter(Q(event_type=value) | Q(normalized_type=value))
 
     def by_time(self, queryset: QuerySet[Any], name: str, value: datetime) -> QuerySet[Any]:
         """By the key, which carries the time and has the index."""
         return queryset.filter(**{"pk__gte" if name == "since" else "pk__lt": first_uuid7(value)})
-
-
-class ReplayRange(StrictSerializer):
-    endpoint = OwnRow(queryset=WebhookEndpoint.objects.all(), required=False)
-    connection = OwnRow(queryset=Connection.objects.all(), required=False)
-    status = serializers.ChoiceField(choices=WebhookEvent.Status.choices, required=False)
-    type = serializers.CharField(source="event_type", max_length=100, required=False)
-    since = serializers.DateTimeField()
-    until = serializers.DateTimeField(required=False)
-    dry_run = serializers.BooleanField(default=False, help_text="Count only.")
-
-
-class Replayed(serializers.Serializer[Any]):
-    count = serializers.IntegerField()
-    dry_run = serializers.BooleanField()
 
 
 class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
@@ -98,7 +91,8 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
         return events.defer("raw_body", "payload") if self.action == "list" else events
 
     def get_serializer_class(self) -> Any:
-        return {"list": EventRow, "replay_range": ReplayRange}.get(self.action, EventDetail)
+        by_action = {"list": EventRow, "replay": SingleReplay, "replay_range": ReplayRange}
+        return by_action.get(self.action, EventDetail)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One event with its payload. Who read it is written down."""
@@ -119,33 +113,39 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
         response["Content-Disposition"] = f'attachment; filename="{event.pk}.bin"'
         return response
 
-    @extend_schema(request=None, responses=EventRow)
+    @extend_schema(
+        request=SingleReplay,
+        responses=PolymorphicProxySerializer(
+            "ReplayedEvent", [EventRow, RehearsalRow], resource_type_field_name=None, many=False
+        ),
+    )
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, **kwargs: Any) -> Response:
-        """Apply the event again. What is so already stays so."""
-        event = self.get_object()
+        """Apply the event again: what is so already stays so. `dry_run` tells what that would do."""
+        event, given = self.get_object(), self.validated(request)
+        if given["dry_run"]:
+            return Response(rehearsal_row(rehearse(event)))
         replay_event(event)
         event.refresh_from_db()
         return self.shown(event, EventRow)
 
-    @extend_schema(operation_id="webhook_events_replay_range", request=ReplayRange, responses=Replayed)
+    @extend_schema(
+        operation_id="webhook_events_replay_range",
+        request=ReplayRange,
+        responses=Replayed,
+        parameters=[IDEMPOTENCY_KEY],
+    )
     @action(detail=False, methods=["post"], url_path="replay")
     def replay_range(self, request: Request, **kwargs: Any) -> Response:
-        """Apply the events of a range again; `dry_run` tells how many they are."""
-        filters = self.validated(request)
-        dry_run = filters.pop("dry_run")
-        found = select_events(self.get_queryset(), **filters)
-        count = found.count()
-        if count > REPLAY_AT_MOST:
-            raise InvalidRequest(
-                "{count} events fit; at most {most} are replayed at once.",
-                count=count,
-                most=REPLAY_AT_MOST,
-                field="since",
-            )
-        if not dry_run:
-            count = replay_events(found)
-        return Response({"count": count, "dry_run": dry_run})
+        """Apply many events again, those of `ids` or of a range, as a run; `dry_run` tells how many they are."""
+        given = self.validated(request)
+        selection = selection_of(given, self.get_queryset())
+        if given["dry_run"]:
+            found = summarize(selection.among(self.get_queryset()))
+            counts = {"count": found.count, "by_status": found.by_status, "by_type": found.by_type}
+            return Response({**counts, "dry_run": True, "replay": None})
+        run = WebhookReplay.objects.get(pk=once(request, lambda: start_replay(self.organization, selection).pk))
+        return Response({"count": run.total, "dry_run": False, "replay": run.pk, "by_status": {}, "by_type": {}})
 
 
 def _note_reading(event: WebhookEvent) -> None:

@@ -6,9 +6,11 @@ from rest_framework.routers import SimpleRouter
 
 from .endpoints import EndpointViewSet
 from .events import EventViewSet
+from .replays import ReplayViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("webhook-endpoints", EndpointViewSet, basename="api-webhook-endpoint")
 router.register("webhook-events", EventViewSet, basename="api-webhook-event")
+router.register("webhook-replays", ReplayViewSet, basename="api-webhook-replay")
 
 urlpatterns = router.urls

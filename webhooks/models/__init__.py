@@ -2,6 +2,14 @@ from __future__ import annotations
 
 from .endpoints import WebhookEndpoint, default_retry_policy
 from .events import WebhookAccessLog, WebhookEvent
+from .replays import WebhookReplay
 from .tallies import EndpointHour
 
-__all__ = ["EndpointHour", "WebhookAccessLog", "WebhookEndpoint", "WebhookEvent", "default_retry_policy"]
+__all__ = [
+    "EndpointHour",
+    "WebhookAccessLog",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "WebhookReplay",
+    "default_retry_policy",
+]

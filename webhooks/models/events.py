@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from integrations.models.base import IdentifiedModel, TenantModel, organization_key
 
 from .endpoints import WebhookEndpoint
+from .replays import WebhookReplay
 
 
 class WebhookEvent(TenantModel, IdentifiedModel):
@@ -65,7 +66,11 @@ class WebhookEvent(TenantModel, IdentifiedModel):
     )  # fmt: skip
     processed_at = models.DateTimeField(_("processed"), null=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
-    replay_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")
+    replay = models.ForeignKey(
+        WebhookReplay, on_delete=models.SET_NULL, null=True, db_index=False, related_name="events",
+        verbose_name=_("replay"), help_text=_("The run that made it due again last; none where a person did."),
+    )  # fmt: skip
+    replays = models.PositiveSmallIntegerField(_("replays"), default=0, db_default=0)
 
     class Meta:
         db_table = "webhook_events"
@@ -85,6 +90,12 @@ class WebhookEvent(TenantModel, IdentifiedModel):
             models.Index(fields=["webhook_endpoint", "-id"], name="webhook_events_endpoint"),
             models.Index(fields=["processing_status", "-id"], name="webhook_events_status"),
             models.Index(fields=["event_type", "-id"], name="webhook_events_type"),
+            # Of replayed events alone: what the door stores costs nothing more.
+            models.Index(
+                fields=["replay", "processing_status"],
+                condition=models.Q(replay__isnull=False),
+                name="webhook_events_replayed",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What providers sent: the list, one event with its body, and the button that applies it again."""
+"""What providers sent: the list, and one event with its body."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from integrations.models import Organization
-from integrations.models.base import first_uuid7
 from integrations.pages.rendering import current_organization, page, staff_page
 from integrations.request_id import current_origin
 
-from ..inbox import replay_event
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
+from ..replay_selection import Selection
 from ..tallies import counts_of_a_day, hours_of
 
 PAGE_SIZE = 50
@@ -56,6 +54,7 @@ class EventFilter(forms.Form):
         ],
     )
     connection = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    replay = forms.UUIDField(required=False, widget=forms.HiddenInput)
     before = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
@@ -106,15 +105,6 @@ def event(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     return page(request, "webhooks/event.html", context)
 
 
-@require_POST
-@staff_page("webhooks.change_webhookevent")
-def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    found = get_object_or_404(_of(current_organization(request)), pk=pk)
-    replay_event(found)
-    messages.success(request, _("The event is due again. Applying it twice changes nothing that is already so."))
-    return redirect("webhook-event", pk=pk)
-
-
 def _of(organization: Organization) -> QuerySet[WebhookEvent]:
     return (
         WebhookEvent.objects.filter(organization=organization)
@@ -125,28 +115,37 @@ def _of(organization: Organization) -> QuerySet[WebhookEvent]:
 
 def _events(rows: QuerySet[WebhookEvent], chosen: dict[str, Any]) -> dict[str, Any]:
     """A page of events by key: it costs the same on the first page and on the thousandth."""
-    rows = _filtered(rows.defer("raw_body", "payload", "headers"), chosen)
+    selection = _selection(chosen)
+    rows = selection.among(rows.defer("raw_body", "payload", "headers")).order_by("-pk")
     if chosen.get("before"):
         rows = rows.filter(pk__lt=chosen["before"])
     found = list(rows[: PAGE_SIZE + 1])
-    return {"events": found[:PAGE_SIZE], "has_older": len(found) > PAGE_SIZE, "is_newest": not chosen.get("before")}
-
-
-def _filtered(rows: QuerySet[WebhookEvent], chosen: dict[str, Any]) -> QuerySet[WebhookEvent]:
-    if text := chosen.get("q"):
-        rows = rows.filter(
-            Q(event_id=text) | Q(event_type__startswith=text) | Q(subject=text) | Q(error_message__icontains=text)
-        )
-    if chosen.get("type"):
-        rows = rows.filter(Q(event_type__startswith=chosen["type"]) | Q(normalized_type__startswith=chosen["type"]))
-    if chosen.get("period"):
-        rows = rows.filter(pk__gte=first_uuid7(timezone.now() - PERIODS[chosen["period"]]))
-    exact = {
-        "processing_status": chosen.get("status"),
-        "webhook_endpoint": chosen.get("endpoint"),
-        "webhook_endpoint__connection": chosen.get("connection"),
+    return {
+        "events": found[:PAGE_SIZE],
+        "has_older": len(found) > PAGE_SIZE,
+        "is_newest": not chosen.get("before"),
+        "chosen": _as_form(selection),
     }
-    return rows.filter(**{name: value for name, value in exact.items() if value})
+
+
+def _selection(chosen: dict[str, Any]) -> Selection:
+    """What is shown is what "Replay all that fit" replays."""
+    endpoint, period = chosen.get("endpoint"), PERIODS.get(chosen.get("period", ""))
+    return Selection(
+        endpoint=endpoint.pk if endpoint else None,
+        connection=chosen.get("connection"),
+        replay=chosen.get("replay"),
+        status=chosen.get("status", ""),
+        event_type=chosen.get("type", ""),
+        text=chosen.get("q", ""),
+        since=timezone.now() - period if period else None,
+    )
+
+
+def _as_form(selection: Selection) -> dict[str, str]:
+    """By the names of ReplayForm."""
+    names = {"text": "q", "event_type": "type"}
+    return {names.get(name, name): value for name, value in selection.filters.items()}
 
 
 def _endpoints(organization: Organization, chosen: dict[str, Any]) -> list[WebhookEndpoint]:

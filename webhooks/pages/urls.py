@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import endpoints, events
+from . import endpoints, events, replays
 
 urlpatterns = [
     path("webhooks/", events.webhooks, name="webhooks"),
@@ -15,5 +15,10 @@ urlpatterns = [
     path("webhooks/endpoints/<uuid:pk>/toggle/", endpoints.toggle_endpoint, name="webhook-endpoint-toggle"),
     path("webhooks/endpoints/<uuid:pk>/rotate/", endpoints.rotate_endpoint, name="webhook-endpoint-rotate"),
     path("webhooks/events/<uuid:pk>/", events.event, name="webhook-event"),
-    path("webhooks/events/<uuid:pk>/replay/", events.replay, name="webhook-event-replay"),
+    path("webhooks/events/<uuid:pk>/rehearsal/", replays.rehearsal, name="webhook-event-rehearsal"),
+    path("webhooks/events/<uuid:pk>/replay/", replays.replay_one, name="webhook-event-replay"),
+    path("webhooks/replays/", replays.replays, name="webhook-replays"),
+    path("webhooks/replays/new/", replays.new_replay, name="webhook-replay-new"),
+    path("webhooks/replays/<uuid:pk>/", replays.replay, name="webhook-replay"),
+    path("webhooks/replays/<uuid:pk>/cancel/", replays.cancel, name="webhook-replay-cancel"),
 ]

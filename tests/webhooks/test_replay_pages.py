@@ -1,0 +1,236 @@
+"""Replays in the browser: chosen, confirmed with their number, and watched."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from integrations.models import Connection, Membership
+from tests.factories import ConnectionFactory, MembershipFactory, PaymentFactory
+from webhooks.endpoints import create_endpoint
+from webhooks.models import WebhookEndpoint, WebhookEvent, WebhookReplay
+from webhooks.replay import start_replay
+from webhooks.replay_batches import BATCH
+from webhooks.replay_selection import Selection
+
+from .stripe_sender import SECRET, event
+
+NEW = reverse("webhook-replay-new")
+
+
+def signed_in(connection: Connection, role: str) -> Client:
+    client = Client()
+    client.force_login(MembershipFactory(organization=connection.organization, role=role).user)
+    return client
+
+
+@pytest.fixture
+def staff(connection: Connection) -> Client:
+    return signed_in(connection, Membership.Role.STAFF)
+
+
+@pytest.fixture
+def viewer(connection: Connection) -> Client:
+    return signed_in(connection, Membership.Role.VIEWER)
+
+
+def store(endpoint: WebhookEndpoint, name: str, **fields: Any) -> WebhookEvent:
+    own = {"event_type": "charge.captured", "processing_status": "failed", "raw_body": b"{}", "next_attempt_at": None}
+    return WebhookEvent.objects.create(
+        organization=endpoint.organization, webhook_endpoint=endpoint, event_id=name, **{**own, **fields}
+    )
+
+
+@pytest.fixture
+def events(endpoint: WebhookEndpoint) -> list[WebhookEvent]:
+    return [store(endpoint, "evt_a"), store(endpoint, "evt_b"), store(endpoint, "evt_c", processing_status="completed")]
+
+
+def due() -> set[str]:
+    return set(WebhookEvent.objects.filter(processing_status="pending").values_list("event_id", flat=True))
+
+
+def text_of(response: Any) -> str:
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())
+
+
+def test_the_list_offers_to_select_and_keeps_its_filter(staff: Client, events: list[WebhookEvent]) -> None:
+    text = text_of(staff.get(reverse("webhooks"), {"status": "failed"}))
+    assert f'value="{events[0].pk}"' in text
+    assert '<input type="hidden" name="status" value="failed">' in text
+    assert NEW in text
+
+
+def test_a_viewer_is_offered_nothing_to_select(viewer: Client, events: list[WebhookEvent]) -> None:
+    text = text_of(viewer.get(reverse("webhooks")))
+    assert NEW not in text
+    assert 'type="checkbox"' not in text
+
+
+def test_a_selection_is_counted_then_confirmed(staff: Client, events: list[WebhookEvent]) -> None:
+    given = {"scope": "selected", "ids": [events[0].pk, events[2].pk]}
+    text = text_of(staff.post(NEW, given))
+    assert "2 events would be applied again" in text
+    assert "Completed" in text
+    assert "charge.captured" in text
+    assert not due()
+    assert not WebhookReplay.objects.exists()
+    response = staff.post(NEW, {**given, "confirmed": "1"})
+    run = WebhookReplay.objects.get()
+    assert response["Location"] == reverse("webhook-replay", args=[run.pk])
+    assert due() == {"evt_a", "evt_c"}
+    assert str(run.user_id) == staff.session["_auth_user_id"]
+
+
+def test_all_that_fit_a_filter_are_counted_then_confirmed(
+    staff: Client, events: list[WebhookEvent], endpoint: WebhookEndpoint
+) -> None:
+    given = {"scope": "fitting", "status": "failed", "connection": endpoint.connection_id, "q": "charge"}
+    text = text_of(staff.post(NEW, given))
+    assert "2 events would be applied again" in text
+    assert endpoint.connection.connection_name in text
+    staff.post(NEW, {**given, "confirmed": "1"})
+    assert due() == {"evt_a", "evt_b"}
+
+
+def test_a_time_range_narrows_it_down(staff: Client, events: list[WebhookEvent]) -> None:
+    local = timezone.localtime() - timedelta(hours=1)
+    given = {"scope": "fitting", "until": f"{local:%Y-%m-%dT%H:%M}"}
+    assert "0 events would be applied again" in text_of(staff.post(NEW, given))
+    since = {"scope": "fitting", "since": f"{local:%Y-%m-%dT%H:%M}"}
+    text = text_of(staff.post(NEW, since))
+    assert "3 events would be applied again" in text
+    assert f'<input type="hidden" name="since" value="{local:%Y-%m-%dT%H:%M}">' in text
+
+
+def test_nothing_selected_is_not_everything(staff: Client, events: list[WebhookEvent]) -> None:
+    text = text_of(staff.post(NEW, {"scope": "selected", "confirmed": "1"}, follow=True))
+    assert "First select" in text
+    assert not WebhookReplay.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{}, {"scope": "all"}, {"scope": "selected", "ids": "x"}, {"scope": "fitting", "status": "lost"},
+     {"scope": "fitting", "connection": "x"}, {"scope": "fitting", "since": "soon"}, {"scope": "fitting", "q": "\x00"}],
+)  # fmt: skip
+def test_what_makes_no_sense_replays_nothing(staff: Client, events: list[WebhookEvent], wrong: dict[str, str]) -> None:
+    assert staff.post(NEW, {**wrong, "confirmed": "1"}).status_code == 302
+    assert not WebhookReplay.objects.exists()
+    assert not due()
+
+
+def test_a_run_shows_how_far_it_is(staff: Client, endpoint: WebhookEndpoint) -> None:
+    for number in range(4):
+        store(endpoint, f"evt_{number}")
+    run = start_replay(endpoint.organization, Selection(status="failed"))
+    address = reverse("webhook-replay", args=[run.pk])
+    text = text_of(staff.get(address))
+    assert '<progress class="hub-progress" id="replay-due" value="4" max="4">' in text
+    assert f'hx-get="{address}"' in text
+    WebhookEvent.objects.update(processing_status="failed")
+    fragment = text_of(staff.get(address, headers={"HX-Request": "true"}))
+    assert "<html" not in fragment
+    assert '<progress class="hub-progress" id="replay-ended" value="4" max="4">' in fragment
+    assert "hx-get" not in fragment
+    failed = f"{reverse('webhooks')}?replay={run.pk}&amp;status=failed"
+    assert failed in fragment
+    listed = text_of(staff.get(reverse("webhooks"), {"replay": run.pk, "status": "failed"}))
+    assert "evt_3" in listed
+
+
+def test_a_run_is_stopped(staff: Client, endpoint: WebhookEndpoint) -> None:
+    WebhookEvent.objects.bulk_create(
+        WebhookEvent(
+            organization=endpoint.organization, webhook_endpoint=endpoint, event_id=str(number), event_type="x",
+            processing_status="failed",
+        )
+        for number in range(BATCH + 1)
+    )  # fmt: skip
+    run = start_replay(endpoint.organization, Selection(status="failed"))
+    stop = reverse("webhook-replay-cancel", args=[run.pk])
+    assert stop in text_of(staff.get(reverse("webhook-replay", args=[run.pk])))
+    assert stop not in text_of(staff.post(stop, follow=True))
+    run.refresh_from_db()
+    assert (run.status, run.done) == ("cancelled", BATCH)
+    assert "ended already" in text_of(staff.post(stop, follow=True))
+
+
+def test_runs_are_listed(staff: Client, events: list[WebhookEvent]) -> None:
+    assert "No replay yet" in text_of(staff.get(reverse("webhook-replays")))
+    run = start_replay(events[0].organization, Selection(status="failed"))
+    assert reverse("webhook-replay", args=[run.pk]) in text_of(staff.get(reverse("webhook-replays")))
+
+
+def test_an_event_s_replay_shows_first_what_it_would_do(
+    staff: Client, endpoint: WebhookEndpoint, connection: Connection
+) -> None:
+    received = store(endpoint, "evt_a", raw_body=event(), event_type="payment_intent.succeeded")
+    PaymentFactory(connection=connection, provider_reference="pi_sample")
+    address = reverse("webhook-event-rehearsal", args=[received.pk])
+    assert address in text_of(staff.get(reverse("webhook-event", args=[received.pk])))
+    text = text_of(staff.get(address))
+    assert "payment.succeeded" in text
+    assert "Captured" in text
+    assert not due()
+    assert staff.post(reverse("webhook-event-replay", args=[received.pk])).status_code == 302
+    assert due() == {"evt_a"}
+    run_less = text_of(staff.get(reverse("webhook-event", args=[received.pk])))
+    assert "Replays" in run_less
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[]", None, b"{}"])
+def test_what_an_odd_event_would_do_is_shown_too(staff: Client, endpoint: WebhookEndpoint, body: bytes | None) -> None:
+    received = store(endpoint, "evt_a", raw_body=body)
+    text_of(staff.get(reverse("webhook-event-rehearsal", args=[received.pk])))
+
+
+@pytest.fixture
+def run(connection: Connection) -> WebhookReplay:
+    return WebhookReplay.objects.create(organization=connection.organization, created_by="sara")
+
+
+def test_a_viewer_may_look_and_change_nothing(viewer: Client, run: WebhookReplay, events: list[WebhookEvent]) -> None:
+    assert viewer.post(NEW, {"scope": "fitting", "confirmed": "1"}).status_code == 403
+    stop = reverse("webhook-replay-cancel", args=[run.pk])
+    assert viewer.post(stop).status_code == 403
+    assert stop not in text_of(viewer.get(reverse("webhook-replay", args=[run.pk])))
+    rehearsal = text_of(viewer.get(reverse("webhook-event-rehearsal", args=[events[0].pk])))
+    assert reverse("webhook-event-replay", args=[events[0].pk]) not in rehearsal
+    run.refresh_from_db()
+    assert run.is_open
+    assert not due()
+
+
+def test_what_is_another_organizations_is_not_found(staff: Client) -> None:
+    endpoint, _ = create_endpoint(ConnectionFactory(), webhook_secret=SECRET)
+    theirs = store(endpoint, "evt_theirs")
+    run = WebhookReplay.objects.create(organization=endpoint.organization, created_by="sara")
+    for name, key in (("webhook-replay", run.pk), ("webhook-event-rehearsal", theirs.pk)):
+        assert staff.get(reverse(name, args=[key])).status_code == 404
+        assert staff.get(reverse(name, args=[uuid4()])).status_code == 404
+    assert staff.post(reverse("webhook-replay-cancel", args=[run.pk])).status_code == 404
+    assert "0 events" in text_of(staff.post(NEW, {"scope": "selected", "ids": [theirs.pk]}))
+    assert staff.post(NEW, {"scope": "fitting", "connection": endpoint.connection_id}).status_code == 302
+    assert "evt_theirs" not in due()
+
+
+def test_nothing_changes_without_a_csrf_token(connection: Connection, events: list[WebhookEvent]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(MembershipFactory(organization=connection.organization, role=Membership.Role.ADMIN).user)
+    assert client.post(NEW, {"scope": "fitting", "confirmed": "1"}).status_code == 403
+    assert client.get(NEW, {"scope": "fitting", "confirmed": "1"}).status_code == 405
+    assert not due()
+
+
+def test_strangers_are_sent_to_sign_in(run: WebhookReplay) -> None:
+    for name in ("webhook-replay", "webhook-replay-cancel"):
+        call = Client().get if name == "webhook-replay" else Client().post
+        assert "login" in call(reverse(name, args=[run.pk]))["Location"]

@@ -1,0 +1,79 @@
+"""What the Webhooks page and the confirmation send of a replay."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from integrations.models import Connection, Organization
+
+from ..models import WebhookEndpoint, WebhookEvent, WebhookReplay
+from ..replay import NAMED_AT_MOST
+from ..replay_selection import Selection
+
+
+class _Moment(forms.DateTimeField):
+    def __init__(self, label: Any) -> None:
+        widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local", "class": "hub-input"})
+        super().__init__(label=label, required=False, widget=widget)
+
+
+class ReplayForm(forms.Form):
+    """`scope` says which button was pressed: nothing selected must not mean everything."""
+
+    scope = forms.ChoiceField(choices=[("selected", ""), ("fitting", "")])
+    q = forms.CharField(label=_("Event id or type"), required=False, max_length=255)
+    status = forms.ChoiceField(label=_("Status"), required=False, choices=[("", ""), *WebhookEvent.Status.choices])
+    type = forms.CharField(label=_("Event type"), required=False, max_length=100)
+    connection = forms.ModelChoiceField(label=_("Connection"), required=False, queryset=Connection.objects.none())
+    endpoint = forms.ModelChoiceField(label=_("Address"), required=False, queryset=WebhookEndpoint.objects.none())
+    replay = forms.ModelChoiceField(label=_("Replay"), required=False, queryset=WebhookReplay.objects.none())
+    since = _Moment(_("From"))
+    until = _Moment(_("Until"))
+    confirmed = forms.BooleanField(required=False)
+
+    def __init__(self, organization: Organization, data: QueryDict) -> None:
+        super().__init__(data)
+        self.named = data.getlist("ids")
+        for name, model in (("connection", Connection), ("endpoint", WebhookEndpoint), ("replay", WebhookReplay)):
+            choice: Any = self.fields[name]
+            choice.queryset = model._default_manager.filter(organization=organization)
+
+    def clean(self) -> dict[str, Any]:
+        is_selection = self.cleaned_data.get("scope") == "selected"
+        self.cleaned_data["ids"] = _keys(self.named) if is_selection else ()
+        if is_selection and not self.named:
+            raise forms.ValidationError(_("First select the events to be replayed."))
+        return self.cleaned_data
+
+    def selection(self) -> Selection:
+        chosen = self.cleaned_data
+        if chosen["ids"]:
+            return Selection(ids=chosen["ids"])
+        rows = {name: chosen[name] and chosen[name].pk for name in ("connection", "endpoint", "replay")}
+        same = {name: chosen[name] for name in ("status", "since", "until")}
+        return Selection(event_type=chosen["type"], text=chosen["q"], **rows, **same)
+
+    def fixed(self) -> list[tuple[str, Any]]:
+        """What the confirmation sends on as it is: all but the time range."""
+        names = ("scope", "q", "status", "type", "connection", "endpoint", "replay")
+        given = [(name, self.data[name]) for name in names if self.cleaned_data[name]]
+        return [*given, *(("ids", key) for key in self.cleaned_data["ids"])]
+
+    def told(self) -> list[tuple[Any, Any]]:
+        """What the events have to fit, for people."""
+        names = ("q", "status", "type", "connection", "endpoint", "replay")
+        states = dict(WebhookEvent.Status.choices)
+        given = [(name, self.cleaned_data[name]) for name in names if self.cleaned_data[name]]
+        return [(self.fields[name].label, states.get(value, value)) for name, value in given]
+
+
+def _keys(texts: list[str]) -> tuple[uuid.UUID, ...]:
+    try:
+        return tuple(uuid.UUID(text) for text in texts[:NAMED_AT_MOST])
+    except ValueError as error:
+        raise forms.ValidationError(_("There are no such events.")) from error
