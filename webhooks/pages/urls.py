@@ -13,5 +13,6 @@ urlpatterns = [
     path("webhooks/endpoints/<uuid:pk>/toggle/", endpoints.toggle_endpoint, name="webhook-endpoint-toggle"),
     path("webhooks/endpoints/<uuid:pk>/rotate/", endpoints.rotate_endpoint, name="webhook-endpoint-rotate"),
     path("webhooks/events/<uuid:pk>/", events.event, name="webhook-event"),
+    path("webhooks/events/<uuid:pk>/body/", events.body, name="webhook-event-body"),
     path("webhooks/events/<uuid:pk>/replay/", events.replay, name="webhook-event-replay"),
 ]
