@@ -7,6 +7,7 @@ import binascii
 import json
 import math
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,7 +60,8 @@ class _Summary:
         for key, item in list(value.items())[:MAX_ITEMS]:
             if self._left <= 0:
                 break
-            shown[_label(str(key))] = self.of(item, str(key)[:200], name, depth + 1)
+            label = str(key)[:200]
+            shown[_label(label)] = self.of(item, label, name, depth + 1)
         if len(shown) < len(value):
             shown[CUT] = len(value) - len(shown)
         return shown
@@ -104,9 +106,9 @@ def _clean(text: str) -> str:
     return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + CUT
 
 
+@lru_cache(maxsize=8192)  # the same few again and again: half of the time otherwise
 def _label(key: str) -> str:
-    shown = _clean(mask_shapes(key[:200]))
-    return shown[:100]
+    return _clean(mask_shapes(key))[:100]
 
 
 def _number(value: float, kind: Kind | None) -> Any:

@@ -15,12 +15,14 @@ import requests
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection as database
+from django.test import Client
+from django.urls import reverse
 
 from integrations.errors import BodyDamaged, BodyNotKept
-from integrations.models import Connection, Payment
+from integrations.models import Connection, Organization, Payment
 from integrations.sealed_columns import sealed_columns
 from monitoring.models import CallLog
-from tests.factories import ConnectionFactory, OrganizationFactory, PaymentFactory
+from tests.factories import ConnectionFactory, OrganizationFactory, PaymentFactory, UserFactory
 from webhooks import archive
 from webhooks.archive import archive_bodies
 from webhooks.endpoints import create_endpoint
@@ -313,6 +315,19 @@ def test_an_organization_whose_region_has_no_storage_is_refused_loudly(
     assert again(here).raw_body is None
     assert len(objects(buckets, "hub-ae")) == 1
     assert objects(buckets, "hub-eu") == {}
+
+
+def test_the_admin_takes_no_region_without_storage(buckets: str, client: Client) -> None:
+    client.force_login(UserFactory(is_superuser=True, is_staff=True))
+    fields = {
+        "name": "Nowhere", "slug": "nowhere", "country": "AE", "timezone": "Asia/Dubai", "locale": "en",
+        "webhook_body_days": "", "webhook_summary_days": "30", "is_active": "on",
+    }  # fmt: skip
+    path = reverse("admin:integrations_organization_add")
+    refused = client.post(path, {**fields, "data_region": "sa"})
+    assert "No storage is set up in this region." in refused.content.decode()
+    assert client.post(path, {**fields, "data_region": "eu"}).status_code == 302
+    assert Organization.objects.get(slug="nowhere").webhook_body_days is None
 
 
 def test_an_object_that_is_gone_from_the_bucket_is_a_clear_error(buckets: str) -> None:
