@@ -16,6 +16,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}", re.ASCII)
+_BUCKET = re.compile(
+    r"(?P<region>[a-z0-9-]{1,32})=(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])@"
+    r"(?P<place>[a-z]{2}(?:-[a-z]+)+-\d|https?://[A-Za-z0-9.-]+(?::\d{1,5})?)",
+    re.ASCII,
+)
 _LINE = re.compile(r"\s*(#.*|(export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=.*)?", re.ASCII)
 
 
@@ -83,6 +88,27 @@ class Environment:
             if not is_network and not _HOST.fullmatch(item):
                 raise ImproperlyConfigured(f"{name} must list hosts or CIDRs such as 10.1.0.0/16.")
         return items
+
+    def buckets(self, name: str) -> dict[str, tuple[str, str]]:
+        """Bucket and place by data region. A place is a region of AWS, or the address of another S3."""
+        found = [_BUCKET.fullmatch(item) for item in self.items(name)]
+        buckets = {match["region"]: (match["bucket"], match["place"]) for match in found if match}
+        if len(buckets) != len(found):
+            raise ImproperlyConfigured(
+                f"{name} must list each region once, as in ae=hub-ae@me-central-1,eu=hub-eu@https://s3.example.com."
+            )
+        return buckets
+
+    def key_pair(self, name: str, region: str) -> tuple[str | None, str | None]:
+        """`NAME_ACCESS_KEY_ID` and `NAME_SECRET_ACCESS_KEY` with the region's suffix, or without; both or neither."""
+        for suffix in (f"_{region.upper().replace('-', '_')}", ""):
+            names = [f"{name}_ACCESS_KEY_ID{suffix}", f"{name}_SECRET_ACCESS_KEY{suffix}"]
+            pair = [self.text(one) for one in names]
+            if any(pair):
+                if not all(pair):
+                    raise ImproperlyConfigured(f"{' and '.join(names)}: set both or neither.")
+                return pair[0], pair[1]
+        return None, None
 
     def database(self, name: str, default: str) -> dict[str, Any]:
         """Django's settings for a `postgresql://` address; `?host=/folder` names a Unix socket."""

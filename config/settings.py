@@ -195,6 +195,16 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep the webhook inbox": {"task": "webhooks.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
     "advance webhook replays": {"task": "webhooks.tasks.advance_replays", "schedule": 3.0, "options": {"expires": 3}},
+    "archive webhook bodies": {
+        "task": "webhooks.tasks.archive_bodies",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "delete webhook bodies that are too old": {
+        "task": "webhooks.tasks.purge_bodies",
+        "schedule": timedelta(days=1),
+        "options": {"expires": 86_400},
+    },
     "check due connections": {
         "task": "monitoring.tasks.check_due_connections",
         "schedule": 30.0,
@@ -254,11 +264,34 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static" if PRODUCTION else None  # elsewhere files are served from where they lie
 STATICFILES_DIRS = [BASE_DIR / "static"]
+
+
+def _bucket_of(region: str, bucket: str, place: str) -> dict[str, Any]:
+    is_address = "://" in place
+    access_key, secret_key = env.key_pair("HUB_STORAGE", region)
+    return {
+        "BACKEND": "integrations.bucket_storage.BucketStorage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": place if is_address else None,
+            "region_name": "auto" if is_address else place,
+            "access_key": access_key,
+            "secret_key": secret_key,
+        },
+    }
+
+
+# By the data region of organizations; with no bucket at all, one folder for everybody: see integrations.object_storage.
+_buckets = {
+    f"region:{region}": _bucket_of(region, *where) for region, where in env.buckets("HUB_STORAGE_BUCKETS").items()
+}
+_folder = {
+    "BACKEND": "integrations.folder_storage.FolderStorage",
+    "OPTIONS": {"location": str(DATA_DIR / "files")},
+}
 STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(DATA_DIR / "files")},
-    },
+    "default": {"BACKEND": "integrations.object_storage.RegionalStorage"},
+    **(_buckets or {"folder": _folder}),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION

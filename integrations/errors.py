@@ -16,6 +16,8 @@ IntegrationError
     EgressRefused            the address may not be reached
     SignatureRefused         a webhook that does not prove its sender
     UnreadablePayload        a webhook body that cannot be read
+        BodyNotKept          ... since it was deleted when its time was over
+        BodyDamaged          ... since its file is missing or was altered
     UnknownSubject           an event about something that may be ours, but is not known yet: try again soon
 """
 
@@ -181,6 +183,16 @@ class SignatureRefused(IntegrationError):
 class UnreadablePayload(IntegrationError):
     code = "unreadable_payload"
     http_status = 400
+
+
+class BodyNotKept(UnreadablePayload):
+    code = "body_not_kept"
+    http_status = 404
+
+
+class BodyDamaged(UnreadablePayload):
+    code = "body_damaged"
+    http_status = 410
 
 
 class UnknownSubject(IntegrationError):

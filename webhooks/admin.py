@@ -100,7 +100,7 @@ class WebhookEventAdmin(TenantRecordAdmin):
         ("received_at", RangeDateTimeFilter),
     )
     search_fields = ("=event_id", "=event_type")
-    exclude = ("payload", "raw_body", "body", "headers", "signature")
+    exclude = ("payload", "raw_body", "body", "body_key", "headers", "signature")
 
     @display(description=_("status"), ordering="processing_status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
     def state(self, event: WebhookEvent) -> tuple[str, str]:
@@ -118,7 +118,7 @@ class WebhookReplayAdmin(TenantRecordAdmin):
 @admin.register(WebhookAccessLog)
 class WebhookAccessLogAdmin(TenantRecordAdmin):
     list_display = ("created_at", "actor", "action", "webhook_event_id", "ip_address", "reason")
-    list_filter = (("created_at", RangeDateTimeFilter),)
+    list_filter = (("action", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
     search_fields = ("actor",)
     fields = ("created_at", "actor", "action", "webhook_event_id", "ip_address", "reason")
     readonly_fields = fields

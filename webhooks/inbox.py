@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -29,14 +28,14 @@ from integrations.tenancy import acting_for
 
 from .models import WebhookEvent
 from .retries import backoff_seconds, policy_of
+from .stored_body import body_of
+from .summary import summary_of
 from .tallies import Ended, count_ended
 
 logger = logging.getLogger(__name__)
 
 BATCH = 20
 LEASE_SECONDS = 120
-# In JSON text of ASCII: what may stay (a pair that makes one character, most other escapes) and what JSONB refuses.
-_ESCAPE = re.compile(r"(?P<kept>\\ud[89ab]..\\ud[c-f]..|\\(?!u0000|ud[89a-f]).)|\\u0000|\\ud[89a-f]..")
 
 # Served by webhook_events_due. SKIP LOCKED: two workers never wait for each other and never take the same event. One
 # found in processing cost a worker its life, or its lease: that counts as a try, or it could kill workers for ever.
@@ -126,21 +125,15 @@ def _apply(event: WebhookEvent) -> str:
 
 
 def payload_of(event: WebhookEvent) -> dict[str, Any]:
-    """The verified bytes as JSON. Raises UnreadablePayload when they are none, or are in the archive."""
+    """The verified bytes as JSON. Raises UnreadablePayload when they are none, and what `body_of` raises."""
+    body = body_of(event)
     try:
-        payload = json.loads(bytes(event.raw_body or b""))
+        payload = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise UnreadablePayload("The stored body is not JSON.") from error
     if not isinstance(payload, dict):
         raise UnreadablePayload("The stored body is not a JSON object.")
     return payload
-
-
-def storable(payload: dict[str, Any]) -> dict[str, Any]:
-    """Without what JSONB and UTF-8 refuse: NUL, halves of characters, numbers beyond all. The raw bytes keep them."""
-    text = _ESCAPE.sub(lambda found: found["kept"] or "", json.dumps(payload))
-    stored: dict[str, Any] = json.loads(text, parse_constant=lambda name: None)
-    return stored
 
 
 def _name(events: Sequence[NormalizedEvent]) -> str:
@@ -184,7 +177,9 @@ def _finish(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> bool
     else:
         changes["processed_at"] = now
     if outcome.status is WebhookEvent.Status.COMPLETED:
-        changes |= {"normalized_type": outcome.normalized_type, "payload": storable(payload_of(event))}
+        changes["normalized_type"] = outcome.normalized_type
+        if event.raw_body is not None:  # else it was summarised on its way into the archive
+            changes["payload"] = summary_of(payload_of(event))
     held = WebhookEvent.objects.filter(
         pk=event.pk, processing_status=WebhookEvent.Status.PROCESSING, next_attempt_at=lease_ends
     )

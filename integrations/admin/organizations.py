@@ -17,6 +17,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ..models import Membership, Organization, User
+from ..object_storage import has_storage
 from ..tenancy import acting_as_service
 from .base import HubModelAdmin, TenantAdmin
 
@@ -28,8 +29,25 @@ class GroupAdmin(DjangoGroupAdmin, HubModelAdmin):
     pass
 
 
+class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Organization
+        fields = (
+            "name", "slug", "country", "timezone", "locale", "data_region", "webhook_body_days", "webhook_summary_days",
+            "is_active",
+        )  # fmt: skip
+
+    def clean_data_region(self) -> str:
+        """Files lie where the organization says, or it does not say so."""
+        region = str(self.cleaned_data["data_region"])
+        if not has_storage(region):
+            raise forms.ValidationError(_("No storage is set up in this region."))
+        return region
+
+
 @admin.register(Organization)
 class OrganizationAdmin(HubModelAdmin):
+    form = OrganizationForm
     list_display = ("name", "slug", "country", "timezone", "locale", "is_active", "created_at")
     list_filter = (("is_active", BooleanRadioFilter), ("locale", ChoicesDropdownFilter))
     search_fields = ("name", "slug")

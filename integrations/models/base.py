@@ -6,11 +6,13 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from uuid_utils import compat
+
+MAX_DAYS = 3650  # ten years
 
 
 def uuid7() -> uuid.UUID:
@@ -45,6 +47,14 @@ class PriceField(models.DecimalField):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **options: Any) -> None:
         defaults = {"max_digits": 12, "decimal_places": 6, "null": True, "blank": True}
         super().__init__(*args, **{**defaults, "validators": [MinValueValidator(0)], **options})
+
+
+class RetentionField(models.PositiveSmallIntegerField):  # type: ignore[type-arg]
+    """For how many days something is kept; NULL for ever."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        bounds = [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
+        super().__init__(*args, **{"null": True, "blank": True, "validators": bounds, **options})
 
 
 class TenantModel(models.Model):

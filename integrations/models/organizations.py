@@ -14,7 +14,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .base import IdentifiedModel, TenantModel, TimestampedModel, uuid7
+from .base import MAX_DAYS, IdentifiedModel, RetentionField, TenantModel, TimestampedModel, uuid7
 
 
 class Organization(TimestampedModel):
@@ -30,6 +30,18 @@ class Organization(TimestampedModel):
     timezone = models.CharField(_("time zone"), max_length=64, default="Asia/Dubai")
     locale = models.CharField(_("language"), max_length=2, choices=Locale, default=Locale.ENGLISH)
     data_region = models.CharField(_("data region"), max_length=32, default="ae")
+    webhook_body_days = RetentionField(
+        _("days to keep webhook bodies"),
+        default=90,
+        db_default=90,
+        help_text=_("Then the bytes that a provider sent are deleted, and a masked summary stays. Empty: never."),
+    )
+    webhook_summary_days = RetentionField(
+        _("days to keep webhook summaries"),
+        default=1825,
+        db_default=1825,
+        help_text=_("Then the masked summary of an event whose body is gone goes, too. Empty: never."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -37,6 +49,13 @@ class Organization(TimestampedModel):
         ordering = ("name",)
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(**{f"{name}__isnull": True}) | models.Q(**{f"{name}__range": (1, MAX_DAYS)}),
+                name=f"organizations_{name}",
+            )
+            for name in ("webhook_body_days", "webhook_summary_days")
+        ]
 
     def __str__(self) -> str:
         return self.name

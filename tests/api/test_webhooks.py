@@ -97,11 +97,11 @@ def test_an_events_body_is_told_byte_for_byte_and_the_reading_written_down(
     api: ApiClient, endpoint: dict[str, Any]
 ) -> None:
     event = _event(endpoint, "a")
-    response = api.get(f"webhook-events/{event.pk}/body/", Accept="application/octet-stream")
+    response = api.get(f"webhook-events/{event.pk}/body/", {"reason": "a dispute"}, Accept="application/octet-stream")
     assert response.content == event.raw_body
     assert response["Content-Disposition"].startswith("attachment")
     access = WebhookAccessLog.objects.get()
-    assert (access.webhook_event_id, access.actor) == (event.pk, "token:test")
+    assert (access.webhook_event_id, access.actor, access.reason) == (event.pk, "token:test", "a dispute")
     assert api.get(f"webhook-events/{event.pk}/").json()["payload"]["type"] == "charge.refunded"
 
 

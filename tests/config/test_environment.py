@@ -82,6 +82,9 @@ def test_production_refuses_to_start_without(missing: str, tmp_path: Path) -> No
         ({"HUB_MASTER_KEYS_FILE": __file__}, "HUB_MASTER_KEYS"),
         ({"HUB_MASTER_KEYS_FILE": __file__, "HUB_MASTER_KEYS": f"one:{KEY}"}, "set one of them"),
         ({"HUB_MASTER_KEYS": f"one:{KEY},one:{KEY}"}, "HUB_MASTER_KEYS"),
+        ({"HUB_STORAGE_BUCKETS": "ae=hub-ae@https://key:secret@s3.example.com"}, "HUB_STORAGE_BUCKETS"),
+        ({"HUB_STORAGE_BUCKETS": "ae=hub-one@me-central-1,ae=hub-two@me-central-1"}, "HUB_STORAGE_BUCKETS"),
+        ({"HUB_STORAGE_BUCKETS": "ae=hub@me-central-1", "HUB_STORAGE_ACCESS_KEY_ID": "sample"}, "both or neither"),
         ({**PRODUCTION, "HUB_SANDBOX": "1"}, "HUB_SANDBOX"),
         ({**PRODUCTION, "HUB_DEBUG": "1"}, "HUB_DEBUG"),
     ],
@@ -94,6 +97,33 @@ def test_a_bad_setting_is_one_clear_line(changes: dict[str, str], named: str, tm
 def test_a_bad_secret_is_not_repeated(tmp_path: Path) -> None:
     result = check(tmp_path, HUB_MASTER_KEYS="one:not-a-real-master-key")
     assert "not-a-real-master-key" not in result.stdout + result.stderr
+
+
+def test_buckets_are_named_by_region_each_with_its_own_keys_or_the_common_ones(tmp_path: Path) -> None:
+    buckets = {
+        "HUB_STORAGE_BUCKETS": "ae=hub-ae@me-central-1,eu=hub-eu@https://account.eu.r2.cloudflarestorage.com",
+        "HUB_STORAGE_ACCESS_KEY_ID": "common", "HUB_STORAGE_SECRET_ACCESS_KEY": "common_not_a_secret",
+        "HUB_STORAGE_ACCESS_KEY_ID_EU": "own", "HUB_STORAGE_SECRET_ACCESS_KEY_EU": "own_not_a_secret",
+    }  # fmt: skip
+    script = """
+from django.conf import settings
+from django.core.files.storage import storages
+for name in ("region:ae", "region:eu"):
+    made = storages[name]
+    client = made.connection.meta.client
+    print(name, made.bucket_name, client.meta.endpoint_url, client.meta.region_name, made.access_key)
+print("folder" in settings.STORAGES)
+"""
+    environment = {**os.environ, "HUB_DATA_DIR": str(tmp_path / "data"), **PRODUCTION, **buckets}
+    result = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", script], cwd=ROOT, env=environment,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert result.stdout.splitlines() == [
+        "region:ae hub-ae https://s3.me-central-1.amazonaws.com me-central-1 common",
+        "region:eu hub-eu https://account.eu.r2.cloudflarestorage.com auto own",
+        "False",
+    ], result.stderr
 
 
 def test_a_data_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:

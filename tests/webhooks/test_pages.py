@@ -129,26 +129,17 @@ def test_htmx_gets_the_events_alone(staff: Client, received: WebhookEvent) -> No
     assert "<html" not in text
 
 
-def test_the_event_s_page_shows_its_body_and_writes_down_who_read_it(staff: Client, received: WebhookEvent) -> None:
-    response = staff.get(reverse("webhook-event", args=[received.pk]))
-    text = response.content.decode()
-    assert response.status_code == 200
-    assert "&lt;b&gt;bold&lt;/b&gt; م" in text
-    assert "<b>bold" not in text
-    entry = WebhookAccessLog.objects.get()
-    assert (entry.webhook_event_id, entry.organization_id) == (received.pk, received.organization_id)
-    assert str(entry.user_id) == staff.session["_auth_user_id"]
-    assert (entry.ip_address, entry.action) == ("127.0.0.1", "read")
+def test_the_event_s_page_shows_an_outline_which_is_no_reading(staff: Client, received: WebhookEvent) -> None:
+    text = staff.get(reverse("webhook-event", args=[received.pk])).content.decode()
+    assert "evt_ours" in text
+    assert "[13 characters]" in text
+    assert "&gt;bold&lt;" not in text
+    assert not WebhookAccessLog.objects.exists()
 
 
-@pytest.mark.parametrize("body", [b"\xff\x00not json", b"", None, b"[" * 5000, b"9" * 5000])
+@pytest.mark.parametrize("body", [b"\xff\x00not json", b"", None, b"[" * 5000, b"9" * 5000, b'{"name": "a\\ud800b"}'])
 def test_a_body_of_any_kind_can_be_shown(staff: Client, endpoint: WebhookEndpoint, body: bytes | None) -> None:
     event = store(endpoint, "evt_odd", raw_body=body)
-    assert staff.get(reverse("webhook-event", args=[event.pk])).status_code == 200
-
-
-def test_half_a_character_in_a_body_can_be_shown(staff: Client, endpoint: WebhookEndpoint) -> None:
-    event = store(endpoint, "evt_odd", raw_body=b'{"name": "a\\ud800b"}')
     assert staff.get(reverse("webhook-event", args=[event.pk])).status_code == 200
 
 
@@ -231,7 +222,7 @@ def test_a_new_secret_is_shown_once(administrator: Client, endpoint: WebhookEndp
 
 
 READS = ["webhook-event", "webhook-endpoint"]
-WRITES = ["webhook-event-replay", "webhook-endpoint-toggle", "webhook-endpoint-rotate"]
+WRITES = ["webhook-event-body", "webhook-event-replay", "webhook-endpoint-toggle", "webhook-endpoint-rotate"]
 
 
 def address(name: str, event: WebhookEvent) -> str:

@@ -9,27 +9,34 @@ import django_filters
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.api.idempotency import once
 from integrations.api.openapi import IDEMPOTENCY_KEY
 from integrations.api.viewsets import OrganizationViewSet
-from integrations.errors import UnreadablePayload
 from integrations.models.base import first_uuid7
-from integrations.request_id import current_origin
 
-from ..inbox import payload_of, storable
+from ..access import LONGEST_REASON, download_of, read_body
+from ..archive import summary_for
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay
 from ..rehearsal import rehearse
 from ..replay import replay_event, start_replay
 from ..replay_selection import summarize
+from .permissions import MayReadBodies
 from .rehearsals import RehearsalRow, rehearsal_row
 from .replays import Replayed, ReplayRange, SingleReplay, selection_of
+
+_WHY = f"Why the body is needed, in 1 to {LONGEST_REASON} characters"
+REASON = [
+    OpenApiParameter("reason", description=f"{_WHY}; or the header `Hub-Reason`."),
+    OpenApiParameter(
+        "Hub-Reason", str, OpenApiParameter.HEADER, description=f"{_WHY} of ASCII; or `reason` in the query."
+    ),
+]
 
 
 class EventRow(serializers.ModelSerializer[WebhookEvent]):
@@ -46,18 +53,18 @@ class EventRow(serializers.ModelSerializer[WebhookEvent]):
 
 
 class EventDetail(EventRow):
-    payload = serializers.SerializerMethodField()
+    payload = serializers.SerializerMethodField(
+        help_text="The body in outline: secrets and personal data are masked, what is long is cut. See `body/`."
+    )
 
     class Meta(EventRow.Meta):
-        fields = (*EventRow.Meta.fields, "payload", "headers")  # type: ignore[assignment]
+        fields = (  # type: ignore[assignment]
+            *EventRow.Meta.fields, "payload", "headers", "body_bytes", "archived_at", "body_deleted_at",
+        )  # fmt: skip
 
-    def get_payload(self, event: WebhookEvent) -> dict[str, Any] | None:
-        if event.payload is not None:
-            return dict(event.payload)
-        try:
-            return storable(payload_of(event))
-        except (UnreadablePayload, RecursionError):
-            return None
+    @extend_schema_field(OpenApiTypes.ANY)
+    def get_payload(self, event: WebhookEvent) -> Any:
+        return summary_for(event)
 
 
 class EventFilter(django_filters.FilterSet):
@@ -88,30 +95,22 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
 
     def get_queryset(self) -> QuerySet[WebhookEvent]:
         events = super().get_queryset()
-        return events.defer("raw_body", "payload") if self.action == "list" else events
+        return events.defer("raw_body", "payload", "body_key") if self.action == "list" else events
 
     def get_serializer_class(self) -> Any:
         by_action = {"list": EventRow, "replay": SingleReplay, "replay_range": ReplayRange}
         return by_action.get(self.action, EventDetail)
 
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """One event with its payload. Who read it is written down."""
-        event = self.get_object()
-        _note_reading(event)
-        return self.shown(event, EventDetail)
-
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
-    @action(detail=True, methods=["get"])
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}, parameters=REASON)
+    @action(detail=True, methods=["get"], permission_classes=[MayReadBodies])
     def body(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """The very bytes that were verified. Who read them is written down."""
+        """The very bytes that were verified, for whoever says why. Who, when and why is written down.
+
+        A token needs the scope `webhooks`, a person the role of staff: `read` and viewers have the outline.
+        """
         event = self.get_object()
-        if event.raw_body is None:
-            raise NotFound("The body of this event is no longer kept here.")
-        _note_reading(event)
-        response = HttpResponse(bytes(event.raw_body), content_type="application/octet-stream")
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Content-Disposition"] = f'attachment; filename="{event.pk}.bin"'
-        return response
+        reason = request.query_params.get("reason") or request.headers.get("Hub-Reason", "")
+        return download_of(event, read_body(event, reason=reason, action=WebhookAccessLog.Action.DOWNLOAD))
 
     @extend_schema(
         request=SingleReplay,
@@ -146,15 +145,3 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
             return Response({**counts, "dry_run": True, "replay": None})
         run = WebhookReplay.objects.get(pk=once(request, lambda: start_replay(self.organization, selection).pk))
         return Response({"count": run.total, "dry_run": False, "replay": run.pk, "by_status": {}, "by_type": {}})
-
-
-def _note_reading(event: WebhookEvent) -> None:
-    origin = current_origin()
-    WebhookAccessLog.objects.create(
-        organization_id=event.organization_id,
-        webhook_event=event,
-        actor=origin.actor,
-        user_id=origin.user_id,
-        ip_address=origin.ip_address,
-        reason="api",
-    )

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from integrations.fields import EncryptedTextField
 from integrations.models.base import IdentifiedModel, TenantModel, organization_key
 
 from .endpoints import WebhookEndpoint
@@ -44,10 +45,14 @@ class WebhookEvent(TenantModel, IdentifiedModel):
     )
     is_test = models.BooleanField(_("test event"), default=False, db_default=False)
     payload = models.JSONField(
-        _("payload"), null=True, help_text=_("The body as JSON, filled in when the event is processed.")
+        _("payload"), null=True, help_text=_("A masked summary of the body, made when the event is processed.")
     )
     raw_body = models.BinaryField(null=True, help_text=_("The very bytes that were verified, until archived."))
     body = models.FileField(_("archived body"), null=True, blank=True, upload_to="webhooks/%Y/%m/", max_length=255)
+    body_key = EncryptedTextField(_("body's key"), null=True, editable=False)
+    body_bytes = models.PositiveIntegerField(_("body's size"), null=True, editable=False)
+    archived_at = models.DateTimeField(_("archived"), null=True, editable=False)
+    body_deleted_at = models.DateTimeField(_("body deleted"), null=True, editable=False)
     headers = models.JSONField(_("headers"), default=dict)
     signature = models.TextField(_("signature"), blank=True)
     signature_verified = models.BooleanField(_("signature verified"), default=False)
@@ -96,14 +101,40 @@ class WebhookEvent(TenantModel, IdentifiedModel):
                 condition=models.Q(replay__isnull=False),
                 name="webhook_events_replayed",
             ),
+            # Those that wait for the archive, those in it, and those that are a summary: each index holds only these.
+            models.Index(
+                fields=["id"],
+                condition=models.Q(processing_status__in=["completed", "failed"], raw_body__isnull=False),
+                name="webhook_events_to_archive",
+            ),
+            models.Index(
+                fields=["organization", "id"],
+                condition=models.Q(body__gt=""),
+                name="webhook_events_archived",
+            ),
+            models.Index(
+                fields=["organization", "id"],
+                condition=models.Q(body_deleted_at__isnull=False, payload__isnull=False),
+                name="webhook_events_summaries",
+            ),
         ]
+        permissions: ClassVar = [("read_webhook_body", "Can read the full body of a webhook event")]
 
     def __str__(self) -> str:
         return f"{self.event_type} · {self.event_id}"
 
+    @property
+    def has_body(self) -> bool:
+        """Whether the bytes are to be had, here or in the archive."""
+        return self.raw_body is not None or self.body_key is not None
+
 
 class WebhookAccessLog(TenantModel, IdentifiedModel):
-    """Who read which event's body. Append only: a trigger refuses change and deletion."""
+    """Who read which event's body, and why. Append only: a trigger refuses change and deletion."""
+
+    class Action(models.TextChoices):
+        READ = "read", _("Read")
+        DOWNLOAD = "download", _("Downloaded")
 
     webhook_event = models.ForeignKey(
         WebhookEvent, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", verbose_name=_("event")
@@ -112,7 +143,7 @@ class WebhookAccessLog(TenantModel, IdentifiedModel):
     user = models.ForeignKey(
         "integrations.User", on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+"
     )
-    action = models.CharField(_("what"), max_length=16, default="read")
+    action = models.CharField(_("what"), max_length=16, choices=Action, default=Action.READ)
     ip_address = models.GenericIPAddressField(_("address"), null=True)
     reason = models.CharField(_("why"), max_length=255, blank=True)
 

@@ -1,4 +1,4 @@
-"""What providers sent: the list, and one event with its body."""
+"""What providers sent: the list, and one event in outline, with its body for who says why."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
+from integrations.errors import IntegrationError
 from integrations.models import Organization
 from integrations.pages.rendering import current_organization, page, staff_page
-from integrations.request_id import current_origin
 
+from ..access import LONGEST_REASON, READ_BODY, download_of, read_body
+from ..archive import summary_for
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 from ..replay_selection import Selection
 from ..tallies import counts_of_a_day, hours_of
+from .outline import outline
 
 PAGE_SIZE = 50
+ACCESSES_SHOWN = 20
 PERIODS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+Action = WebhookAccessLog.Action
 
 
 class EventFilter(forms.Form):
@@ -66,6 +71,16 @@ class EventFilter(forms.Form):
             field.widget.attrs["class"] = "hub-input"
 
 
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=gettext_lazy("Why do you need it?"),
+        max_length=LONGEST_REASON,
+        widget=forms.TextInput(attrs={"class": "hub-input", "autocomplete": "off"}),
+        help_text=gettext_lazy("It is written in the access log with your name, the time and your address."),
+    )
+    action = forms.ChoiceField(choices=Action.choices, widget=forms.HiddenInput)
+
+
 @require_GET
 @staff_page("webhooks.view_webhookevent")
 def webhooks(request: HttpRequest) -> HttpResponse:
@@ -90,19 +105,45 @@ def webhooks(request: HttpRequest) -> HttpResponse:
 @require_GET
 @staff_page("webhooks.view_webhookevent")
 def event(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """One event. Showing its body is reading personal data, so who did is written down first."""
-    found = get_object_or_404(_of(current_organization(request)), pk=pk)
-    origin = current_origin()
-    WebhookAccessLog.objects.create(
-        organization_id=found.organization_id,
-        webhook_event=found,
-        actor=origin.actor,
-        user_id=origin.user_id,
-        ip_address=origin.ip_address,
-        reason="page",
-    )
-    context = {"title": found.event_type, "subtitle": found.event_id, "event": found, "body": _readable(found)}
-    return page(request, "webhooks/event.html", context)
+    """One event in outline: its summary shows nobody's data."""
+    return _shown(request, _found(request, pk), ReasonForm())
+
+
+@require_POST
+@staff_page(READ_BODY)
+def body(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """The whole body, on the page or as a file. Who reads it, and why, is written down first."""
+    found, form = _found(request, pk), ReasonForm(request.POST)
+    if not form.is_valid():
+        return _shown(request, found, form, status=400)
+    action = form.cleaned_data["action"]
+    try:
+        read = read_body(found, reason=form.cleaned_data["reason"], action=action)
+    except IntegrationError as error:
+        form.add_error(None, error.translated())
+        return _shown(request, found, form, status=error.http_status)
+    if action == Action.DOWNLOAD:
+        return download_of(found, read)
+    return _shown(request, found, form, body=_readable(read))
+
+
+def _found(request: HttpRequest, pk: uuid.UUID) -> WebhookEvent:
+    return get_object_or_404(_of(current_organization(request)), pk=pk)
+
+
+def _shown(
+    request: HttpRequest, found: WebhookEvent, form: ReasonForm, *, body: str | None = None, status: int = 200
+) -> HttpResponse:
+    context = {
+        "title": found.event_type,
+        "subtitle": found.event_id,
+        "event": found,
+        "payload": outline(summary_for(found)),
+        "form": form,
+        "body": body,
+        "accesses": WebhookAccessLog.objects.filter(webhook_event=found)[:ACCESSES_SHOWN],
+    }
+    return page(request, "webhooks/event.html", context, status=status)
 
 
 def _of(organization: Organization) -> QuerySet[WebhookEvent]:
@@ -116,7 +157,7 @@ def _of(organization: Organization) -> QuerySet[WebhookEvent]:
 def _events(rows: QuerySet[WebhookEvent], chosen: dict[str, Any]) -> dict[str, Any]:
     """A page of events by key: it costs the same on the first page and on the thousandth."""
     selection = _selection(chosen)
-    rows = selection.among(rows.defer("raw_body", "payload", "headers")).order_by("-pk")
+    rows = selection.among(rows.defer("raw_body", "payload", "headers", "body_key")).order_by("-pk")
     if chosen.get("before"):
         rows = rows.filter(pk__lt=chosen["before"])
     found = list(rows[: PAGE_SIZE + 1])
@@ -155,9 +196,8 @@ def _endpoints(organization: Organization, chosen: dict[str, Any]) -> list[Webho
     return list(endpoints[:60])
 
 
-def _readable(found: WebhookEvent) -> str:
-    """The body indented where it is JSON, else as text; archived bodies are read in the archive."""
-    raw = bytes(found.raw_body or b"")
+def _readable(raw: bytes) -> str:
+    """The body indented where it is JSON, else as text."""
     try:
         text = json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):

@@ -21,4 +21,5 @@ urlpatterns = [
     path("webhooks/replays/new/", replays.new_replay, name="webhook-replay-new"),
     path("webhooks/replays/<uuid:pk>/", replays.replay, name="webhook-replay"),
     path("webhooks/replays/<uuid:pk>/cancel/", replays.cancel, name="webhook-replay-cancel"),
+    path("webhooks/events/<uuid:pk>/body/", events.body, name="webhook-event-body"),
 ]
