@@ -135,8 +135,8 @@ def _shown(
     request: HttpRequest, found: WebhookEvent, form: ReasonForm, *, body: str | None = None, status: int = 200
 ) -> HttpResponse:
     context = {
-        "title": found.event_type,
-        "subtitle": found.event_id,
+        "title": _("Webhook event"),
+        "subtitle": found.event_type,
         "event": found,
         "payload": outline(summary_for(found)),
         "form": form,
