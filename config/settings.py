@@ -62,6 +62,7 @@ MAX_ANSWER_BYTES = env.number("HUB_MAX_ANSWER_MB", default=10, low=1, high=1024)
 EGRESS_ALLOW = env.hosts_or_networks("HUB_EGRESS_ALLOW")
 
 ALLOWED_HOSTS = env.items("HUB_ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}")
+TRUSTED_PROXIES = env.networks("HUB_TRUSTED_PROXIES")  # whose X-Forwarded-For is believed
 CSRF_TRUSTED_ORIGINS = env.items("HUB_TRUSTED_ORIGINS")
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
