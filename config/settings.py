@@ -28,7 +28,7 @@ PUBLIC_URL = env.matching(
     "HUB_PUBLIC_URL", r"https?://[^/?#@\s]+/?", default=f"http://{HOST}:{PORT}", form="https://hub.example.com"
 ).rstrip("/")
 WEB_WORKERS = env.number("HUB_WEB_WORKERS", default=2, low=1, high=64)
-WEB_THREADS = env.number("HUB_WEB_THREADS", default=16, low=1, high=256)
+WEB_THREADS = env.number("HUB_WEB_THREADS", default=32, low=1, high=256)
 ADMIN_PASSWORD = env.text("HUB_ADMIN_PASSWORD")  # used once, for the first super admin
 EMBEDDED = env.flag("HUB_EMBEDDED", default=False)  # set by config.embedded for the servers that it started
 
@@ -102,7 +102,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "integrations.request_id.RequestIdMiddleware",
-    "webhooks.middleware.DoorMiddleware",
+    "webhooks.door.DoorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "config.middleware.AddressMiddleware",
@@ -149,7 +149,7 @@ DATABASES = {
             "application_name": "hub",
             "pool": {
                 "min_size": 0,
-                "max_size": env.number("HUB_DATABASE_POOL", default=20, low=1, high=500),
+                "max_size": env.number("HUB_DATABASE_POOL", default=32, low=1, high=500),
                 "timeout": 3,
                 "reset": _reset_pooled_connection,
             },

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import uuid
+
 from celery import shared_task
 
+from integrations.errors import Unavailable
+
 from . import inbox
+from .confirmations import visit
 
 
 @shared_task
@@ -15,3 +20,9 @@ def drain_inbox() -> int:
 def sweep_inbox() -> int:
     """Every few seconds, so that a lost wake-up costs no more than that."""
     return inbox.drain()
+
+
+@shared_task(autoretry_for=(Unavailable,), retry_backoff=5, max_retries=6)  # type: ignore[untyped-decorator]
+def confirm_address(endpoint_id: str, sealed: str) -> None:
+    """Visit what a provider named to confirm an endpoint's address."""
+    visit(uuid.UUID(endpoint_id), sealed)

@@ -55,7 +55,8 @@ def _commands() -> dict[str, list[str]]:
     level = ["--loglevel", "WARNING"]
     web = [*python, "granian", "--interface", "wsgi", "--host", settings.HOST, "--port", str(settings.PORT)]
     web += ["--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)]
-    web += ["--no-ws", "--backlog", "1024", "--workers-kill-timeout", "3", "config.wsgi:application"]
+    # No access log, whatever the environment says: a webhook's address may carry a token.
+    web += ["--no-access-log", "--no-ws", "--backlog", "1024", "--workers-kill-timeout", "3", "config.wsgi:application"]
     return {
         "web": web,
         "worker": [*celery, "worker", *level, "--without-gossip", "--without-mingle"],
