@@ -81,6 +81,12 @@ class WebhookEvent(TenantModel, IdentifiedModel):
                 condition=models.Q(processing_status__in=["pending", "processing", "retrying"]),
                 name="webhook_events_due",
             ),
+            # What a pause holds, for the moment when it ends.
+            models.Index(
+                fields=["webhook_endpoint"],
+                condition=models.Q(processing_status__in=["pending", "retrying"], next_attempt_at__isnull=True),
+                name="webhook_events_held",
+            ),
             models.Index(fields=["organization", "-id"], name="webhook_events_org_newest"),
             models.Index(fields=["webhook_endpoint", "-id"], name="webhook_events_endpoint"),
             models.Index(fields=["processing_status", "-id"], name="webhook_events_status"),
