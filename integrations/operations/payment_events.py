@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from ..errors import Conflict, NotSupported, Unavailable, UnknownSubject
@@ -19,34 +20,71 @@ from ..models import Connection, Payment, PaymentOperation
 from ..providers.events import EventType, NormalizedEvent, Trust
 from ..providers.results import PaymentResult
 from .announce import record_action
+from .looks import Look, MustAsk
 from .payment_attempts import payment_provider
+from .payment_news import follow_dispute, is_late, know_as_of, must_ask
 from .payment_settlement import drop_operations_without_effect, fail_refunds_sent_back, settle_operations
-from .payment_states import apply_result, needs_fresh_look
+from .payment_states import apply_result, goes_both_ways
 
 logger = logging.getLogger(__name__)
 
 OUR_ID = "hub_payment"  # in the metadata that the provider keeps, so that its events find a payment with no reference
 _MAY_STILL_BE_CREATED = timedelta(minutes=15)
 _FETCH_TIMEOUT_SECONDS = 15.0
+# What an event may change of a payment.
+_TOLD = (
+    "provider_reference", "status", "amount_captured", "amount_refunded", "failure_code", "failure_message",
+    "redirect_url", "client_secret", "known_as_of", "dispute_known_as_of", "dispute_won",
+)  # fmt: skip
 
 
 def apply_event(connection: Connection, event: NormalizedEvent, *, trust: Trust) -> Payment | None:
     """Apply what a provider's webhook says to the payment that it concerns. To apply it again changes nothing.
 
-    Only a signed event that carries the payment's state is applied as it is; for any other the payment is fetched from
-    the provider first, so no transaction may be open. Returns None for an event that concerns no payment of ours.
-    Raises UnknownSubject, to be retried, while a payment is being created whose provider's reference is not known yet;
-    InvalidResponse for a state that cannot be; and what the fetch raises.
+    Only a signed event that carries the payment's state, and is newer than what is known, is applied as it is; for any
+    other the payment is fetched from the provider first, so no transaction may be open. Returns None for an event that
+    concerns no payment of ours. Raises UnknownSubject, to be retried, while a payment is being created whose provider's
+    reference is not known yet; InvalidResponse for a state that cannot be; and what the fetch raises.
+    """
+    try:
+        return write_event(connection, event, trust=trust)
+    except MustAsk as must:
+        look = look_at_payment(connection, must)
+    return write_event(connection, event, trust=trust, look=look)
+
+
+def write_event(
+    connection: Connection, event: NormalizedEvent, *, trust: Trust, look: Look | None = None
+) -> Payment | None:
+    """The part of `apply_event` that writes, for a caller who has a transaction open: it asks nobody.
+
+    Raises MustAsk instead, before it writes anything; then `look_at_payment`, and come again with the `look`.
     """
     if not event.subject:
         return None
-    payment = _payment_of(connection, event)
-    if payment is None:
-        return None
-    result, fresh = event.payment, False
-    if result is None or trust is not Trust.SIGNED or _wants_a_look(payment, event, result):
-        result, fresh = _fetch(connection, event.subject), True
-    return _apply(payment, event, result, fresh=fresh)
+    with transaction.atomic(savepoint=False):
+        payment = _lock_payment(connection, event)
+        if payment is None:
+            return None
+        if look is None and must_ask(payment, event, trust, can_be_asked=_can_be_asked(connection)):
+            raise MustAsk(event, payment.updated_at)
+        before = _standing(payment)
+        if trust is Trust.SIGNED:
+            follow_dispute(payment, event)
+        if look is not None:
+            _lay_over(payment, event, look)
+            told: PaymentResult = look.result
+        else:
+            told = _lay_over_told(payment, event)
+        _save(payment, before)
+        _note(payment, PaymentOperation.Kind.EVENT, told, key=_fingerprint(event))
+    return payment
+
+
+def look_at_payment(connection: Connection, must: MustAsk) -> Look:
+    """Ask the provider how the payment stands that an event concerns. Raises what the call raises."""
+    asked_at = timezone.now()
+    return Look(_fetch(connection, must.event.subject), must.seen, asked_at)
 
 
 def read_payment(payment: Payment) -> Payment:
@@ -57,6 +95,7 @@ def read_payment(payment: Payment) -> Payment:
     payment = Payment.objects.select_related("connection__provider").get(pk=payment.pk)
     if payment.connection is None or not payment.provider_reference:
         raise Conflict("The provider's reference of this payment is unknown.")
+    asked_at = timezone.now()
     result = _fetch(payment.connection, payment.provider_reference)
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
@@ -65,6 +104,7 @@ def read_payment(payment: Payment) -> Payment:
         apply_result(locked, result, fresh=is_untouched)
         settle_operations(locked)
         if is_untouched:
+            know_as_of(locked, asked_at)
             drop_operations_without_effect(locked)
         locked.save()
         _note(locked, PaymentOperation.Kind.SYNC, result, key=None)
@@ -72,20 +112,34 @@ def read_payment(payment: Payment) -> Payment:
     return locked
 
 
-def _payment_of(connection: Connection, event: NormalizedEvent) -> Payment | None:
-    ours = Payment.objects.filter(connection=connection)
-    found = ours.filter(provider_reference=event.subject).first() or _by_our_id(connection, event)
+def _lock_payment(connection: Connection, event: NormalizedEvent) -> Payment | None:
+    """The payment that the event concerns, locked until the transaction ends."""
+    ours = _lockable(connection)
+    found = ours.filter(provider_reference=event.subject).first() or _by_our_id(ours, event)
     if found is not None:
         return found
     since = timezone.now() - _MAY_STILL_BE_CREATED
-    nascent = ours.filter(status=Payment.Status.PENDING, provider_reference="", created_at__gt=since)
+    nascent = Payment.objects.filter(
+        connection=connection, status=Payment.Status.PENDING, provider_reference="", created_at__gt=since
+    )
     if nascent.exists():
         raise UnknownSubject("The payment of this event is not known yet.")
     logger.info("Event %s on connection %s concerns no payment of ours.", event.type.value, connection.pk)
     return None
 
 
-def _by_our_id(connection: Connection, event: NormalizedEvent) -> Payment | None:
+def _lockable(connection: Connection) -> QuerySet[Payment]:
+    """With `has_open_operations` read in the same statement.
+
+    An operation that is written down while this waits for the lock escapes it; but then it has not been asked for yet,
+    and no event can prove it.
+    """
+    pending = PaymentOperation.objects.filter(payment=OuterRef("pk"), status=PaymentOperation.Status.PENDING)
+    ours = Payment.objects.filter(connection=connection).annotate(has_open_operations=Exists(pending))
+    return ours.select_for_update(of=("self",))
+
+
+def _by_our_id(ours: QuerySet[Payment], event: NormalizedEvent) -> Payment | None:
     """By the id that we put in the metadata, for a payment whose creation was never answered.
 
     Only where the event names the very payment: `provider_reference` empty, same connection.
@@ -98,44 +152,62 @@ def _by_our_id(connection: Connection, event: NormalizedEvent) -> Payment | None
         return None
     if key is None:
         return None
-    return Payment.objects.filter(pk=key, connection=connection, provider_reference="").first()
-
-
-def _wants_a_look(payment: Payment, event: NormalizedEvent, result: PaymentResult) -> bool:
-    return event.type is EventType.PAYMENT_REFUND_FAILED or needs_fresh_look(payment, result)
+    return ours.filter(pk=key, provider_reference="").first()
 
 
 def _fetch(connection: Connection, provider_reference: str) -> PaymentResult:
     provider = payment_provider(connection)
-    if "get" not in provider.operations:
+    if not _can_be_asked(connection):
         raise NotSupported("{provider} cannot look up payments.", provider=provider.name)
     # Reading does no harm, and money that moved is to be known of even after the connection was closed.
     client = client_for(connection, operation="get_payment", any_status=True, timeout_seconds=_FETCH_TIMEOUT_SECONDS)
     return provider.get_payment(client, provider_reference)
 
 
-def _apply(payment: Payment, event: NormalizedEvent, result: PaymentResult, *, fresh: bool) -> Payment:
-    with transaction.atomic():
-        locked = Payment.objects.select_for_update().get(pk=payment.pk)
-        is_fresh = fresh and locked.updated_at == payment.updated_at
-        refund_failed = event.type is EventType.PAYMENT_REFUND_FAILED
-        if refund_failed and not is_fresh:
-            raise Unavailable("The payment was changed while it was looked up.")
-        apply_result(locked, result, fresh=is_fresh, refund_failed=refund_failed)
-        if refund_failed:
-            fail_refunds_sent_back(locked)
-        settle_operations(locked)
-        locked.save()
-        _note(locked, PaymentOperation.Kind.EVENT, result, key=_fingerprint(event))
-    return locked
+def _can_be_asked(connection: Connection) -> bool:
+    return "get" in payment_provider(connection).operations
+
+
+def _lay_over(payment: Payment, event: NormalizedEvent, look: Look) -> None:
+    """What the provider answered. Where the payment was changed meanwhile, only what holds all the same."""
+    is_fresh = payment.updated_at == look.seen
+    refund_failed = event.type is EventType.PAYMENT_REFUND_FAILED
+    if not is_fresh and (refund_failed or goes_both_ways(payment, look.result)):
+        raise Unavailable("The payment was changed while it was looked up.")
+    apply_result(payment, look.result, fresh=is_fresh, refund_failed=refund_failed)
+    if refund_failed:
+        fail_refunds_sent_back(payment)
+    if is_fresh:
+        know_as_of(payment, look.asked_at)
+
+
+def _lay_over_told(payment: Payment, event: NormalizedEvent) -> PaymentResult:
+    """What the event itself carries, unless it is older than what is known."""
+    if event.payment is None:
+        raise MustAsk(event, payment.updated_at)
+    if not is_late(payment, event):
+        apply_result(payment, event.payment)
+        know_as_of(payment, event.occurred_at)
+    return event.payment
+
+
+def _standing(payment: Payment) -> dict[str, Any]:
+    return {name: getattr(payment, name) for name in _TOLD}
+
+
+def _save(payment: Payment, before: Mapping[str, Any]) -> None:
+    """Write what has changed, if anything has: an event that tells nothing new makes nobody's look out of date."""
+    if getattr(payment, "has_open_operations", True):
+        settle_operations(payment)
+    changed = [name for name in _TOLD if getattr(payment, name) != before[name]]
+    if changed:
+        payment.save(update_fields=[*changed, "updated_at"])
 
 
 def _note(payment: Payment, kind: PaymentOperation.Kind, result: PaymentResult, *, key: str | None) -> None:
     """Add to the payment's story, once for each `key`."""
     told = {"status": result.status.value, "captured": result.amount_captured, "refunded": result.amount_refunded}
-    if key is not None and payment.operations.filter(kind=kind, idempotency_key=key).exists():
-        return
-    PaymentOperation.objects.create(
+    note = PaymentOperation(
         organization_id=payment.organization_id,
         payment=payment,
         kind=kind,
@@ -144,6 +216,7 @@ def _note(payment: Payment, kind: PaymentOperation.Kind, result: PaymentResult, 
         idempotency_key=key,
         raw=told,
     )
+    PaymentOperation.objects.bulk_create([note], ignore_conflicts=True)
 
 
 def _fingerprint(event: NormalizedEvent) -> str:
