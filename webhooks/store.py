@@ -17,12 +17,12 @@ _MAX_SIGNATURE = 4096
 # The unique (endpoint, event id) is what makes a redelivery, or two at once, one row.
 _INSERT = """
 INSERT INTO webhook_events (
-    id, organization_id, webhook_endpoint_id, event_id, event_type, normalized_type, raw_body, headers, signature,
-    signature_verified, processing_status, retry_count, error_message
+    id, organization_id, webhook_endpoint_id, event_id, event_type, subject, occurred_at, normalized_type, raw_body,
+    headers, signature, signature_verified, processing_status, retry_count, error_message
 ) VALUES {rows}
 ON CONFLICT (webhook_endpoint_id, event_id) DO NOTHING
 """
-_ROW = "(%s, %s, %s, %s, %s, '', %s, %s, %s, true, 'pending', 0, '')"
+_ROW = "(%s, %s, %s, %s, %s, %s, %s, '', %s, %s, %s, true, 'pending', 0, '')"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ReceivedEvent:
         headers = {name: value.replace("\x00", "") for name, value in self.headers.items()}
         signature = self.signature.replace("\x00", "")[:_MAX_SIGNATURE]
         key = [uuid7(), self.organization_id, self.endpoint_id, self.identity.event_id, self.identity.event_type]
-        return [*key, self.body, json.dumps(headers), signature]
+        return [*key, self.identity.subject, self.identity.occurred_at, self.body, json.dumps(headers), signature]
 
     @property
     def order(self) -> tuple[uuid.UUID, str]:

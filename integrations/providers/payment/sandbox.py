@@ -128,7 +128,7 @@ class Sandbox(PaymentProvider):
         event_id, event_type = payload.get("id"), payload.get("type")
         if not (isinstance(event_id, str) and event_id and isinstance(event_type, str) and event_type):
             raise UnreadablePayload("A sandbox event has an id and a type; this has not.")
-        return EventIdentity(event_id, event_type)
+        return EventIdentity(event_id, event_type, _subject(payload), _created_at(payload))
 
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
         """Every event carries the whole payment."""
@@ -143,6 +143,20 @@ class Sandbox(PaymentProvider):
                 "The sandbox event {type} is not as documented.", type=payload.get("type")
             ) from error
         return [NormalizedEvent(EventType(event_type), payment.provider_reference, occurred_at, payment)]
+
+
+def _subject(payload: Mapping[str, Any]) -> str:
+    payment = payload.get("data")
+    key = payment.get("id") if isinstance(payment, Mapping) else None
+    return key if isinstance(key, str) else ""
+
+
+def _created_at(payload: Mapping[str, Any]) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(payload["created_at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _creation(request: PaymentRequest) -> dict[str, Any]:
