@@ -1,0 +1,32 @@
+"""The stored body of an event, read again."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from integrations.errors import UnreadablePayload
+
+from .models import WebhookEvent
+
+# In JSON text of ASCII: what may stay (a pair that makes one character, most other escapes) and what JSONB refuses.
+_ESCAPE = re.compile(r"(?P<kept>\\ud[89ab]..\\ud[c-f]..|\\(?!u0000|ud[89a-f]).)|\\u0000|\\ud[89a-f]..")
+
+
+def payload_of(event: WebhookEvent) -> dict[str, Any]:
+    """The verified bytes as JSON. Raises UnreadablePayload when they are none, or are in the archive."""
+    try:
+        payload = json.loads(bytes(event.raw_body or b""))
+    except (ValueError, RecursionError) as error:
+        raise UnreadablePayload("The stored body is not JSON.") from error
+    if not isinstance(payload, dict):
+        raise UnreadablePayload("The stored body is not a JSON object.")
+    return payload
+
+
+def storable(payload: dict[str, Any]) -> dict[str, Any]:
+    """Without what JSONB and UTF-8 refuse: NUL, halves of characters, numbers beyond all. The raw bytes keep them."""
+    text = _ESCAPE.sub(lambda found: found["kept"] or "", json.dumps(payload))
+    stored: dict[str, Any] = json.loads(text, parse_constant=lambda name: None)
+    return stored
