@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import NamedTuple
 
 from .models import WebhookEvent
@@ -44,14 +43,19 @@ def in_turn(candidates: Sequence[Waiting], others: Iterable[Waiting]) -> list[Wa
     return [one for events in subjects.values() for one in _until_held(events)]
 
 
-def subjects_of(events: Sequence[WebhookEvent]) -> list[list[WebhookEvent]]:
-    """The events of a batch by subject, in the provider's order; one without a subject is alone."""
+def subject_of(event: WebhookEvent) -> tuple[uuid.UUID, str]:
+    """What the event shares with others of its subject; one without a subject is alone."""
+    return event.webhook_endpoint_id, event.subject or str(event.pk)
 
-    def group(event: WebhookEvent) -> tuple[str, str, str]:
-        return str(event.organization_id), str(event.webhook_endpoint_id), event.subject or str(event.pk)
 
-    ordered = sorted(events, key=lambda event: (*group(event), event.occurred_at or event.received_at, event.pk))
-    return [list(same) for _, same in groupby(ordered, key=group)]
+def in_order(events: Iterable[WebhookEvent]) -> list[WebhookEvent]:
+    """By organization and subject, and within one in the provider's order."""
+    return sorted(
+        events,
+        key=lambda event: (
+            event.organization_id, *subject_of(event), event.occurred_at or event.received_at, event.pk
+        ),
+    )  # fmt: skip
 
 
 def _until_held(events: list[Waiting]) -> Iterator[Waiting]:

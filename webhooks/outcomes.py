@@ -22,14 +22,19 @@ Status = WebhookEvent.Status
 ATTEMPTS_KEPT = 50
 _LONGEST_ERROR = 2000
 
-# The lease tells whether the event is still ours. The story of its attempts loses its beginning when it grows too long.
+# The lease tells whether an event is still ours. The story of its attempts loses its beginning when it grows too long.
 _FINISH = """
-UPDATE webhook_events
-SET processing_status = %s, error_message = %s, next_attempt_at = %s, processed_at = coalesce(%s, processed_at),
-    retry_count = retry_count + %s, normalized_type = coalesce(%s, normalized_type),
-    payload = coalesce(%s::jsonb, payload),
-    attempts = CASE WHEN jsonb_array_length(attempts) < %s THEN attempts ELSE attempts - 0 END || %s::jsonb
-WHERE id = %s AND processing_status = 'processing' AND next_attempt_at = %s
+UPDATE webhook_events AS event SET
+    processing_status = ended.status, error_message = ended.error, next_attempt_at = ended.next_attempt_at,
+    processed_at = coalesce(ended.processed_at, event.processed_at), retry_count = event.retry_count + ended.retries,
+    normalized_type = coalesce(ended.normalized_type, event.normalized_type),
+    payload = coalesce(ended.payload, event.payload),
+    attempts = CASE WHEN jsonb_array_length(attempts) < %s THEN attempts ELSE attempts - 0 END || ended.attempt
+FROM jsonb_to_recordset(%s::jsonb) AS ended (
+    id uuid, lease_ends timestamptz, status text, error text, next_attempt_at timestamptz, processed_at timestamptz,
+    retries int, normalized_type text, payload jsonb, attempt jsonb
+)
+WHERE event.id = ended.id AND event.processing_status = 'processing' AND event.next_attempt_at = ended.lease_ends
 """
 
 
@@ -56,28 +61,41 @@ def outcome_of_failure(event: WebhookEvent, error: Exception) -> Outcome:
     return Outcome(Status.RETRYING, error_message=message, wait_seconds=wait)
 
 
-def finish(event: WebhookEvent, outcome: Outcome, lease_ends: datetime, started_at: datetime) -> bool:
-    """Write the outcome, if the lease is still ours. Returns whether it was."""
-    now = timezone.now()
+@dataclass(frozen=True)
+class Ended:
+    """An attempt that is over, of an event that is ours until `lease_ends`."""
+
+    event: WebhookEvent
+    outcome: Outcome
+    lease_ends: datetime
+    started_at: datetime
+
+
+def finish(attempts: Sequence[Ended]) -> bool:
+    """Write what became of them, as far as the leases are still ours. Returns whether all were."""
+    rows = json.dumps([_row(one) for one in attempts], default=str)
+    with connection.cursor() as cursor:
+        cursor.execute(_FINISH, [ATTEMPTS_KEPT, rows])
+        return bool(cursor.rowcount == len(attempts))
+
+
+def _row(ended: Ended) -> dict[str, Any]:
+    event, outcome, now = ended.event, ended.outcome, timezone.now()
     is_over = outcome.status is not Status.RETRYING
     is_done = outcome.status is Status.COMPLETED
     error = outcome.error_message[:_LONGEST_ERROR].encode(errors="replace").decode().replace("\x00", "")
-    values = [
-        outcome.status.value,
-        error,
-        None if is_over else now + timedelta(seconds=outcome.wait_seconds),
-        now if is_over else None,
-        0 if is_over else 1,
-        outcome.normalized_type if is_done else None,
-        None if outcome.payload is None else json.dumps(outcome.payload),
-        ATTEMPTS_KEPT,
-        json.dumps([_told(event, outcome.status, error, started_at, now)]),
-        event.pk,
-        lease_ends,
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_FINISH, values)
-        return bool(cursor.rowcount == 1)
+    return {
+        "id": event.pk,
+        "lease_ends": ended.lease_ends,
+        "status": outcome.status.value,
+        "error": error,
+        "next_attempt_at": None if is_over else now + timedelta(seconds=outcome.wait_seconds),
+        "processed_at": now if is_over else None,
+        "retries": 0 if is_over else 1,
+        "normalized_type": outcome.normalized_type if is_done else None,
+        "payload": outcome.payload,
+        "attempt": [_told(event, outcome.status, error, ended.started_at, now)],
+    }
 
 
 def kept(payload: dict[str, Any]) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ from .models import WebhookEvent
 # In JSON text of ASCII: what may stay (a pair that makes one character, most other escapes) and what JSONB refuses.
 _ESCAPE = re.compile(r"(?P<kept>\\ud[89ab]..\\ud[c-f]..|\\(?!u0000|ud[89a-f]).)|\\u0000|\\ud[89a-f]..")
 
+_MAY_BE_ODD = re.compile(r"\\u|NaN|Infinity")
+
 
 def payload_of(event: WebhookEvent) -> dict[str, Any]:
     """The verified bytes as JSON. Raises UnreadablePayload when they are none, or are in the archive."""
@@ -27,6 +29,9 @@ def payload_of(event: WebhookEvent) -> dict[str, Any]:
 
 def storable(payload: dict[str, Any]) -> dict[str, Any]:
     """Without what JSONB and UTF-8 refuse: NUL, halves of characters, numbers beyond all. The raw bytes keep them."""
-    text = _ESCAPE.sub(lambda found: found["kept"] or "", json.dumps(payload))
+    text = json.dumps(payload)
+    if not _MAY_BE_ODD.search(text):
+        return payload
+    text = _ESCAPE.sub(lambda found: found["kept"] or "", text)
     stored: dict[str, Any] = json.loads(text, parse_constant=lambda name: None)
     return stored

@@ -5,16 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from ..errors import Conflict, NotSupported, Unavailable, UnknownSubject
+from ..errors import Conflict, IntegrationError, InvalidResponse, NotSupported, Unavailable, UnknownSubject
 from ..gateway import client_for
 from ..models import Connection, Payment, PaymentOperation
 from ..providers.events import EventType, NormalizedEvent, Trust
@@ -22,20 +18,15 @@ from ..providers.results import PaymentResult
 from .announce import record_action
 from .looks import Look, MustAsk
 from .payment_attempts import payment_provider
+from .payment_ledger import PaymentLedger
 from .payment_news import follow_dispute, is_late, know_as_of, must_ask
 from .payment_settlement import drop_operations_without_effect, fail_refunds_sent_back, settle_operations
 from .payment_states import apply_result, goes_both_ways
 
 logger = logging.getLogger(__name__)
 
-OUR_ID = "hub_payment"  # in the metadata that the provider keeps, so that its events find a payment with no reference
 _MAY_STILL_BE_CREATED = timedelta(minutes=15)
 _FETCH_TIMEOUT_SECONDS = 15.0
-# What an event may change of a payment.
-_TOLD = (
-    "provider_reference", "status", "amount_captured", "amount_refunded", "failure_code", "failure_message",
-    "redirect_url", "client_secret", "known_as_of", "dispute_known_as_of", "dispute_won",
-)  # fmt: skip
 
 
 def apply_event(connection: Connection, event: NormalizedEvent, *, trust: Trust) -> Payment | None:
@@ -47,37 +38,35 @@ def apply_event(connection: Connection, event: NormalizedEvent, *, trust: Trust)
     reference is not known yet; InvalidResponse for a state that cannot be; and what the fetch raises.
     """
     try:
-        return write_event(connection, event, trust=trust)
+        return _apply(connection, event, trust)
     except MustAsk as must:
         look = look_at_payment(connection, must)
-    return write_event(connection, event, trust=trust, look=look)
+    return _apply(connection, event, trust, look)
 
 
 def write_event(
-    connection: Connection, event: NormalizedEvent, *, trust: Trust, look: Look | None = None
+    ledger: PaymentLedger, connection: Connection, event: NormalizedEvent, *, trust: Trust, look: Look | None = None
 ) -> Payment | None:
-    """The part of `apply_event` that writes, for a caller who has a transaction open: it asks nobody.
+    """The part of `apply_event` that writes, into the ledger that was opened with this event among others.
 
-    Raises MustAsk instead, before it writes anything; then `look_at_payment`, and come again with the `look`.
+    It asks nobody. Raises MustAsk instead, having changed nothing, as with whatever it raises: then `look_at_payment`,
+    and come again with the `look`.
     """
-    if not event.subject:
+    payment = ledger.find(connection, event) if event.subject else None
+    if payment is None:
+        _check_that_none_is_coming(connection, event)
         return None
-    with transaction.atomic(savepoint=False):
-        payment = _lock_payment(connection, event)
-        if payment is None:
-            return None
-        if look is None and must_ask(payment, event, trust, can_be_asked=_can_be_asked(connection)):
-            raise MustAsk(event, payment.updated_at)
-        before = _standing(payment)
-        if trust is Trust.SIGNED:
-            follow_dispute(payment, event)
-        if look is not None:
-            _lay_over(payment, event, look)
-            told: PaymentResult = look.result
-        else:
-            told = _lay_over_told(payment, event)
-        _save(payment, before)
-        _note(payment, PaymentOperation.Kind.EVENT, told, key=_fingerprint(event))
+    if look is None and must_ask(payment, event, trust, can_be_asked=_can_be_asked(connection)):
+        raise MustAsk(event, payment.updated_at)
+    before = ledger.standing(payment)
+    try:
+        told = _lay_over(payment, event, trust, look)
+    except IntegrationError:
+        ledger.undo(payment, before)
+        raise
+    if getattr(payment, "has_open_operations", True):
+        settle_operations(payment)
+    ledger.note(_note(payment, PaymentOperation.Kind.EVENT, told, key=_fingerprint(event)))
     return payment
 
 
@@ -107,17 +96,23 @@ def read_payment(payment: Payment) -> Payment:
             know_as_of(locked, asked_at)
             drop_operations_without_effect(locked)
         locked.save()
-        _note(locked, PaymentOperation.Kind.SYNC, result, key=None)
+        _note(locked, PaymentOperation.Kind.SYNC, result, key=None).save()
         record_action("payment.sync", locked, {"status": [before, locked.status]})
     return locked
 
 
-def _lock_payment(connection: Connection, event: NormalizedEvent) -> Payment | None:
-    """The payment that the event concerns, locked until the transaction ends."""
-    ours = _lockable(connection)
-    found = ours.filter(provider_reference=event.subject).first() or _by_our_id(ours, event)
-    if found is not None:
-        return found
+def _apply(connection: Connection, event: NormalizedEvent, trust: Trust, look: Look | None = None) -> Payment | None:
+    with transaction.atomic():
+        ledger = PaymentLedger([(connection, event)])
+        payment = write_event(ledger, connection, event, trust=trust, look=look)
+        ledger.save()
+    return payment
+
+
+def _check_that_none_is_coming(connection: Connection, event: NormalizedEvent) -> None:
+    """Raises UnknownSubject where a payment of ours is being created that may turn out to be the event's."""
+    if not event.subject:
+        return
     since = timezone.now() - _MAY_STILL_BE_CREATED
     nascent = Payment.objects.filter(
         connection=connection, status=Payment.Status.PENDING, provider_reference="", created_at__gt=since
@@ -125,34 +120,6 @@ def _lock_payment(connection: Connection, event: NormalizedEvent) -> Payment | N
     if nascent.exists():
         raise UnknownSubject("The payment of this event is not known yet.")
     logger.info("Event %s on connection %s concerns no payment of ours.", event.type.value, connection.pk)
-    return None
-
-
-def _lockable(connection: Connection) -> QuerySet[Payment]:
-    """With `has_open_operations` read in the same statement.
-
-    An operation that is written down while this waits for the lock escapes it; but then it has not been asked for yet,
-    and no event can prove it.
-    """
-    pending = PaymentOperation.objects.filter(payment=OuterRef("pk"), status=PaymentOperation.Status.PENDING)
-    ours = Payment.objects.filter(connection=connection).annotate(has_open_operations=Exists(pending))
-    return ours.select_for_update(of=("self",))
-
-
-def _by_our_id(ours: QuerySet[Payment], event: NormalizedEvent) -> Payment | None:
-    """By the id that we put in the metadata, for a payment whose creation was never answered.
-
-    Only where the event names the very payment: `provider_reference` empty, same connection.
-    """
-    raw: Mapping[str, Any] = event.payment.raw if event.payment else {}
-    metadata = raw.get("metadata")
-    try:
-        key = UUID(str(metadata.get(OUR_ID))) if isinstance(metadata, Mapping) else None
-    except ValueError:
-        return None
-    if key is None:
-        return None
-    return ours.filter(pk=key, provider_reference="").first()
 
 
 def _fetch(connection: Connection, provider_reference: str) -> PaymentResult:
@@ -168,8 +135,24 @@ def _can_be_asked(connection: Connection) -> bool:
     return "get" in payment_provider(connection).operations
 
 
-def _lay_over(payment: Payment, event: NormalizedEvent, look: Look) -> None:
-    """What the provider answered. Where the payment was changed meanwhile, only what holds all the same."""
+def _lay_over(payment: Payment, event: NormalizedEvent, trust: Trust, look: Look | None) -> PaymentResult:
+    """Change the payment by what the provider answered, or else by what the event carries; returns that."""
+    if trust is Trust.SIGNED:
+        follow_dispute(payment, event)
+    if look is not None:
+        _lay_over_look(payment, event, look)
+        seen: PaymentResult = look.result
+        return seen
+    if event.payment is None:
+        raise InvalidResponse("The event does not tell how the payment stands.")
+    if not is_late(payment, event):
+        apply_result(payment, event.payment)
+        know_as_of(payment, event.occurred_at)
+    return event.payment
+
+
+def _lay_over_look(payment: Payment, event: NormalizedEvent, look: Look) -> None:
+    """Where the payment was changed meanwhile, only what holds all the same."""
     is_fresh = payment.updated_at == look.seen
     refund_failed = event.type is EventType.PAYMENT_REFUND_FAILED
     if not is_fresh and (refund_failed or goes_both_ways(payment, look.result)):
@@ -181,33 +164,9 @@ def _lay_over(payment: Payment, event: NormalizedEvent, look: Look) -> None:
         know_as_of(payment, look.asked_at)
 
 
-def _lay_over_told(payment: Payment, event: NormalizedEvent) -> PaymentResult:
-    """What the event itself carries, unless it is older than what is known."""
-    if event.payment is None:
-        raise MustAsk(event, payment.updated_at)
-    if not is_late(payment, event):
-        apply_result(payment, event.payment)
-        know_as_of(payment, event.occurred_at)
-    return event.payment
-
-
-def _standing(payment: Payment) -> dict[str, Any]:
-    return {name: getattr(payment, name) for name in _TOLD}
-
-
-def _save(payment: Payment, before: Mapping[str, Any]) -> None:
-    """Write what has changed, if anything has: an event that tells nothing new makes nobody's look out of date."""
-    if getattr(payment, "has_open_operations", True):
-        settle_operations(payment)
-    changed = [name for name in _TOLD if getattr(payment, name) != before[name]]
-    if changed:
-        payment.save(update_fields=[*changed, "updated_at"])
-
-
-def _note(payment: Payment, kind: PaymentOperation.Kind, result: PaymentResult, *, key: str | None) -> None:
-    """Add to the payment's story, once for each `key`."""
+def _note(payment: Payment, kind: PaymentOperation.Kind, result: PaymentResult, *, key: str | None) -> PaymentOperation:
     told = {"status": result.status.value, "captured": result.amount_captured, "refunded": result.amount_refunded}
-    note = PaymentOperation(
+    return PaymentOperation(
         organization_id=payment.organization_id,
         payment=payment,
         kind=kind,
@@ -216,7 +175,6 @@ def _note(payment: Payment, kind: PaymentOperation.Kind, result: PaymentResult, 
         idempotency_key=key,
         raw=told,
     )
-    PaymentOperation.objects.bulk_create([note], ignore_conflicts=True)
 
 
 def _fingerprint(event: NormalizedEvent) -> str:
