@@ -106,13 +106,16 @@ class Claimed(NamedTuple):
 def claim(limit: int, *, without: Collection[uuid.UUID] = ()) -> list[Claimed]:
     """Lease up to `limit` due events, none of the organizations in `without`. Events of paused endpoints are set aside:
     they are held until somebody makes them due again."""
-    with transaction.atomic():
-        candidates, paused = _candidates(limit, without)
-        if paused:
-            _run(_SET_ASIDE, [[one.endpoint_id for one in paused], [one.id for one in paused]])
-        ready = in_turn(candidates, _locked(_before(candidates, limit)))
-        chosen = _evenly(ready, limit)
-        return [Claimed(*row) for row in _rows(_TAKE, [LEASE_SECONDS, chosen])] if chosen else []
+    while True:
+        with transaction.atomic():
+            candidates, paused = _candidates(limit, without)
+            if paused:
+                _run(_SET_ASIDE, [[one.endpoint_id for one in paused], [one.id for one in paused]])
+            ready = in_turn(candidates, _locked(_before(candidates, limit)))
+            chosen = _evenly(ready, limit)
+            claimed = [Claimed(*row) for row in _rows(_TAKE, [LEASE_SECONDS, chosen])] if chosen else []
+        if claimed or not paused:
+            return claimed
 
 
 def give_back(claimed: Sequence[Claimed], *, seconds: float) -> None:

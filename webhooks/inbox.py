@@ -10,16 +10,17 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 
 from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from integrations.hints import hint
 from integrations.operations.announce import record_action
 from integrations.operations.looks import MustAsk
 from integrations.tenancy import acting_for
@@ -30,7 +31,7 @@ from .models import WebhookEndpoint, WebhookEvent
 from .ordering import in_order, subject_of
 from .outcomes import Ended
 from .payloads import payload_of, storable
-from .slow_lanes import SlowLanes, crowded
+from .slow_lanes import LANES_OF_ONE, SlowLanes, crowded
 
 __all__ = ["BATCH", "LEASE_SECONDS", "claim", "drain", "payload_of", "replay_event", "storable"]
 
@@ -41,10 +42,11 @@ _NO_LANE_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 0.1
 
 
-def drain(*, seconds: float = 30.0) -> int:
+def drain(*, seconds: float = 30.0, waits: bool = True) -> int:
     """Process due events until there are none or the time is up; returns how many were taken up.
 
-    Those whose provider is still being asked by then end by themselves.
+    Those whose provider is being asked are waited for as long as the time lasts, unless `waits` is False; after that
+    they end by themselves, and give a hint that their organization has room again.
     """
     deadline = time.monotonic() + seconds
     lanes = SlowLanes()
@@ -54,7 +56,7 @@ def drain(*, seconds: float = 30.0) -> int:
         taken += len(claimed)
         if claimed:
             _process(claimed, lanes)
-        elif not lanes.wait(_LOOK_AGAIN_SECONDS):
+        elif not waits or not lanes.wait(_LOOK_AGAIN_SECONDS):
             break
     return taken
 
@@ -88,8 +90,12 @@ def _process_of_one(events: Sequence[WebhookEvent], leases: Leases, lanes: SlowL
     rest = [event for event in events if event.pk not in done]
     subjects = [list(same) for _, same in groupby(rest, key=subject_of)]
     random.shuffle(subjects)  # should one of them kill the worker, it is not always the same that never get their turn
+    to_be_asked = []
     for same in subjects:
-        ended += _work_off(same, leases, lanes)
+        tried, left = _work_off(same, leases, may_ask=False)
+        ended += tried
+        to_be_asked += [left] if left else []
+    _hand_over(to_be_asked, leases, lanes)
     return ended
 
 
@@ -104,34 +110,46 @@ def _load(leases: Leases) -> list[WebhookEvent]:
     return loaded
 
 
-def _work_off(events: Sequence[WebhookEvent], leases: Leases, lanes: SlowLanes | None) -> list[Ended]:
-    """Events of one subject. At the first for which its provider has to be asked, the rest goes on in a lane; with no
-    `lanes` this is one. What nobody has the time for goes back."""
+def _work_off(
+    events: Sequence[WebhookEvent], leases: Leases, *, may_ask: bool
+) -> tuple[list[Ended], Sequence[WebhookEvent]]:
+    """Events of one subject; returns what became of them, and what is left from the first on that has to wait: until
+    its provider may be asked, or for another lease."""
     ended: list[Ended] = []
     for position, event in enumerate(events):
-        rest = events[position:]
         if leases[event.pk] - timezone.now() < _LONGEST_ATTEMPT:
-            _give_back(rest, leases)
-            break
+            return ended, events[position:]
         try:
-            outcome = attempt(event, leases[event.pk], may_ask=lanes is None)
+            outcome = attempt(event, leases[event.pk], may_ask=may_ask)
         except MustAsk:
-            if lanes is None or not lanes.start(event.organization_id, partial(_work_off_slowly, rest, leases)):
-                _give_back(rest, leases)
-            break
+            return ended, events[position:]
         if outcome is not None:
             ended.append(outcome)
-    return ended
+    return ended, []
 
 
-def _work_off_slowly(events: Sequence[WebhookEvent], leases: Leases) -> None:
-    with acting_for(events[0].organization_id):
-        ended = _work_off(events, leases, None)
-    _count(ended)
+def _hand_over(subjects: Sequence[Sequence[WebhookEvent]], leases: Leases, lanes: SlowLanes) -> None:
+    """To the lanes that an organization may have; where none is free, the events come again a little later."""
+    for lane in range(LANES_OF_ONE):
+        share = subjects[lane::LANES_OF_ONE]
+        if share and not lanes.start(share[0][0].organization_id, partial(_ask, share, leases)):
+            _give_back(chain.from_iterable(share), leases, seconds=_NO_LANE_SECONDS)
 
 
-def _give_back(events: Sequence[WebhookEvent], leases: Leases) -> None:
-    give_back([Claimed(event.pk, leases[event.pk]) for event in events], seconds=_NO_LANE_SECONDS)
+def _ask(subjects: Sequence[Sequence[WebhookEvent]], leases: Leases) -> None:
+    """In a lane: one subject after the other, as far as the leases reach."""
+    with acting_for(subjects[0][0].organization_id):
+        for events in subjects:
+            ended, left = _work_off(events, leases, may_ask=True)
+            _give_back(left, leases)
+            _count(ended)
+    hint("webhooks.tasks.drain_inbox")
+
+
+def _give_back(events: Iterable[WebhookEvent], leases: Leases, *, seconds: float = 0) -> None:
+    held = [Claimed(event.pk, leases[event.pk]) for event in events]
+    if held:
+        give_back(held, seconds=seconds)
 
 
 def _count(results: Sequence[Ended]) -> None:

@@ -58,3 +58,5 @@ def _run(organization_id: uuid.UUID, work: Callable[[], None]) -> None:
         connection.close()
         with _lock:
             _taken[organization_id] -= 1
+            if not _taken[organization_id]:
+                del _taken[organization_id]
