@@ -61,6 +61,7 @@ SIDEBAR: list[Item] = [
             _page(_("Logs"), "receipt_long", "logs/", "monitoring.view_calllog"),
             _page(_("Webhooks"), "webhook", "webhooks/", "webhooks.view_webhookevent"),
             _page(_("Analytics"), "monitoring", "analytics/", "monitoring.view_dailyanalytics"),
+            _page(_("Events"), "data_object", "developers/events/", "webhooks.view_webhookevent"),
             {"title": _("API documentation"), "icon": "api", "link": "/api/v1/docs/"},
         ],
     },

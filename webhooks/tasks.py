@@ -12,14 +12,14 @@ from .confirmations import visit
 
 @shared_task
 def drain_inbox() -> int:
-    """The door's wake-up."""
-    return inbox.drain()
+    """The door's wake-up. A worker has other things to do than to wait for a provider that hangs."""
+    return inbox.drain(waits=False)
 
 
 @shared_task
 def sweep_inbox() -> int:
     """Every few seconds, so that a lost wake-up costs no more than that."""
-    return inbox.drain()
+    return inbox.drain(waits=False)
 
 
 @shared_task(autoretry_for=(Unavailable,), retry_backoff=5, max_retries=6)  # type: ignore[untyped-decorator]

@@ -39,8 +39,8 @@ def test_every_promised_resource_is_documented() -> None:
         "connections/{connection_pk}/rate-limits/check/", "payments/", "payments/{id}/", "payments/{id}/capture/",
         "payments/{id}/void/", "payments/{id}/refund/", "payments/{id}/sync/", "webhook-endpoints/",
         "webhook-endpoints/{id}/rotate-secret/", "webhook-events/", "webhook-events/{id}/body/",
-        "webhook-events/{id}/replay/", "webhook-events/replay/", "logs/", "health-checks/", "analytics/",
-        "metrics-hourly/", "audit-logs/",
+        "webhook-events/{id}/replay/", "webhook-events/replay/", "event-types/", "logs/", "health-checks/",
+        "analytics/", "metrics-hourly/", "audit-logs/",
     ]  # fmt: skip
     assert {f"/api/v1/{path}" for path in promised} <= document()["paths"].keys()
 

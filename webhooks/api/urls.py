@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from .endpoints import EndpointViewSet
+from .event_types import EventTypesView
 from .events import EventViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("webhook-endpoints", EndpointViewSet, basename="api-webhook-endpoint")
 router.register("webhook-events", EventViewSet, basename="api-webhook-event")
 
-urlpatterns = router.urls
+urlpatterns = [path("event-types/", EventTypesView.as_view(), name="api-event-types"), *router.urls]

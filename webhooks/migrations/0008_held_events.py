@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("webhooks", "0003_ordering_pause_and_attempts"),
+        ("webhooks", "0007_fair_queue"),
     ]
 
     operations = [

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import endpoints, events
+from . import endpoints, event_types, events
 
 urlpatterns = [
+    path("developers/events/", event_types.event_types, name="event-types"),
     path("webhooks/", events.webhooks, name="webhooks"),
     path("webhooks/endpoints/new/", endpoints.new_endpoint, name="webhook-endpoint-new"),
     path("webhooks/endpoints/<uuid:pk>/", endpoints.endpoint, name="webhook-endpoint"),

@@ -147,6 +147,7 @@ class Stripe(PaymentProvider):
         "charge.captured": EventType.PAYMENT_CAPTURED,
         "charge.refunded": EventType.PAYMENT_REFUNDED,
         "charge.dispute.created": EventType.PAYMENT_DISPUTED,
+        "charge.dispute.closed": EventType.PAYMENT_DISPUTE_LOST,  # or won: the dispute's status says
         "refund.failed": EventType.PAYMENT_REFUND_FAILED,
     }
     recommended_events = tuple(event_types)
@@ -350,6 +351,8 @@ def _read_event(event_type: EventType, payload: Mapping[str, Any]) -> Normalized
         payment = _read_payment(subject)
     elif subject.get("object") == "charge" and str(payload.get("api_version")) >= REFUNDS_ARE_REFUNDS_SINCE:
         payment = _read_charge(subject) if reference else None
+    if event_type is EventType.PAYMENT_DISPUTE_LOST and subject.get("status") != "lost":
+        event_type = EventType.PAYMENT_DISPUTE_WON  # or an inquiry that ended before any money was taken back
     return NormalizedEvent(event_type, reference, _created(payload), payment)
 
 
