@@ -14,6 +14,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}", re.ASCII)
 _BUCKET = re.compile(
@@ -109,6 +110,13 @@ class Environment:
                     raise ImproperlyConfigured(f"{' and '.join(names)}: set both or neither.")
                 return pair[0], pair[1]
         return None, None
+
+    def networks(self, name: str) -> list[Network]:
+        """CIDR ranges, or single addresses."""
+        try:
+            return [ipaddress.ip_network(item, strict=False) for item in self.items(name)]
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} must list addresses or CIDRs such as 10.1.0.0/16.") from error
 
     def database(self, name: str, default: str) -> dict[str, Any]:
         """Django's settings for a `postgresql://` address; `?host=/folder` names a Unix socket."""

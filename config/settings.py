@@ -28,7 +28,7 @@ PUBLIC_URL = env.matching(
     "HUB_PUBLIC_URL", r"https?://[^/?#@\s]+/?", default=f"http://{HOST}:{PORT}", form="https://hub.example.com"
 ).rstrip("/")
 WEB_WORKERS = env.number("HUB_WEB_WORKERS", default=2, low=1, high=64)
-WEB_THREADS = env.number("HUB_WEB_THREADS", default=16, low=1, high=256)
+WEB_THREADS = env.number("HUB_WEB_THREADS", default=32, low=1, high=256)
 ADMIN_PASSWORD = env.text("HUB_ADMIN_PASSWORD")  # used once, for the first super admin
 EMBEDDED = env.flag("HUB_EMBEDDED", default=False)  # set by config.embedded for the servers that it started
 
@@ -62,6 +62,7 @@ MAX_ANSWER_BYTES = env.number("HUB_MAX_ANSWER_MB", default=10, low=1, high=1024)
 EGRESS_ALLOW = env.hosts_or_networks("HUB_EGRESS_ALLOW")
 
 ALLOWED_HOSTS = env.items("HUB_ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}")
+TRUSTED_PROXIES = env.networks("HUB_TRUSTED_PROXIES")  # whose X-Forwarded-For is believed
 CSRF_TRUSTED_ORIGINS = env.items("HUB_TRUSTED_ORIGINS")
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -101,7 +102,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "integrations.request_id.RequestIdMiddleware",
-    "webhooks.middleware.DoorMiddleware",
+    "webhooks.door.DoorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "config.middleware.AddressMiddleware",
@@ -148,7 +149,7 @@ DATABASES = {
             "application_name": "hub",
             "pool": {
                 "min_size": 0,
-                "max_size": env.number("HUB_DATABASE_POOL", default=20, low=1, high=500),
+                "max_size": env.number("HUB_DATABASE_POOL", default=32, low=1, high=500),
                 "timeout": 3,
                 "reset": _reset_pooled_connection,
             },

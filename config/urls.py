@@ -17,7 +17,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("jsi18n/", JavaScriptCatalog.as_view(), name="javascript-catalog"),
-    path("webhooks/", include("webhooks.urls")),
     path("integrations/", include("integrations.urls")),
     path("integrations/", include("webhooks.pages.urls")),
     path("integrations/", include("monitoring.pages.urls")),

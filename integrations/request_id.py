@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from .client_address import client_address
 from .models.base import uuid7
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9_.-]{8,64}", re.ASCII)
@@ -56,21 +58,25 @@ def identify(actor: str, user_id: uuid.UUID | None = None) -> None:
     _origin.set(replace(current_origin(), actor=actor[:255], user_id=user_id))
 
 
+def origin_of(environ: Mapping[str, Any]) -> Origin:
+    """The origin of a request, from its WSGI environment, with its caller's `X-Request-Id` where that is harmless."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return Origin(
+        request_id=given if _ACCEPTABLE.fullmatch(given) else str(uuid7()),
+        actor="anonymous",
+        ip_address=client_address(environ),
+        user_agent=environ.get("HTTP_USER_AGENT", "")[:512],
+    )
+
+
 class RequestIdMiddleware:
-    """Takes the caller's `X-Request-Id` where it is harmless, makes one otherwise, and sends it back."""
+    """Says who set the work of a request going, and gives the caller the id that is in our logs."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-Id", "")
-        origin = Origin(
-            request_id=given if _ACCEPTABLE.fullmatch(given) else str(uuid7()),
-            actor="anonymous",
-            ip_address=request.META.get("REMOTE_ADDR") or None,
-            user_agent=request.headers.get("User-Agent", "")[:512],
-        )
-        with originating(origin):
+        with originating(origin_of(request.META)) as origin:
             response = self.get_response(request)
         response["X-Request-Id"] = origin.request_id
         return response

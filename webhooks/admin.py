@@ -20,6 +20,8 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from integrations.admin.base import STATUS_LABELS, SecretField, TenantAdmin, TenantRecordAdmin
+from integrations.errors import InvalidRequest
+from webhooks.addresses import check_networks
 from webhooks.endpoints import create_endpoint, rotate_secret, update_endpoint
 from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay
 
@@ -45,13 +47,33 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = WebhookEndpoint
-        fields = ("event_types", "is_active", "max_per_minute", "retry_policy")
+        fields = ("event_types", "is_active", "is_paused", "allowed_networks", "max_per_minute", "retry_policy")
+
+    def clean_allowed_networks(self) -> list[str]:
+        networks: list[str] = self.cleaned_data["allowed_networks"]
+        try:
+            check_networks(networks)
+        except InvalidRequest as error:
+            raise forms.ValidationError(error.translated()) from error
+        return networks
 
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(TenantAdmin):
-    list_display = ("webhook_url", "connection", "is_active", "total_triggers", "failure_count", "last_triggered")
-    list_filter = (("connection", AutocompleteSelectFilter), ("is_active", BooleanRadioFilter))
+    list_display = (
+        "webhook_url",
+        "connection",
+        "is_active",
+        "is_paused",
+        "total_triggers",
+        "failure_count",
+        "last_triggered",
+    )
+    list_filter = (
+        ("connection", AutocompleteSelectFilter),
+        ("is_active", BooleanRadioFilter),
+        ("is_paused", BooleanRadioFilter),
+    )
     list_select_related = ("connection",)
     search_fields = ("webhook_url", "connection__connection_name")
     autocomplete_fields = ("connection",)

@@ -27,8 +27,8 @@ from integrations.models import Organization
 from integrations.object_storage import has_storage
 from integrations.vault import VaultError
 
-from .inbox import payload_of
 from .models import WebhookEvent
+from .payloads import payload_of
 from .stored_body import file_name, seal_body
 from .summary import summary_of
 

@@ -9,18 +9,21 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.errors import ConfigurationError, IntegrationError, InvalidRequest, NotSupported
 from integrations.gateway import client_for
+from integrations.hints import hint
 from integrations.models import Connection, Credential
 from integrations.operations.announce import record_action
 from integrations.operations.payment_attempts import may_have_taken_effect
 from integrations.providers.base import Provider
 from integrations.providers.registry import get_provider
-from integrations.providers.signatures import Signature
+from integrations.providers.signatures import InboundRequest, Signature
 
-from .models import WebhookEndpoint
+from .addresses import check_networks
+from .models import WebhookEndpoint, WebhookEvent
 from .retries import check_policy
 
 OVERLAP = timedelta(hours=24)
@@ -29,7 +32,12 @@ _MAX_SECRET = 512
 
 
 def create_endpoint(
-    connection: Connection, *, event_types: Sequence[str] = (), webhook_secret: str = "", register: bool = False
+    connection: Connection,
+    *,
+    event_types: Sequence[str] = (),
+    allowed_networks: Sequence[str] = (),
+    webhook_secret: str = "",
+    register: bool = False,
 ) -> tuple[WebhookEndpoint, str]:
     """Make an address for the connection's provider to call; returns it with its signing secret, seen only now.
 
@@ -38,14 +46,16 @@ def create_endpoint(
     registers none, and what the provider makes of the call; then nothing is kept.
     """
     provider = get_provider(connection.provider.slug)
-    secret = webhook_secret or _own_secret(connection) or _signature(provider).generate_secret()
+    secret = webhook_secret or _own_secret(connection) or _fresh_secret(provider)
     _check(provider, event_types, secret)
+    check_networks(allowed_networks)
     if register and not provider.registers_webhooks:
         raise NotSupported("{provider} is told the webhook's address in its dashboard.", provider=provider.name)
     endpoint = WebhookEndpoint(
         organization_id=connection.organization_id,
         connection=connection,
         event_types=list(event_types),
+        allowed_networks=list(allowed_networks),
         webhook_secret=secret,
     )
     endpoint.webhook_url = f"{settings.PUBLIC_URL}/webhooks/{endpoint.pk}/"
@@ -71,7 +81,7 @@ def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overla
     it may have taken the new secret all the same, everything is as before.
     """
     provider = get_provider(endpoint.connection.provider.slug)
-    secret = webhook_secret or _signature(provider).generate_secret()
+    secret = webhook_secret or _fresh_secret(provider)
     _check(provider, endpoint.event_types, secret)
     before, rotated = _replace_secret(endpoint, secret, overlap)
     if provider.registers_webhooks:
@@ -85,9 +95,11 @@ def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overla
 
 
 def update_endpoint(endpoint: WebhookEndpoint, **changes: Any) -> WebhookEndpoint:
-    """Change `event_types`, `is_active`, `retry_policy` or `max_per_minute`."""
+    """Change `event_types`, `is_active`, `is_paused`, `allowed_networks`, `retry_policy` or `max_per_minute`."""
     if "event_types" in changes:
         _check_event_types(changes["event_types"])
+    if "allowed_networks" in changes:
+        check_networks(changes["allowed_networks"])
     if "retry_policy" in changes:
         check_policy(changes["retry_policy"])
     before = {name: getattr(endpoint, name) for name in changes}
@@ -98,12 +110,44 @@ def update_endpoint(endpoint: WebhookEndpoint, **changes: Any) -> WebhookEndpoin
         record_action(
             "webhook_endpoint.updated", endpoint, {name: [before[name], value] for name, value in changes.items()}
         )
+        if changes.get("is_paused") is False:
+            _let_go_of_held_events(endpoint)
     return endpoint
 
 
 def set_active(endpoint: WebhookEndpoint, *, active: bool) -> WebhookEndpoint:
     """Switched off, the address answers 404 and the provider keeps its events for later, as far as it does."""
     return update_endpoint(endpoint, is_active=active)
+
+
+def pause(endpoint: WebhookEndpoint) -> WebhookEndpoint:
+    """Events are verified, stored and answered as ever, and held: none is processed until `resume`."""
+    return update_endpoint(endpoint, is_paused=True)
+
+
+def resume(endpoint: WebhookEndpoint) -> WebhookEndpoint:
+    """What was held meanwhile is processed now."""
+    return update_endpoint(endpoint, is_paused=False)
+
+
+def address_for(endpoint: WebhookEndpoint, secret: str) -> str:
+    """The address to tell the provider: with the secret in it, where that is how the provider proves itself."""
+    signature = _signature(get_provider(endpoint.connection.provider.slug))
+    if not signature.can_sign:
+        return endpoint.webhook_url
+    bare = InboundRequest(b"{}", {"content-type": "application/json"}, received_at=0, url=endpoint.webhook_url)
+    signed = signature.sign_request(bare, secret, event_id="check", timestamp=0)
+    return signed.url
+
+
+def _let_go_of_held_events(endpoint: WebhookEndpoint) -> None:
+    """One statement, served by webhook_events_held. The inbox holds an event by giving it no next attempt."""
+    waiting = (WebhookEvent.Status.PENDING, WebhookEvent.Status.RETRYING)
+    held = WebhookEvent.objects.filter(
+        webhook_endpoint=endpoint, processing_status__in=waiting, next_attempt_at__isnull=True
+    )
+    if held.update(next_attempt_at=Now()):
+        transaction.on_commit(lambda: hint("webhooks.tasks.drain_inbox"))
 
 
 def _replace_secret(
@@ -137,13 +181,22 @@ def _put_back(before: WebhookEndpoint, refused: str) -> None:
 
 def _register(endpoint: WebhookEndpoint, provider: Provider, secret: str) -> None:
     client = client_for(endpoint.connection, operation="register_webhook", any_status=True)
-    provider.register_webhook(client, endpoint.webhook_url, secret)
+    provider.register_webhook(client, address_for(endpoint, secret), secret)
 
 
 def _signature(provider: Provider) -> Signature:
     if provider.signature is None:
         raise NotSupported("{provider} sends no webhooks.", provider=provider.name)
     return provider.signature
+
+
+def _fresh_secret(provider: Provider) -> str:
+    signature = _signature(provider)
+    if not signature.can_sign:
+        raise InvalidRequest(
+            "{provider} issues the signing secret itself: enter it.", provider=provider.name, field=_SECRET_KEY
+        )
+    return signature.generate_secret()
 
 
 def _own_secret(connection: Connection) -> str:
@@ -156,7 +209,7 @@ def _check(provider: Provider, event_types: Sequence[str], secret: str) -> None:
     if len(secret) > _MAX_SECRET or not secret.isprintable() or secret != secret.strip():
         raise InvalidRequest("The signing secret holds characters that it cannot hold.", field=_SECRET_KEY)
     try:
-        _signature(provider).sign(b"{}", secret, event_id="check", timestamp=0)
+        _signature(provider).check_secret(secret)
     except ConfigurationError as error:
         raise InvalidRequest(error.template, field=_SECRET_KEY, **error.values) from error
 

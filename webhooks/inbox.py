@@ -1,202 +1,149 @@
-"""PostgreSQL as the queue: claim what is due, apply it, complete it; what fails is tried again, then rests as failed.
+"""PostgreSQL as the queue: what is due is claimed, applied and completed; what fails is tried again, then rests.
 
-A worker holds an event by a lease (`next_attempt_at` while processing). One that dies loses it, and whoever comes next
-takes the event up; one that was only slow finds its lease gone and completes nothing.
+How events are taken up, and for how long, is in `claim`; in which order, in `ordering`; what is done with one, in
+`attempt`. Here is the loop around them. Most events are applied in milliseconds, in the loop itself. One for which the
+provider has to be asked goes on in a lane of its own (`slow_lanes`), with what follows it of the same subject.
 """
 
 from __future__ import annotations
 
-import json
-import logging
+import random
 import time
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from itertools import chain, groupby
 
-from django.db import DataError, connection
-from django.db.models import F
 from django.utils import timezone
 
-from integrations.errors import IntegrationError, RateLimited, UnreadablePayload
-from integrations.operations.payments import apply_event
-from integrations.providers.events import EventType, NormalizedEvent
-from integrations.providers.registry import get_provider
-from integrations.request_id import Origin, originating
+from integrations.hints import hint
+from integrations.operations.looks import MustAsk
 from integrations.tenancy import acting_for
 
-from .models import WebhookEvent
-from .retries import backoff_seconds, policy_of
-from .stored_body import body_of
-from .summary import summary_of
-from .tallies import Ended, count_ended
+from . import tallies
+from .attempt import LONGEST_LOOK, Leases, attempt, attempt_together
+from .claim import LEASE_SECONDS, Claimed, claim, give_back
+from .models import WebhookEndpoint, WebhookEvent
+from .ordering import in_order, subject_of
+from .outcomes import Ended
+from .slow_lanes import LANES_OF_ONE, SlowLanes, crowded
 
-logger = logging.getLogger(__name__)
+__all__ = ["BATCH", "LEASE_SECONDS", "claim", "drain"]
 
-BATCH = 20
-LEASE_SECONDS = 120
-
-# Served by webhook_events_due. SKIP LOCKED: two workers never wait for each other and never take the same event. One
-# found in processing cost a worker its life, or its lease: that counts as a try, or it could kill workers for ever.
-_CLAIM = """
-WITH due AS MATERIALIZED (
-    SELECT id FROM webhook_events
-    WHERE processing_status IN ('pending', 'processing', 'retrying') AND next_attempt_at <= now()
-    ORDER BY next_attempt_at LIMIT %s FOR UPDATE SKIP LOCKED
-)
-UPDATE webhook_events AS event
-SET processing_status = 'processing', next_attempt_at = now() + make_interval(secs => %s),
-    retry_count = retry_count + (processing_status = 'processing')::int
-FROM due WHERE event.id = due.id
-RETURNING event.id, event.next_attempt_at
-"""
+BATCH = 50
+# No attempt begins that could outlast its lease.
+_LONGEST_ATTEMPT = LONGEST_LOOK + timedelta(seconds=10)
+_NO_LANE_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 0.1
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one attempt."""
+def drain(*, seconds: float = 30.0, waits: bool = True) -> int:
+    """Process due events until there are none or the time is up; returns how many were taken up.
 
-    status: WebhookEvent.Status
-    normalized_type: str = ""
-    error_message: str = ""
-    wait_seconds: float = 0.0
-
-
-def drain(*, seconds: float = 30.0) -> int:
-    """Process due events until there are none or the time is up; returns how many were taken up."""
+    Those whose provider is being asked are waited for as long as the time lasts, unless `waits` is False; after that
+    they end by themselves, and give a hint that their organization has room again.
+    """
     deadline = time.monotonic() + seconds
+    lanes = SlowLanes()
     taken = 0
     while time.monotonic() < deadline:
-        claimed = claim(BATCH)
-        if not claimed:
-            break
+        claimed = claim(BATCH, without=crowded())
         taken += len(claimed)
-        _process(claimed)
+        if claimed:
+            _process(claimed, lanes)
+        elif not waits or not lanes.wait(_LOOK_AGAIN_SECONDS):
+            break
     return taken
 
 
-def claim(limit: int) -> list[tuple[uuid.UUID, datetime]]:
-    """Lease up to `limit` due events; returns their ids with the moment at which the lease ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [limit, LEASE_SECONDS])
-        return list(cursor.fetchall())
-
-
-def _process(claimed: Sequence[tuple[uuid.UUID, datetime]]) -> None:
+def _process(claimed: Sequence[Claimed], lanes: SlowLanes) -> None:
     leases = dict(claimed)
-    events = WebhookEvent.objects.filter(pk__in=leases).select_related("webhook_endpoint__connection__provider")
-    results: list[tuple[WebhookEvent, Outcome]] = []
-    for event in events.select_related("webhook_endpoint__connection__organization").order_by("pk"):
-        if timezone.now() >= leases[event.pk]:
-            continue  # the events before it took too long: it is someone else's by now
-        with acting_for(event.organization_id), originating(Origin(f"event-{event.pk}", actor="webhook inbox")):
-            ended = _conclude(event, _attempt(event), leases[event.pk])
-        if ended is not None:
-            results.append((event, ended))
-    _count(results)
+    ended: list[Ended] = []
+    for organization_id, events in groupby(in_order(_load(leases)), key=lambda event: event.organization_id):
+        with acting_for(organization_id):
+            ended += _process_of_one(list(events), leases, lanes)
+    _count(ended)
 
 
-def _attempt(event: WebhookEvent) -> Outcome:
-    if event.retry_count > policy_of(event.webhook_endpoint)["max_retries"]:
-        return Outcome(WebhookEvent.Status.FAILED, error_message="No worker came to an end with it.")
-    try:
-        return Outcome(WebhookEvent.Status.COMPLETED, normalized_type=_apply(event))
-    except IntegrationError as error:
-        return _after_failure(event, error.message, retryable=error.retryable, asked=_asked_wait(error))
-    except Exception as error:  # the edge of the work: whatever it was, the event must not be lost
-        logger.exception("Event %s could not be processed.", event.pk)
-        return _after_failure(event, f"Unexpected {type(error).__name__}.", retryable=True, asked=0.0)
+def _process_of_one(events: Sequence[WebhookEvent], leases: Leases, lanes: SlowLanes) -> list[Ended]:
+    """An organization's events: all that goes smoothly at once, the rest one by one, subject by subject."""
+    ended = attempt_together(events, leases)
+    done = {one.event.pk for one in ended}
+    rest = [event for event in events if event.pk not in done]
+    subjects = [list(same) for _, same in groupby(rest, key=subject_of)]
+    random.shuffle(subjects)  # should one of them kill the worker, it is not always the same that never get their turn
+    to_be_asked = []
+    for same in subjects:
+        tried, left = _work_off(same, leases, may_ask=False)
+        ended += tried
+        to_be_asked += [left] if left else []
+    _hand_over(to_be_asked, leases, lanes)
+    return ended
 
 
-def _apply(event: WebhookEvent) -> str:
-    """Hand what the event says to the operation that owns its subject; returns our name for the event."""
-    endpoint = event.webhook_endpoint
-    provider = get_provider(endpoint.connection.provider.slug)
-    if provider.signature is None:
-        raise UnreadablePayload("This provider sends no events that we know of.")
-    if endpoint.event_types and event.event_type not in endpoint.event_types:
-        return str(provider.event_types.get(event.event_type, EventType.UNKNOWN))
-    normalized = provider.parse_events(payload_of(event), event.headers)
-    for one in normalized:
-        if one.type is not EventType.UNKNOWN:
-            apply_event(endpoint.connection, one, trust=provider.signature.trust)
-    return _name(normalized)
+def _load(leases: Leases) -> list[WebhookEvent]:
+    """The events with all that an attempt needs, in two statements; one whose endpoint has gone is left out."""
+    events = list(WebhookEvent.objects.filter(pk__in=leases).defer("payload", "signature"))
+    known = WebhookEndpoint.objects.select_related("connection__provider", "connection__organization")
+    endpoints = known.in_bulk({event.webhook_endpoint_id for event in events})
+    loaded = [event for event in events if event.webhook_endpoint_id in endpoints]
+    for event in loaded:
+        event.webhook_endpoint = endpoints[event.webhook_endpoint_id]
+    return loaded
 
 
-def payload_of(event: WebhookEvent) -> dict[str, Any]:
-    """The verified bytes as JSON. Raises UnreadablePayload when they are none, and what `body_of` raises."""
-    body = body_of(event)
-    try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise UnreadablePayload("The stored body is not JSON.") from error
-    if not isinstance(payload, dict):
-        raise UnreadablePayload("The stored body is not a JSON object.")
-    return payload
+def _work_off(
+    events: Sequence[WebhookEvent], leases: Leases, *, may_ask: bool
+) -> tuple[list[Ended], Sequence[WebhookEvent]]:
+    """Events of one subject; returns what became of them, and what is left from the first on that has to wait: until
+    its provider may be asked, or for another lease."""
+    ended: list[Ended] = []
+    for position, event in enumerate(events):
+        if leases[event.pk] - timezone.now() < _LONGEST_ATTEMPT:
+            return ended, events[position:]
+        try:
+            outcome = attempt(event, leases[event.pk], may_ask=may_ask)
+        except MustAsk:
+            return ended, events[position:]
+        if outcome is not None:
+            ended.append(outcome)
+    return ended, []
 
 
-def _name(events: Sequence[NormalizedEvent]) -> str:
-    return events[0].type.value if events else EventType.UNKNOWN.value
+def _hand_over(subjects: Sequence[Sequence[WebhookEvent]], leases: Leases, lanes: SlowLanes) -> None:
+    """To the lanes that an organization may have; where none is free, the events come again a little later."""
+    for lane in range(LANES_OF_ONE):
+        share = subjects[lane::LANES_OF_ONE]
+        if share and not lanes.start(share[0][0].organization_id, partial(_ask, share, leases)):
+            _give_back(chain.from_iterable(share), leases, seconds=_NO_LANE_SECONDS)
 
 
-def _asked_wait(error: IntegrationError) -> float:
-    return error.retry_after if isinstance(error, RateLimited) else 0.0
+def _ask(subjects: Sequence[Sequence[WebhookEvent]], leases: Leases) -> None:
+    """In a lane: one subject after the other, as far as the leases reach."""
+    with acting_for(subjects[0][0].organization_id):
+        for events in subjects:
+            ended, left = _work_off(events, leases, may_ask=True)
+            _give_back(left, leases)
+            _count(ended)
+    hint("webhooks.tasks.drain_inbox")
 
 
-def _after_failure(event: WebhookEvent, message: str, *, retryable: bool, asked: float) -> Outcome:
-    policy = policy_of(event.webhook_endpoint)
-    if not retryable or event.retry_count >= policy["max_retries"]:
-        return Outcome(WebhookEvent.Status.FAILED, error_message=message)
-    wait = max(asked, backoff_seconds(policy, event.retry_count))
-    return Outcome(WebhookEvent.Status.RETRYING, error_message=message, wait_seconds=wait)
+def _give_back(events: Iterable[WebhookEvent], leases: Leases, *, seconds: float = 0) -> None:
+    held = [Claimed(event.pk, leases[event.pk]) for event in events]
+    if held:
+        give_back(held, seconds=seconds)
 
 
-def _conclude(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> Outcome | None:
-    """Write what became of the attempt; returns what was written, or None where the lease was lost."""
-    try:
-        return outcome if _finish(event, outcome, lease_ends) else None
-    except (DataError, ValueError, RecursionError) as error:
-        # Left as it is, one event that the database refuses would come back for ever and take its batch with it.
-        logger.error("Event %s cannot be stored as processed: %s", event.pk, type(error).__name__)  # noqa: TRY400
-        failed = Outcome(WebhookEvent.Status.FAILED, error_message="What became of it could not be stored.")
-        return failed if _finish(event, failed, lease_ends) else None
-
-
-def _finish(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> bool:
-    """Write the outcome, if the lease is still ours. Returns whether it was."""
-    now = timezone.now()
-    retrying = outcome.status is WebhookEvent.Status.RETRYING
-    changes: dict[str, Any] = {
-        "processing_status": outcome.status,
-        "error_message": outcome.error_message[:2000].replace("\x00", ""),
-        "next_attempt_at": now + timedelta(seconds=outcome.wait_seconds) if retrying else None,
-    }
-    if retrying:
-        changes["retry_count"] = F("retry_count") + 1
-    else:
-        changes["processed_at"] = now
-    if outcome.status is WebhookEvent.Status.COMPLETED:
-        changes["normalized_type"] = outcome.normalized_type
-        if event.raw_body is not None:  # else it was summarised on its way into the archive
-            changes["payload"] = summary_of(payload_of(event))
-    held = WebhookEvent.objects.filter(
-        pk=event.pk, processing_status=WebhookEvent.Status.PROCESSING, next_attempt_at=lease_ends
-    )
-    return held.update(**changes) == 1
-
-
-def _count(results: Sequence[tuple[WebhookEvent, Outcome]]) -> None:
-    """Counted with the batch: counting each would queue the workers on one row."""
-    ended = [(event, outcome) for event, outcome in results if outcome.status is not WebhookEvent.Status.RETRYING]
-    count_ended(
+def _count(results: Sequence[Ended]) -> None:
+    over = [one for one in results if one.outcome.status is not WebhookEvent.Status.RETRYING]
+    tallies.count_ended(
         [
-            Ended(
-                event.organization_id,
-                event.webhook_endpoint_id,
-                event.received_at,
-                succeeded=outcome.status is WebhookEvent.Status.COMPLETED,
+            tallies.Ended(
+                one.event.organization_id,
+                one.event.webhook_endpoint_id,
+                one.event.received_at,
+                succeeded=one.outcome.status is WebhookEvent.Status.COMPLETED,
             )
-            for event, outcome in ended
+            for one in over
         ]
     )

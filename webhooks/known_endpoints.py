@@ -31,6 +31,8 @@ class KnownEndpoint:
     previous_secret: SealedText | None
     previous_until: datetime | None
     max_per_minute: int
+    url: str
+    networks: tuple[str, ...]  # of the endpoint's own choosing
 
     def secrets(self, now: float) -> list[Secret]:
         """Newest first; the one before while its overlap lasts. Raises VaultError."""
@@ -90,4 +92,6 @@ def _as_known(row: WebhookEndpoint) -> KnownEndpoint:
         previous_secret=row.previous_webhook_secret,
         previous_until=row.previous_secret_expires_at,
         max_per_minute=row.max_per_minute,
+        url=row.webhook_url,
+        networks=tuple(row.allowed_networks),
     )

@@ -5,44 +5,44 @@ Nothing else happens here. What an event means is worked out later, by `inbox`, 
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 
-from integrations.errors import IntegrationError, RateLimited, SignatureRefused, UnreadablePayload
+from integrations.errors import IntegrationError, RateLimited, SignatureRefused, Unavailable, UnreadablePayload
 from integrations.hints import hint
 from integrations.providers.base import Provider
 from integrations.providers.events import EventIdentity
 from integrations.providers.registry import get_provider
-from integrations.providers.signatures import InboundRequest, Signature
-from integrations.request_id import current_request_id
-from integrations.secrecy import Secret, Unexpected, leaves_no_frames
-from integrations.vault import VaultError
+from integrations.providers.signatures import Challenge, InboundRequest, Signature
+from integrations.secrecy import leaves_no_frames
 
+from .addresses import AddressRefused, check_address
+from .bodies import TooLarge, read_payload
+from .calls import Call, Reply, error_reply
+from .certificates import fetch_certificate
+from .confirmations import arrange_visit
 from .ingress_limit import count_call
 from .known_endpoints import KnownEndpoint, changed_since, find_endpoint
-from .store import ReceivedEvent, store_event
+from .store import ReceivedEvent, body_digest, store_event
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
-MAX_BODY_BYTES = 1_048_576
 _RETRY_SECONDS = 30
-_RECEIVED = b'{"received": true}'
+_RECEIVED = Reply(200, b'{"received": true}')
 # What is kept of the headers beside the signature: enough to read the body by, nothing that identifies or authorizes.
 _KEPT_HEADERS = ("content-type", "content-encoding", "user-agent")
 
 
-class TooLarge(IntegrationError):
-    code = "too_large"
-    http_status = 413
+class MethodNotAllowed(IntegrationError):
+    code = "method_not_allowed"
+    http_status = 405
 
 
 class UnknownEndpoint(IntegrationError):
@@ -55,40 +55,120 @@ class CannotStore(IntegrationError):
     http_status = 503
 
 
-@csrf_exempt
-def receive(request: HttpRequest, endpoint_id: uuid.UUID) -> HttpResponse:
-    """`POST /webhooks/<endpoint id>/`: 200 once the event is stored, see api.md for the rest."""
-    if request.method != "POST":
-        return JsonResponse(_error("method_not_allowed", "Send events by POST."), status=405, headers={"Allow": "POST"})
+# What a caller is told as it is; anything else is our own affair.
+_TOLD = (
+    AddressRefused, MethodNotAllowed, RateLimited, SignatureRefused, TooLarge, Unavailable, UnknownEndpoint,
+    UnreadablePayload,
+)  # fmt: skip
+
+
+def receive(call: Call) -> Reply:
+    """`POST /webhooks/<endpoint id>/`: 200 once the event is stored, see api.md for the rest.
+
+    A call by which the provider only makes sure that the address is ours, by GET or POST, is answered as it wants it,
+    and leaves nothing behind.
+    """
     try:
-        with _as_unavailable(endpoint_id):
-            _accept(request, endpoint_id)
+        with _as_unavailable(call.endpoint_id):
+            return _answer(call)
     except IntegrationError as error:
         return _refusal(error)
+
+
+def take_in(endpoint: KnownEndpoint, inbound: InboundRequest, *, is_test: bool = False) -> ReceivedEvent:
+    """Verify an event and store it. Raises what is wrong with it, and DatabaseError."""
+    provider = get_provider(endpoint.slug)
+    signature = _signature(provider)
+    _with_secrets(endpoint, inbound, lambda secrets: signature.verify(inbound, secrets))
+    event = ReceivedEvent(
+        organization_id=endpoint.organization_id,
+        endpoint_id=endpoint.pk,
+        identity=_identify(provider, inbound),
+        body=inbound.body,
+        headers={name: inbound.headers[name] for name in _KEPT_HEADERS if name in inbound.headers},
+        signature=inbound.headers.get(signature.header, ""),
+        is_test=is_test,
+    )
+    store_event(event)
     hint("webhooks.tasks.drain_inbox")
-    return HttpResponse(_RECEIVED, content_type="application/json")
+    return event
 
 
-def _accept(request: HttpRequest, endpoint_id: uuid.UUID) -> None:
-    endpoint = find_endpoint(endpoint_id)
+def _answer(call: Call) -> Reply:
+    if call.method not in ("GET", "POST"):
+        raise MethodNotAllowed("Send events by POST.")
+    endpoint = find_endpoint(call.endpoint_id) if call.is_known_form else None
     if endpoint is None:
         raise UnknownEndpoint("There is no such endpoint.")
+    _admit(endpoint, call)
+    inbound = InboundRequest(
+        body=call.read() if call.method == "POST" else b"",
+        headers=call.headers(),
+        received_at=time.time(),
+        method=call.method,
+        url=call.url(endpoint.url),
+        fetch=fetch_certificate,
+    )
+    challenge = _challenge(endpoint, inbound)
+    if challenge is not None:
+        if challenge.visit:
+            arrange_visit(endpoint.pk, challenge.visit)
+        return Reply(challenge.status, challenge.body, challenge.headers, challenge.content_type)
+    if call.method != "POST":
+        raise MethodNotAllowed("Send events by POST.")
+    take_in(endpoint, inbound)
+    return _RECEIVED
+
+
+def _admit(endpoint: KnownEndpoint, call: Call) -> None:
+    """The address first: what comes from elsewhere must not use up the endpoint's minute."""
+    try:
+        check_address(call.address, endpoint.networks or get_provider(endpoint.slug).webhook_networks)
+    except AddressRefused:
+        logger.warning("Endpoint %s was called from %s, which may not.", endpoint.pk, call.address)
+        raise
     count_call(endpoint.pk, endpoint.max_per_minute)
-    provider = get_provider(endpoint.slug)
+
+
+def _challenge(endpoint: KnownEndpoint, inbound: InboundRequest) -> Challenge | None:
+    handshake = get_provider(endpoint.slug).handshake
+    if handshake is None:
+        return None
+    return _with_secrets(endpoint, inbound, lambda secrets: handshake.answer(inbound, secrets))
+
+
+def _signature(provider: Provider) -> Signature:
     if provider.signature is None:
         raise SignatureRefused("This provider signs nothing that we know of.")
-    inbound = InboundRequest(body=_read(request), headers=_headers(request), received_at=time.time())
-    _verify(provider.signature, inbound, endpoint)
-    store_event(
-        ReceivedEvent(
-            organization_id=endpoint.organization_id,
-            endpoint_id=endpoint.pk,
-            identity=_identify(provider, inbound),
-            body=inbound.body,
-            headers={name: inbound.headers[name] for name in _KEPT_HEADERS if name in inbound.headers},
-            signature=inbound.headers.get(provider.signature.header, ""),
-        )
-    )
+    return provider.signature
+
+
+def _with_secrets(endpoint: KnownEndpoint, inbound: InboundRequest, step: Callable[[Sequence[str]], T]) -> T:
+    """`step` with the endpoint's secrets; once more where they were changed elsewhere since we looked."""
+    try:
+        return _kept_in(step, endpoint.secrets(inbound.received_at))
+    except SignatureRefused:
+        changed = changed_since(endpoint)
+        if changed is None:
+            raise
+        return _kept_in(step, changed.secrets(inbound.received_at))
+
+
+@leaves_no_frames
+def _kept_in(step: Callable[[Sequence[str]], T], secrets: Sequence[str]) -> T:
+    return step(secrets)
+
+
+def _identify(provider: Provider, inbound: InboundRequest) -> EventIdentity:
+    payload = read_payload(inbound.body, inbound.headers)
+    identity = provider.identify_event(payload, inbound.headers)
+    event_id = identity.event_id or body_digest(payload)
+    for text, longest in ((event_id, 255), (identity.event_type, 100)):
+        if not text or len(text) > longest or not text.isprintable():
+            raise UnreadablePayload("The event's id or type is not one.")
+    # One that cannot be kept has no events to be in order with.
+    is_subject = len(identity.subject) <= 255 and identity.subject.isprintable()
+    return EventIdentity(event_id, identity.event_type, identity.subject if is_subject else "", identity.occurred_at)
 
 
 @contextmanager
@@ -96,11 +176,13 @@ def _as_unavailable(endpoint_id: uuid.UUID) -> Iterator[None]:
     """What is wrong on our side is said as 503, so that the provider keeps the event and sends it again."""
     try:
         yield
+    except _TOLD:
+        raise
     except IntegrityError as error:
         raise UnknownEndpoint("There is no such endpoint.") from error  # deleted since it was looked up
     except DataError as error:
         raise UnreadablePayload("The event cannot be stored as it is.") from error
-    except (DatabaseError, VaultError, LookupError, Unexpected) as error:
+    except Exception as error:  # the edge of the house: whatever it was, the event must not be lost
         # By its type alone: a database's message may quote the row.
         logger.error("An event of endpoint %s could not be stored: %s", endpoint_id, type(error).__name__)  # noqa: TRY400
         if isinstance(error, DatabaseError):
@@ -108,70 +190,12 @@ def _as_unavailable(endpoint_id: uuid.UUID) -> Iterator[None]:
         raise CannotStore("The event cannot be stored now; send it again.") from error
 
 
-def _headers(request: HttpRequest) -> dict[str, str]:
-    """By lower-case names, as WSGI has them."""
-    headers = {
-        name[5:].replace("_", "-").lower(): value for name, value in request.META.items() if name.startswith("HTTP_")
-    }
-    headers["content-type"] = request.META.get("CONTENT_TYPE", "")
-    return headers
-
-
-def _read(request: HttpRequest) -> bytes:
-    """The raw body. One that says it is too large is not read at all, and none is read beyond the limit."""
-    announced = request.META.get("CONTENT_LENGTH") or ""
-    if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
-        raise TooLarge("A body has at most {most} bytes.", most=MAX_BODY_BYTES)
-    # Sent in chunks a body announces no length; where the server tells its end, it can be read all the same.
-    is_chunked = not announced and request.META.get("wsgi.input_terminated")
-    source = request.META["wsgi.input"] if is_chunked else request
-    try:
-        body: bytes = source.read(MAX_BODY_BYTES + 1)
-    except OSError as error:
-        raise UnreadablePayload("The body broke off.") from error
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLarge("A body has at most {most} bytes.", most=MAX_BODY_BYTES)
-    return body
-
-
-def _verify(signature: Signature, inbound: InboundRequest, endpoint: KnownEndpoint) -> None:
-    try:
-        _check(signature, inbound, endpoint.secrets(inbound.received_at))
-    except SignatureRefused:
-        changed = changed_since(endpoint)
-        if changed is None:
-            raise
-        _check(signature, inbound, changed.secrets(inbound.received_at))
-
-
-@leaves_no_frames
-def _check(signature: Signature, inbound: InboundRequest, secrets: list[Secret]) -> None:
-    signature.verify(inbound, secrets)
-
-
-def _identify(provider: Provider, inbound: InboundRequest) -> EventIdentity:
-    try:
-        payload = json.loads(inbound.body)
-    except (ValueError, RecursionError) as error:
-        raise UnreadablePayload("The body is not JSON.") from error
-    if not isinstance(payload, dict):
-        raise UnreadablePayload("The body is not a JSON object.")
-    identity = provider.identify_event(payload, inbound.headers)
-    for text, longest in ((identity.event_id, 255), (identity.event_type, 100)):
-        if not text or len(text) > longest or not text.isprintable():
-            raise UnreadablePayload("The event's id or type is not one.")
-    return identity
-
-
-def _refusal(error: IntegrationError) -> HttpResponse:
-    response = JsonResponse(_error(error.code, error.message), status=error.http_status)
-    response["Hub-Error"] = error.code
+def _refusal(error: IntegrationError) -> Reply:
+    headers = {}
     if isinstance(error, RateLimited):
-        response["Retry-After"] = str(max(1, round(error.retry_after)))
-    elif isinstance(error, CannotStore):
-        response["Retry-After"] = str(_RETRY_SECONDS)
-    return response
-
-
-def _error(code: str, message: str) -> Mapping[str, Any]:
-    return {"error": {"code": code, "message": message, "request_id": current_request_id()}}
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    elif error.http_status == CannotStore.http_status:
+        headers["Retry-After"] = str(_RETRY_SECONDS)
+    elif isinstance(error, MethodNotAllowed):
+        headers["Allow"] = "POST"
+    return error_reply(error.http_status, error.code, error.message, headers)

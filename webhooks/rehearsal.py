@@ -8,8 +8,8 @@ from integrations.errors import IntegrationError, UnreadablePayload
 from integrations.operations.payment_rehearsal import Rehearsal, rehearse_event
 from integrations.providers.registry import get_provider
 
-from .inbox import payload_of
 from .models import WebhookEvent
+from .payloads import payload_of
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,10 @@ class Payment(TenantModel, TimestampedModel):
     failure_code = models.CharField(_("failure code"), max_length=100, blank=True)
     failure_message = models.TextField(_("failure"), blank=True)
     attempts = models.JSONField(_("attempts"), default=list, blank=True)
+    # The provider's times of the newest that was applied: what is older changes nothing. See operations.payment_news.
+    known_as_of = models.DateTimeField(null=True, editable=False)
+    dispute_known_as_of = models.DateTimeField(null=True, editable=False)
+    dispute_won = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         db_table = "payments"

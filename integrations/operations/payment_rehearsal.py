@@ -1,15 +1,18 @@
-"""What an event would do to a payment, found out without doing it."""
+"""What an event would do to a payment, found out by doing it and taking it back."""
 
 from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
 
+from django.db import transaction
+
 from ..errors import IntegrationError
 from ..models import Connection, Payment
 from ..providers.events import NormalizedEvent, Trust
-from .payment_events import is_looked_up, payment_of
-from .payment_states import apply_result
+from .looks import MustAsk
+from .payment_events import write_event
+from .payment_ledger import PaymentLedger
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,17 @@ class Rehearsal:
 
 
 def rehearse_event(connection: Connection, event: NormalizedEvent, *, trust: Trust) -> Rehearsal:
-    """What `apply_event` would make of it. Writes nothing and calls nobody."""
-    try:
-        payment = payment_of(connection, event) if event.subject else None
-    except IntegrationError as problem:
-        return Rehearsal(event, problem=problem)
-    if payment is None:
-        return Rehearsal(event)
-    if event.payment is None or is_looked_up(payment, event, event.payment, trust=trust):
-        return Rehearsal(event, payment, is_looked_up=True)
-    becomes = copy(payment)
-    try:
-        apply_result(becomes, event.payment)
-    except IntegrationError as problem:
-        return Rehearsal(event, payment, problem=problem)
+    """What `apply_event` would make of it. Nothing is written in the end, and nobody is called."""
+    payment: Payment | None = None
+    with transaction.atomic():
+        ledger = PaymentLedger([(connection, event)])
+        try:
+            payment = copy(ledger.find(connection, event)) if event.subject else None
+            becomes = write_event(ledger, connection, event, trust=trust)
+        except MustAsk:
+            return Rehearsal(event, payment, is_looked_up=True)
+        except IntegrationError as problem:
+            return Rehearsal(event, payment, problem=problem)
+        finally:
+            transaction.set_rollback(True)
     return Rehearsal(event, payment, becomes)

@@ -32,6 +32,8 @@ WHEN_FRESH: Mapping[str, frozenset[str]] = {
     S.PENDING: frozenset({S.REQUIRES_ACTION}),
     S.FAILED: frozenset({S.PENDING, S.REQUIRES_ACTION}),
 }
+# Steps that others may undo: which of two such events is the newer must be known.
+_BOTH_WAYS = frozenset({S.PENDING, S.REQUIRES_ACTION, S.FAILED, S.DISPUTED})
 # A refund that the payer's bank sent back: the provider's total shrinks.
 WHEN_REFUND_FAILED: Mapping[str, frozenset[str]] = {
     S.PARTIALLY_REFUNDED: frozenset({S.CAPTURED}),
@@ -58,13 +60,13 @@ def apply_result(payment: Payment, result: PaymentResult, *, fresh: bool = False
         return
     _apply_totals(payment, result, refund_failed=refund_failed)
     told = _settled(payment, S(result.status))
-    if told in _allowed_after(payment.status, fresh=fresh, refund_failed=refund_failed):
+    if told in _allowed_after(payment, fresh=fresh, refund_failed=refund_failed):
         payment.status = told
         is_failure = told == S.FAILED
         payment.failure_code = result.failure_code[:100] if is_failure else ""
         payment.failure_message = result.failure_message if is_failure else ""
     payment.redirect_url = result.redirect_url or payment.redirect_url
-    if result.client_secret:
+    if result.client_secret and not payment.client_secret:
         payment.client_secret = result.client_secret
 
 
@@ -73,12 +75,21 @@ def needs_fresh_look(payment: Payment, result: PaymentResult) -> bool:
     return S(result.status) in WHEN_FRESH.get(payment.status, ())
 
 
-def _allowed_after(status: str, *, fresh: bool, refund_failed: bool) -> frozenset[str]:
-    allowed = TRANSITIONS[status]
+def goes_both_ways(payment: Payment, result: PaymentResult) -> bool:
+    """Whether what is told is a step that a later event may have undone already."""
+    told = _settled(payment, S(result.status))
+    leaves_dispute = payment.status == S.DISPUTED
+    return (told in _BOTH_WAYS or leaves_dispute) and told in _allowed_after(payment, fresh=True, refund_failed=False)
+
+
+def _allowed_after(payment: Payment, *, fresh: bool, refund_failed: bool) -> frozenset[str]:
+    allowed = TRANSITIONS[payment.status]
     if fresh:
-        allowed |= WHEN_FRESH.get(status, frozenset())
+        allowed |= WHEN_FRESH.get(payment.status, frozenset())
     if refund_failed:
-        allowed |= WHEN_REFUND_FAILED.get(status, frozenset())
+        allowed |= WHEN_REFUND_FAILED.get(payment.status, frozenset())
+    if payment.status == S.DISPUTED and payment.dispute_won:
+        allowed |= _PAID
     return allowed
 
 
@@ -115,7 +126,9 @@ def _apply_totals(payment: Payment, result: PaymentResult, *, refund_failed: boo
 
 
 def _settled(payment: Payment, told: Payment.Status) -> Payment.Status:
-    """Of what was captured and given back, the totals say more than the word."""
+    """Of what was captured and given back, the totals say more than the word; so does the end of a dispute."""
+    if told == S.DISPUTED and payment.dispute_won:
+        told = S.CAPTURED
     if told not in _PAID:
         return told
     if not payment.amount_refunded:

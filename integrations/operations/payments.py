@@ -23,7 +23,8 @@ from .payment_attempts import (
     payment_provider,
 )
 from .payment_changes import capture_payment, refund_payment, void_payment
-from .payment_events import OUR_ID, apply_event, read_payment
+from .payment_events import apply_event, read_payment
+from .payment_ledger import OUR_ID
 from .payment_order import PaymentOrder, kept_request, stored_request
 from .payment_states import TRANSITIONS, apply_result
 from .routing import Route, route_payment

@@ -154,6 +154,7 @@ class Provider:
     idempotency_header: ClassVar[str] = ""
     signature: ClassVar[Signature | None] = None
     handshake: ClassVar[Handshake | None] = None  # how it makes sure that a webhook address is ours
+    webhook_content_type: ClassVar[str] = "application/json"  # or application/x-www-form-urlencoded
     webhook_networks: ClassVar[tuple[str, ...]] = ()  # documented addresses (CIDR) that its webhooks come from
     registers_webhooks: ClassVar[bool] = False  # has register_webhook; otherwise a person enters the address by hand
     issues_credentials: ClassVar[frozenset[str]] = frozenset()  # keys that issue_credential and revoke_credential know
@@ -186,8 +187,11 @@ class Provider:
         raise NotSupported("{provider} sends no webhooks.", provider=self.name)
 
     def sample_event(self, event_type: str, *, event_id: str, now: datetime) -> Mapping[str, Any]:
-        """A test event as the provider would send it, of something that does not exist. Signed by `signature`."""
-        raise NotSupported("{provider} has no samples of its events here.", provider=self.name)
+        """A test event as the provider would send it, of something that does not exist. Signed by `signature`.
+
+        What `identify_event` finds in it is `event_id` and `event_type`. Raises NotSupported for a type without sample.
+        """
+        raise NotSupported("There is no sample of {provider}'s events.", provider=self.name)
 
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
         """What a stored webhook says, in our words; a list, since several providers batch."""

@@ -12,6 +12,8 @@ from .results import PaymentResult
 
 
 class EventType(StrEnum):
+    """A domain and what happened in it. What each means to a reader is in `webhooks.event_catalogue`."""
+
     PAYMENT_SUCCEEDED = "payment.succeeded"
     PAYMENT_AUTHORISED = "payment.authorised"
     PAYMENT_CAPTURED = "payment.captured"
@@ -22,7 +24,59 @@ class EventType(StrEnum):
     PAYMENT_REFUNDED = "payment.refunded"
     PAYMENT_REFUND_FAILED = "payment.refund_failed"
     PAYMENT_DISPUTED = "payment.disputed"
+    PAYMENT_DISPUTE_WON = "payment.dispute_won"
+    PAYMENT_DISPUTE_LOST = "payment.dispute_lost"
+
+    SHIPPING_LABEL_CREATED = "shipping.label_created"
+    SHIPPING_PICKED_UP = "shipping.picked_up"
+    SHIPPING_IN_TRANSIT = "shipping.in_transit"
+    SHIPPING_OUT_FOR_DELIVERY = "shipping.out_for_delivery"
+    SHIPPING_DELIVERED = "shipping.delivered"
+    SHIPPING_EXCEPTION = "shipping.exception"
+    SHIPPING_RETURNED = "shipping.returned"
+    SHIPPING_CANCELLED = "shipping.cancelled"
+
+    SOCIAL_COMMENT = "social.comment"
+    SOCIAL_MENTION = "social.mention"
+    SOCIAL_MESSAGE = "social.message"
+    SOCIAL_POST_PUBLISHED = "social.post_published"
+    SOCIAL_POST_FAILED = "social.post_failed"
+
+    MESSAGE_SENT = "message.sent"
+    MESSAGE_DELIVERED = "message.delivered"
+    MESSAGE_READ = "message.read"
+    MESSAGE_FAILED = "message.failed"
+    MESSAGE_RECEIVED = "message.received"
+    EMAIL_DELIVERED = "email.delivered"
+    EMAIL_BOUNCED = "email.bounced"
+
+    CONTACT_SUBSCRIBED = "contact.subscribed"
+    CONTACT_UNSUBSCRIBED = "contact.unsubscribed"
+    CONTACT_UPDATED = "contact.updated"
+    CONTACT_BOUNCED = "contact.bounced"
+    CONTACT_COMPLAINED = "contact.complained"
+    LEAD_CREATED = "lead.created"
+
+    ORDER_CREATED = "order.created"
+    ORDER_UPDATED = "order.updated"
+    ORDER_CANCELLED = "order.cancelled"
+    RESERVATION_CREATED = "reservation.created"
+    RESERVATION_UPDATED = "reservation.updated"
+    RESERVATION_CANCELLED = "reservation.cancelled"
+
+    INVOICE_CREATED = "invoice.created"
+    INVOICE_UPDATED = "invoice.updated"
+    INVOICE_PAID = "invoice.paid"
+    PAYROLL_PROCESSED = "payroll.processed"
+    PAYROLL_PAID = "payroll.paid"
+    CONNECTION_REVOKED = "connection.revoked"
+
     UNKNOWN = "unknown"
+
+    @property
+    def domain(self) -> str:
+        """What it is about: `payment`, `shipping`, …"""
+        return self.value.partition(".")[0]
 
 
 class Trust(StrEnum):
@@ -54,7 +108,8 @@ class NormalizedEvent:
 
     `subject` is the provider's reference of the payment (or shipment, message …) that it concerns, empty where it
     concerns none of ours. `payment` is the payment's state where the event carries enough of it to be applied by
-    itself; where it is None the operation fetches the payment.
+    itself; where it is None the operation fetches the payment. Of anything but a payment, `attributes` say what
+    happened, by the names in `event_schemas`. `position` tells the events apart that came in one call.
     """
 
     type: EventType
@@ -62,3 +117,4 @@ class NormalizedEvent:
     occurred_at: datetime | None = None
     payment: PaymentResult | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    position: int = 0

@@ -40,7 +40,7 @@ def test_every_promised_resource_is_documented() -> None:
         "payments/{id}/void/", "payments/{id}/refund/", "payments/{id}/sync/", "webhook-endpoints/",
         "webhook-endpoints/{id}/rotate-secret/", "webhook-events/", "webhook-events/{id}/body/",
         "webhook-events/{id}/replay/", "webhook-events/replay/", "webhook-replays/", "webhook-replays/{id}/",
-        "webhook-replays/{id}/cancel/", "logs/", "health-checks/", "analytics/",
+        "webhook-replays/{id}/cancel/", "event-types/", "logs/", "health-checks/", "analytics/",
         "metrics-hourly/", "audit-logs/",
     ]  # fmt: skip
     assert {f"/api/v1/{path}" for path in promised} <= document()["paths"].keys()

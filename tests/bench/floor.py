@@ -22,7 +22,7 @@ def configure() -> None:
     from config.settings import BASE_DIR
 
     database = Environment(BASE_DIR).database("DATABASE_URL", "")
-    options = {**database.get("OPTIONS", {}), "pool": {"min_size": 0, "max_size": 20}}
+    options = {**database.get("OPTIONS", {}), "pool": {"min_size": 0, "max_size": 40}}
     settings.configure(
         SECRET_KEY="x" * 50,
         ALLOWED_HOSTS=["*"],

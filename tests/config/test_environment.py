@@ -74,6 +74,7 @@ def test_production_refuses_to_start_without(missing: str, tmp_path: Path) -> No
         ({"HUB_DEBUG": "perhaps"}, "HUB_DEBUG"),
         ({"HUB_PUBLIC_URL": "hub.example.com"}, "HUB_PUBLIC_URL"),
         ({"HUB_EGRESS_ALLOW": "10.0.0.0/33"}, "HUB_EGRESS_ALLOW"),
+        ({"HUB_TRUSTED_PROXIES": "proxy.example.com"}, "HUB_TRUSTED_PROXIES"),
         ({"HUB_LOG_LEVEL": "LOUD"}, "HUB_LOG_LEVEL"),
         ({"HUB_API_RATE": "many"}, "HUB_API_RATE"),
         ({"HUB_MASTER_KEYS": "one:c2hvcnQ="}, "HUB_MASTER_KEYS"),

@@ -14,6 +14,7 @@ from django.urls import reverse
 from integrations.models import ApiToken, Connection, Credential, Membership, Organization, RateLimit, SocialAccount
 from tests.factories import ConnectionFactory, CredentialFactory, OrganizationFactory, UserFactory
 from tests.operations.stripe_wire import StripeWire, refuses_the_key, stripe_wire
+from webhooks.endpoints import create_endpoint
 from webhooks.models import WebhookEndpoint
 
 from .rows import SECRET, plant
@@ -193,6 +194,20 @@ def test_a_new_webhook_address_shows_its_secret_once(administrator: Client, orga
     assert secret in shown
     assert endpoint.organization == organization
     assert secret not in administrator.get(_url(WebhookEndpoint, "change", endpoint.pk)).content.decode()
+
+
+def test_an_address_is_paused_and_told_who_may_call(administrator: Client, organization: Organization) -> None:
+    endpoint, _ = create_endpoint(ConnectionFactory(organization=organization))
+    given = {
+        "event_types": "", "is_active": "on", "is_paused": "on", "max_per_minute": "6000", "retry_policy": "{}",
+        "new_webhook_secret": "", "allowed_networks": "192.0.2.0/24,2001:db8::/32",
+    }  # fmt: skip
+    path = _url(WebhookEndpoint, "change", endpoint.pk)
+    refused = administrator.post(path, {**given, "allowed_networks": "192.0.2.1/24"})
+    assert "is not an address, nor a range" in refused.content.decode()
+    assert administrator.post(path, given).status_code == 302
+    endpoint.refresh_from_db()
+    assert (endpoint.is_paused, endpoint.allowed_networks) == (True, ["192.0.2.0/24", "2001:db8::/32"])
 
 
 def test_tokens_of_a_social_account_go_in_and_stay_when_left_empty(

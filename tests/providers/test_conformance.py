@@ -274,6 +274,8 @@ def test_a_payload_is_read_as_declared(slug: str, path: Path) -> None:
     assert identity.event_type == path.stem.partition("__")[0]
     events = provider.parse_events(payload, {})
     assert [event.type for event in events] == [declared]
+    if declared is not EventType.UNKNOWN:  # what the door keeps is what is applied
+        assert [(event.subject, event.occurred_at) for event in events] == [(identity.subject, identity.occurred_at)]
     for event in events:
         check_event(provider, event)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,3 +28,18 @@ def endpoint(connection: Connection) -> WebhookEndpoint:
     from .stripe_sender import SECRET
 
     return create_endpoint(connection, webhook_secret=SECRET)[0]
+
+
+@pytest.fixture
+def outside_providers(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The providers of `outside.py`, as if another package had brought them."""
+    from integrations.providers.registry import providers
+
+    from .outside import install
+
+    install(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    providers.cache_clear()
+    yield
+    monkeypatch.undo()
+    providers.cache_clear()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import psycopg
@@ -19,9 +22,13 @@ from django.conf import settings
 from django.db import connection as database
 from pytest_django.live_server_helper import LiveServer
 
+from integrations.providers.signatures import InboundRequest
 from tests.served import ROOT, free_port
+from webhooks.endpoints import update_endpoint
 from webhooks.models import WebhookEndpoint, WebhookEvent
 
+from .outside import HMAC, connect
+from .outside import SECRET as OUTSIDE_SECRET
 from .stripe_sender import event, signature
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,8 +39,12 @@ def send(url: str, body: bytes, header: str = "") -> requests.Response:
     return requests.post(url, data=body, headers=headers, timeout=30)
 
 
+def address(url: str, endpoint: WebhookEndpoint) -> str:
+    return url + urlsplit(endpoint.webhook_url).path
+
+
 @contextmanager
-def served(**environment: str) -> Iterator[str]:
+def served(*, output: IO[bytes] | int = subprocess.DEVNULL, **environment: str) -> Iterator[str]:
     """This application by its real server, on the test's own database and Redis but for what `environment` says."""
     port = free_port()
     given = urlsplit(os.environ["DATABASE_URL"])
@@ -41,7 +52,7 @@ def served(**environment: str) -> Iterator[str]:
     variables = {**os.environ, "DATABASE_URL": own, "REDIS_URL": settings.REDIS_URL, **environment}
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-ws"]
     command += ["--workers", "1", "--blocking-threads", "8", "config.wsgi:application"]
-    process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(url)
@@ -120,6 +131,71 @@ def test_ten_megabytes_are_refused(endpoint: WebhookEndpoint) -> None:
         assert link.getresponse().status == 413
         link.close()
     assert not WebhookEvent.objects.exists()
+
+
+def test_a_body_without_end_is_not_read_on(endpoint: WebhookEndpoint) -> None:
+    """It announces no length, so it is read up to the limit, and the sender is hung up on."""
+    sent = 0
+    with served() as url, socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=10) as link:
+        path = urlsplit(endpoint.webhook_url).path
+        link.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        with suppress(OSError):
+            while sent < 64 * 1_048_576:
+                link.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+                sent += 65_536
+        assert sent < 16 * 1_048_576
+    assert not WebhookEvent.objects.exists()
+
+
+def test_a_token_in_an_address_reaches_no_log(outside_providers: None, tmp_path: Path) -> None:
+    canary = "canary-not-a-secret"
+    by_query, by_path = connect("outside_query", canary), connect("outside_path", canary)
+    log = (tmp_path / "log").open("w+b")
+    with log, served(output=log, PYTHONPATH=str(tmp_path)) as url:
+        body = b'{"id": "1", "kind": "told"}'
+        queries, ends = ("", "x"), ("/", "x/", "x", "/x/", "/../", "%0a/")
+        for path in [f"?token={canary}{end}" for end in queries] + [f"{canary}{end}" for end in ends]:
+            answers = [requests.post(address(url, one) + path, data=body, timeout=10) for one in (by_query, by_path)]
+            assert {answer.status_code for answer in answers} <= {200, 401, 404}
+        challenge = f"{address(url, by_query)}?hub.mode=x&hub.verify_token={canary}"
+        assert requests.get(challenge, timeout=10).status_code == 401
+        log.seek(0)
+        written = log.read()
+    assert canary.encode() not in written
+    assert WebhookEvent.objects.count() == 2
+    for event_ in WebhookEvent.objects.all():
+        assert canary not in f"{event_.headers}{event_.signature}{event_.payload}"
+
+
+def test_while_no_task_can_be_sent_a_confirmation_is_put_off(outside_providers: None, tmp_path: Path) -> None:
+    body = b'{"kind": "confirm", "confirm_at": "http://127.0.0.1:9/"}'
+    endpoint = connect("outside_confirming")
+    bare = InboundRequest(body, {"content-type": "application/json"}, time.time())
+    headers = HMAC.sign_request(bare, OUTSIDE_SECRET, event_id="1", timestamp=0).headers
+    with served(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0", PYTHONPATH=str(tmp_path)) as url:
+        answer = requests.post(address(url, endpoint), data=body, headers=dict(headers), timeout=15)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+
+
+def test_in_production_a_proxy_says_who_calls_and_that_it_was_encrypted(endpoint: WebhookEndpoint) -> None:
+    """What was not is sent to https, as everywhere."""
+    production = {
+        "HUB_ENVIRONMENT": "production", "HUB_SECRET_KEY": settings.SECRET_KEY, "HUB_SANDBOX": "0",
+        "HUB_MASTER_KEYS_FILE": str(settings.MASTER_KEYS_FILE), "HUB_ALLOWED_HOSTS": "127.0.0.1",
+    }  # fmt: skip
+    body = event()
+    headers = {"Stripe-Signature": signature(body)}
+    update_endpoint(endpoint, allowed_networks=["192.0.2.0/24"])
+    with served(HUB_TRUSTED_PROXIES="127.0.0.0/8", **production) as url:
+        target = address(url, endpoint)
+        plain = requests.post(target, data=body, headers=headers, timeout=10, allow_redirects=False)
+        assert (plain.status_code, plain.headers["Location"][:8]) == (301, "https://")
+        headers["X-Forwarded-Proto"] = "https"
+        assert requests.post(target, data=body, headers=headers, timeout=10).status_code == 403
+        headers["X-Forwarded-For"] = "192.0.2.9"
+        safe = requests.post(target, data=body, headers=headers, timeout=10)
+    assert (safe.status_code, safe.headers["X-Content-Type-Options"]) == (200, "nosniff")
+    assert len(safe.headers["X-Request-Id"]) == 36
 
 
 def test_events_are_let_in_while_redis_is_away(endpoint: WebhookEndpoint) -> None:

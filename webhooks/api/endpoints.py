@@ -20,31 +20,48 @@ from integrations.api.serializers import OwnRow, SecretField, StrictSerializer
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.models import Connection
 
-from ..endpoints import create_endpoint, rotate_secret, update_endpoint
-from ..models import WebhookEndpoint
+from ..endpoints import address_for, create_endpoint, rotate_secret, update_endpoint
+from ..models import WebhookEndpoint, WebhookEvent
 from ..retries import policy_of
+from ..samples import send_test_event
+from .events import EventRow
 
 
 class EndpointRow(serializers.ModelSerializer[WebhookEndpoint]):
     class Meta:
         model = WebhookEndpoint
         fields = (
-            "id", "connection", "webhook_url", "event_types", "is_active", "max_per_minute", "retry_policy",
+            "id", "connection", "webhook_url", "event_types", "is_active", "is_paused", "allowed_networks",
+            "max_per_minute", "retry_policy",
             "previous_secret_expires_at", "last_triggered", "total_triggers", "success_count", "failure_count",
             "created_at", "updated_at",
         )  # fmt: skip
 
 
 class EndpointWithSecret(EndpointRow):
-    """Answered when a secret is made, and never again."""
+    """Answered when a secret is made, and never again. Some providers prove themselves by an address with it inside."""
 
+    webhook_url = serializers.SerializerMethodField()
     webhook_secret = serializers.SerializerMethodField()
 
     class Meta(EndpointRow.Meta):
         fields = (*EndpointRow.Meta.fields, "webhook_secret")  # type: ignore[assignment]
 
+    def get_webhook_url(self, endpoint: WebhookEndpoint) -> str:
+        return address_for(endpoint, self.context["webhook_secret"])
+
     def get_webhook_secret(self, endpoint: WebhookEndpoint) -> str:
         return str(self.context["webhook_secret"])
+
+
+class Networks(serializers.ListField):
+    """Addresses or CIDR ranges; which of them are none is the operation's to say."""
+
+    child = serializers.CharField(max_length=43)
+
+    def __init__(self, **options: Any) -> None:
+        told = "Who may call: addresses or CIDR ranges. Empty: those that the provider documents, else any."
+        super().__init__(**{"max_length": 100, "help_text": told, **options})
 
 
 class NewEndpoint(StrictSerializer):
@@ -52,6 +69,7 @@ class NewEndpoint(StrictSerializer):
     event_types = serializers.ListField(
         child=serializers.CharField(max_length=100), default=list, max_length=200, help_text="Empty: all."
     )
+    allowed_networks = Networks(default=list)
     webhook_secret = SecretField(
         max_length=512,
         default="",
@@ -73,6 +91,8 @@ class RetryPolicy(StrictSerializer):
 class EndpointChanges(StrictSerializer):
     event_types = serializers.ListField(child=serializers.CharField(max_length=100), max_length=200, required=False)
     is_active = serializers.BooleanField(required=False)
+    is_paused = serializers.BooleanField(required=False, help_text="Events are stored, and held until the pause ends.")
+    allowed_networks = Networks(required=False)
     max_per_minute = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
     retry_policy = RetryPolicy(required=False)
 
@@ -81,9 +101,14 @@ class NewSecret(StrictSerializer):
     webhook_secret = SecretField(max_length=512, default="", allow_blank=True, trim_whitespace=True)
 
 
+class TestEvent(StrictSerializer):
+    event_type = serializers.CharField(max_length=100, help_text="The provider's name of it.")
+
+
 class EndpointFilter(django_filters.FilterSet):
     connection = django_filters.UUIDFilter()
     is_active = YesNoFilter()
+    is_paused = YesNoFilter()
 
 
 class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
@@ -94,7 +119,7 @@ class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organiza
 
     def get_serializer_class(self) -> Any:
         by_action = {"create": NewEndpoint, "partial_update": EndpointChanges, "rotate_secret": NewSecret}
-        return by_action.get(self.action, EndpointRow)
+        return {**by_action, "test": TestEvent}.get(self.action, EndpointRow)
 
     @extend_schema(request=NewEndpoint, responses={201: EndpointWithSecret}, parameters=[IDEMPOTENCY_KEY])
     def create(self, request: Request) -> Response:
@@ -124,6 +149,15 @@ class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organiza
             return UUID(str(endpoint.pk))
 
         return self._with_secret(once(request, rotate), status=200)
+
+    @extend_schema(request=TestEvent, responses={201: EventRow}, parameters=[IDEMPOTENCY_KEY])
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **kwargs: Any) -> Response:
+        """Send the address an event in the provider's own shape, signed as it signs them. It changes no payment."""
+        endpoint, given = self.get_object(), self.validated(request)
+        sent = once(request, lambda: send_test_event(endpoint, given["event_type"]))
+        event = WebhookEvent.objects.select_related("webhook_endpoint").get(pk=sent)
+        return self.shown(event, EventRow, created=True)
 
     def _with_secret(self, key: UUID, *, status: int) -> Response:
         endpoint = get_object_or_404(self.get_queryset(), pk=key)

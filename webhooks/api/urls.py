@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from .endpoints import EndpointViewSet
+from .event_types import EventTypesView
 from .events import EventViewSet
 from .replays import ReplayViewSet
 
@@ -13,4 +15,4 @@ router.register("webhook-endpoints", EndpointViewSet, basename="api-webhook-endp
 router.register("webhook-events", EventViewSet, basename="api-webhook-event")
 router.register("webhook-replays", ReplayViewSet, basename="api-webhook-replay")
 
-urlpatterns = router.urls
+urlpatterns = [path("event-types/", EventTypesView.as_view(), name="api-event-types"), *router.urls]

@@ -13,13 +13,13 @@ from integrations.models.base import TenantModel, TimestampedModel
 
 
 def default_retry_policy() -> dict[str, Any]:
-    """Eight retries over about a day: 30 s, 2 min, 8 min, … each four times the one before, at most 12 h."""
+    """Eight retries over about a day: 30 s, 2 min, 8 min, … each four times the one before, at most 7 h."""
     return {
         "max_retries": 8,
         "backoff_strategy": "exponential",
         "initial_seconds": 30,
         "factor": 4,
-        "max_seconds": 43_200,
+        "max_seconds": 25_200,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from integrations.fields import EncryptedTextField
@@ -86,10 +86,29 @@ class WebhookEvent(TenantModel, IdentifiedModel):
             models.UniqueConstraint(fields=["webhook_endpoint", "event_id"], name="webhook_events_once"),
         ]
         indexes: ClassVar = [
+            # The queue, see `webhooks.claim`: of each organization what is due first, and of each subject what comes
+            # first. What is held (by a pause) is in neither.
             models.Index(
-                fields=["next_attempt_at"],
-                condition=models.Q(processing_status__in=["pending", "processing", "retrying"]),
-                name="webhook_events_due",
+                fields=["organization", "next_attempt_at"],
+                condition=models.Q(
+                    processing_status__in=["pending", "processing", "retrying"], next_attempt_at__isnull=False
+                ),
+                name="webhook_events_waiting",
+            ),
+            models.Index(
+                "webhook_endpoint",
+                "subject",
+                Coalesce("occurred_at", "received_at"),
+                "id",
+                condition=models.Q(processing_status__in=["pending", "processing"], next_attempt_at__isnull=False)
+                & ~models.Q(subject=""),
+                name="webhook_events_in_order",
+            ),
+            # What a pause holds, for the moment when it ends.
+            models.Index(
+                fields=["webhook_endpoint"],
+                condition=models.Q(processing_status__in=["pending", "retrying"], next_attempt_at__isnull=True),
+                name="webhook_events_held",
             ),
             models.Index(fields=["organization", "-id"], name="webhook_events_org_newest"),
             models.Index(fields=["webhook_endpoint", "-id"], name="webhook_events_endpoint"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import endpoints, events, replays
+from . import endpoints, event_types, events, replays
 
 urlpatterns = [
+    path("developers/events/", event_types.event_types, name="event-types"),
     path("webhooks/", events.webhooks, name="webhooks"),
     path("webhooks/endpoints/new/", endpoints.new_endpoint, name="webhook-endpoint-new"),
     path("webhooks/endpoints/new/events/", endpoints.event_choices, name="webhook-event-choices"),

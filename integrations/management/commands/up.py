@@ -57,7 +57,8 @@ def _commands() -> dict[str, list[str]]:
     web += ["--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)]
     # One that was killed (by the kernel, for memory) is replaced; without that the others would end with it.
     web += ["--respawn-failed-workers", "--respawn-interval", "0.5"]
-    web += ["--no-ws", "--backlog", "1024", "--workers-kill-timeout", "3", "config.wsgi:application"]
+    # No access log, whatever the environment says: a webhook's address may carry a token.
+    web += ["--no-access-log", "--no-ws", "--backlog", "1024", "--workers-kill-timeout", "3", "config.wsgi:application"]
     return {
         "web": web,
         "worker": [*celery, "worker", *level, "--without-gossip", "--without-mingle"],

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from ...errors import InvalidRequest, InvalidResponse, UnreadablePayload
+from ...errors import InvalidRequest, InvalidResponse, NotSupported, UnreadablePayload
 from ...money import parse_amount
 from ..auth import Bearer
 from ..base import Client, Field, PaymentProvider, Probe
@@ -27,6 +27,16 @@ STATUSES = {
     "cancelled": PaymentStatus.CANCELLED,
     "partially_refunded": PaymentStatus.PARTIALLY_REFUNDED,
     "refunded": PaymentStatus.REFUNDED,
+}
+
+# The payment of a test event: its status, what is captured of it and what refunded.
+_SAMPLES = {
+    "payment.created": ("awaiting_payer", "0.00", "0.00"),
+    "payment.authorised": ("authorised", "0.00", "0.00"),
+    "payment.captured": ("captured", "10.00", "0.00"),
+    "payment.failed": ("failed", "0.00", "0.00"),
+    "payment.cancelled": ("cancelled", "0.00", "0.00"),
+    "payment.refunded": ("refunded", "10.00", "10.00"),
 }
 
 
@@ -129,7 +139,29 @@ class Sandbox(PaymentProvider):
         event_id, event_type = payload.get("id"), payload.get("type")
         if not (isinstance(event_id, str) and event_id and isinstance(event_type, str) and event_type):
             raise UnreadablePayload("A sandbox event has an id and a type; this has not.")
-        return EventIdentity(event_id, event_type)
+        return EventIdentity(event_id, event_type, _subject(payload), _created_at(payload))
+
+    def sample_event(self, event_type: str, *, event_id: str, now: datetime) -> Mapping[str, Any]:
+        told = _SAMPLES.get(event_type)
+        if told is None:
+            raise NotSupported("There is no sample of {type}.", type=event_type)
+        status, captured, refunded = told
+        payment = {
+            "id": f"pay_{event_id}",
+            "object": "payment",
+            "status": status,
+            "amount": "10.00",
+            "currency": "AED",
+            "amount_captured": captured,
+            "amount_refunded": refunded,
+            "reference": "test",
+            "capture": True,
+            "metadata": {},
+            "payment_url": None,
+            "failure": {"code": "card_declined", "message": "The card was declined."} if status == "failed" else None,
+            "created_at": now.isoformat(),
+        }
+        return {"id": event_id, "type": event_type, "created_at": now.isoformat(), "data": payment}
 
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
         """Every event carries the whole payment."""
@@ -144,6 +176,20 @@ class Sandbox(PaymentProvider):
                 "The sandbox event {type} is not as documented.", type=payload.get("type")
             ) from error
         return [NormalizedEvent(EventType(event_type), payment.provider_reference, occurred_at, payment)]
+
+
+def _subject(payload: Mapping[str, Any]) -> str:
+    payment = payload.get("data")
+    key = payment.get("id") if isinstance(payment, Mapping) else None
+    return key if isinstance(key, str) else ""
+
+
+def _created_at(payload: Mapping[str, Any]) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(payload["created_at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _creation(request: PaymentRequest) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ..base import Client, Field, PaymentProvider, Probe, codes
 from ..events import EventIdentity, EventType, NormalizedEvent
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import TimestampedHMAC
+from .stripe_samples import sample
 
 # https://docs.stripe.com/currencies#special-cases: these are counted otherwise than ISO 4217 has it.
 EXPONENTS = {"MGA": 0, "UGX": 2, "ISK": 2}
@@ -146,6 +147,7 @@ class Stripe(PaymentProvider):
         "charge.captured": EventType.PAYMENT_CAPTURED,
         "charge.refunded": EventType.PAYMENT_REFUNDED,
         "charge.dispute.created": EventType.PAYMENT_DISPUTED,
+        "charge.dispute.closed": EventType.PAYMENT_DISPUTE_LOST,  # or won: the dispute's status says
         "refund.failed": EventType.PAYMENT_REFUND_FAILED,
     }
     recommended_events = tuple(event_types)
@@ -193,7 +195,10 @@ class Stripe(PaymentProvider):
         event_id, event_type = payload.get("id"), payload.get("type")
         if not (isinstance(event_id, str) and event_id and isinstance(event_type, str) and event_type):
             raise UnreadablePayload("A Stripe event has an id and a type; this has not.")
-        return EventIdentity(event_id, event_type)
+        return EventIdentity(event_id, event_type, _intent_of(_subject(payload)), _created(payload))
+
+    def sample_event(self, event_type: str, *, event_id: str, now: datetime) -> Mapping[str, Any]:
+        return sample(event_type, event_id, int(now.timestamp()), self.api_version)
 
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
         event_type = self.event_types.get(str(payload.get("type")), EventType.UNKNOWN)
@@ -340,14 +345,25 @@ def _read_refund(refund: Mapping[str, Any]) -> RefundResult:
 
 def _read_event(event_type: EventType, payload: Mapping[str, Any]) -> NormalizedEvent:
     """An intent is the payment's state; a charge is too, once its refunds are refunds; a dispute or a refund is not."""
-    subject = _mapping(_mapping(payload.get("data")).get("object"))
-    payment, reference = None, str(subject.get("payment_intent") or "")
+    subject = _subject(payload)
+    payment, reference = None, _intent_of(subject)
     if subject.get("object") == "payment_intent":
         payment = _read_payment(subject)
-        reference = payment.provider_reference
     elif subject.get("object") == "charge" and str(payload.get("api_version")) >= REFUNDS_ARE_REFUNDS_SINCE:
         payment = _read_charge(subject) if reference else None
+    if event_type is EventType.PAYMENT_DISPUTE_LOST and subject.get("status") != "lost":
+        event_type = EventType.PAYMENT_DISPUTE_WON  # or an inquiry that ended before any money was taken back
     return NormalizedEvent(event_type, reference, _created(payload), payment)
+
+
+def _subject(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _mapping(_mapping(payload.get("data")).get("object"))
+
+
+def _intent_of(subject: Mapping[str, Any]) -> str:
+    """The payment intent that an event's object is, or belongs to."""
+    key = subject.get("id") if subject.get("object") == "payment_intent" else subject.get("payment_intent")
+    return key if isinstance(key, str) else ""
 
 
 def _read_charge(charge: Mapping[str, Any]) -> PaymentResult:

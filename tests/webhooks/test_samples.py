@@ -1,0 +1,106 @@
+"""A test event takes the way of a genuine one, and moves nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integrations.errors import Conflict, NotSupported
+from integrations.models import Connection, Payment
+from integrations.providers.events import EventType
+from integrations.providers.registry import get_provider
+from monitoring.models import AuditLog
+from tests.factories import ConnectionFactory, PaymentFactory
+from webhooks.endpoints import create_endpoint, rotate_secret, set_active
+from webhooks.inbox import drain
+from webhooks.models import WebhookEndpoint, WebhookEvent
+from webhooks.payloads import payload_of
+from webhooks.samples import send_test_event
+
+from .outside import connect
+
+OURS = [(slug, kind) for slug in ("stripe", "sandbox") for kind in get_provider(slug).event_types]
+
+
+@pytest.fixture
+def sandbox(db: None) -> WebhookEndpoint:
+    return create_endpoint(ConnectionFactory(slug="sandbox", credentials={"api_key": "sk_sandbox_sample"}))[0]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("slug", "kind"), OURS)
+def test_each_type_has_a_sample_in_the_provider_s_shape(slug: str, kind: str) -> None:
+    endpoint, _ = create_endpoint(ConnectionFactory(slug=slug))
+    stored = WebhookEvent.objects.get(pk=send_test_event(endpoint, kind))
+    assert (stored.event_type, stored.is_test, stored.signature_verified) == (kind, True, True)
+    assert (bool(stored.subject), bool(stored.occurred_at), bool(stored.signature)) == (True, True, True)
+    (told,) = get_provider(slug).parse_events(payload_of(stored), stored.headers)
+    assert told.subject == stored.subject
+    assert told.type is not EventType.UNKNOWN
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_is_processed_to_the_end_and_makes_no_payment() -> None:
+    endpoints = {slug: create_endpoint(ConnectionFactory(slug=slug))[0] for slug in ("stripe", "sandbox")}
+    for slug, kind in OURS:
+        send_test_event(endpoints[slug], kind)
+    assert drain() == len(OURS)
+    statuses = set(WebhookEvent.objects.values_list("processing_status", flat=True))
+    assert statuses == {WebhookEvent.Status.COMPLETED}
+    assert not Payment.objects.exists()
+
+
+def test_it_is_signed_by_the_secret_of_the_moment(endpoint: WebhookEndpoint) -> None:
+    rotate_secret(endpoint)
+    assert send_test_event(endpoint, "charge.captured")
+
+
+def test_it_is_audited(endpoint: WebhookEndpoint) -> None:
+    sent = send_test_event(endpoint, "charge.captured")
+    entry = AuditLog.objects.get(action="webhook_endpoint.test_sent")
+    assert entry.changes == {"event": str(sent), "event_type": "charge.captured"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_test_event_about_a_payment_that_there_is_changes_it_no_more(connection: Connection) -> None:
+    endpoint, _ = create_endpoint(connection)
+    sent = send_test_event(endpoint, "payment_intent.succeeded")
+    subject = WebhookEvent.objects.get(pk=sent).subject
+    payment = PaymentFactory(connection=connection, provider_reference=subject, status="pending", amount="10.00")
+    assert drain() == 1
+    payment.refresh_from_db()
+    assert (payment.status, payment.amount_captured) == ("pending", 0)
+    assert not payment.operations.filter(kind="event").exists()
+
+
+@pytest.mark.parametrize("slug", ["outside_json", "outside_form", "outside_batch", "outside_query", "outside_path"])
+def test_it_goes_by_whatever_scheme_the_provider_has(slug: str, outside_providers: None) -> None:
+    stored = WebhookEvent.objects.get(pk=send_test_event(connect(slug), "told"))
+    assert (stored.event_type, stored.is_test) == ("told", True)
+
+
+def test_what_only_the_provider_can_sign_cannot_be_tried(outside_providers: None) -> None:
+    with pytest.raises(NotSupported, match="itself can sign"):
+        send_test_event(connect("outside_certificate"), "told")
+
+
+def test_a_type_without_a_sample_cannot_be_tried(endpoint: WebhookEndpoint, sandbox: WebhookEndpoint) -> None:
+    for one in (endpoint, sandbox):
+        with pytest.raises(NotSupported, match=r"no sample of customer\.created"):
+            send_test_event(one, "customer.created")
+    assert not WebhookEvent.objects.exists()
+
+
+def test_an_address_that_is_switched_off_cannot_be_tried(endpoint: WebhookEndpoint) -> None:
+    set_active(endpoint, active=False)
+    with pytest.raises(Conflict):
+        send_test_event(endpoint, "charge.captured")
+
+
+def test_nobody_outside_can_call_an_event_a_test(endpoint: WebhookEndpoint) -> None:
+    from .stripe_sender import event, post
+
+    body: Any = event()
+    post(f"/webhooks/{endpoint.pk}/", body, User_Agent="Hub test event", X_Hub_Test="true")
+    assert not WebhookEvent.objects.get().is_test

@@ -1,0 +1,60 @@
+"""Test events: in the provider's own shape, signed with the endpoint's own secret, and taken in as one from outside."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from django.utils import timezone
+
+from integrations.errors import Conflict, NotSupported
+from integrations.operations.announce import record_action
+from integrations.providers.base import Provider
+from integrations.providers.registry import get_provider
+from integrations.providers.signatures import InboundRequest, Signature
+from integrations.secrecy import leaves_no_frames
+
+from .bodies import write_payload
+from .certificates import fetch_certificate
+from .known_endpoints import KnownEndpoint, find_endpoint
+from .models import WebhookEndpoint
+from .receive import take_in
+
+
+def send_test_event(endpoint: WebhookEndpoint, event_type: str) -> UUID:
+    """Store a test event of the provider's type; returns the stored event's id. It is processed and applied to nothing.
+
+    Raises NotSupported where there is no sample of the type, or only the provider itself can sign; Conflict for an
+    address that is switched off.
+    """
+    provider = get_provider(endpoint.connection.provider.slug)
+    if provider.signature is None:
+        raise NotSupported("{provider} sends no webhooks.", provider=provider.name)
+    if not provider.signature.can_sign:
+        raise NotSupported("Only {provider} itself can sign its events.", provider=provider.name)
+    known = find_endpoint(endpoint.pk)
+    if known is None:
+        raise Conflict("This address is switched off.")
+    event_id = f"evt_test_{uuid4().hex}"
+    request = _sample(provider, known, event_type, event_id)
+    event = take_in(known, _signed(provider.signature, request, known, event_id), is_test=True)
+    record_action("webhook_endpoint.test_sent", endpoint, {"event": str(event.pk), "event_type": event_type})
+    return event.pk
+
+
+def _sample(provider: Provider, known: KnownEndpoint, event_type: str, event_id: str) -> InboundRequest:
+    now = timezone.now()
+    payload = provider.sample_event(event_type, event_id=event_id, now=now)
+    content_type = provider.webhook_content_type
+    return InboundRequest(
+        body=write_payload(payload, content_type),
+        headers={"content-type": content_type, "user-agent": "Hub test event"},
+        received_at=now.timestamp(),
+        url=known.url,
+        fetch=fetch_certificate,
+    )
+
+
+@leaves_no_frames
+def _signed(signature: Signature, request: InboundRequest, known: KnownEndpoint, event_id: str) -> InboundRequest:
+    secret = known.secrets(request.received_at)[0]
+    return signature.sign_request(request, secret, event_id=event_id, timestamp=int(request.received_at))

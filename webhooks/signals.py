@@ -1,0 +1,14 @@
+"""What this floor tells, itself and the one above it. Sent with `send_robust`, received in an `AppConfig.ready`.
+
+event_processed      event: WebhookEvent, normalized: integrations.providers.events.NormalizedEvent, body: dict (the
+                     normalized event as JSON, see `webhooks.envelope`) — once for each thing that a webhook told of,
+                     after it is applied and committed as completed, and again when it is replayed (then
+                     `event.attempts` has been there before). On behalf of the event's organization, behind its wall.
+                     An event of a type that its endpoint does not act on is not told of.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+event_processed = Signal()
