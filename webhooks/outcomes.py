@@ -107,4 +107,4 @@ def _told(
 ) -> dict[str, Any]:
     duration = round((now - started_at).total_seconds() * 1000)
     told = {"at": started_at.isoformat(), "status": status.value, "error": error, "duration_ms": duration}
-    return {**told, "replay": str(event.replay_id or "")} if event.replays else told
+    return {**told, "replay": str(event.replay_id) if event.replay_id else True} if event.replays else told
