@@ -10,6 +10,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from integrations import signals
+        from webhooks import signals as webhook_signals
 
         from . import audit, call_log, health, notices
 
@@ -19,3 +20,5 @@ class MonitoringConfig(AppConfig):
         signals.rate_limit_exceeded.connect(notices.limit_exceeded, dispatch_uid="hub.notices.exceeded")
         signals.rate_limit_recovered.connect(notices.limit_recovered, dispatch_uid="hub.notices.recovered")
         signals.credential_due.connect(notices.credential_due, dispatch_uid="hub.notices.credential")
+        webhook_signals.destination_failing.connect(notices.destination_failing, dispatch_uid="hub.notices.failing")
+        webhook_signals.destination_disabled.connect(notices.destination_disabled, dispatch_uid="hub.notices.disabled")

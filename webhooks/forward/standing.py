@@ -1,0 +1,78 @@
+"""How a destination stands: failing, warned of, switched off, and on again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.hints import hint
+from integrations.operations.announce import record_action
+
+from .. import signals
+from ..models import WebhookDelivery, WebhookDestination
+
+DISABLED_AFTER = timedelta(days=5)  # of nothing but failure; the warning comes after half of it
+Reason = WebhookDestination.DisabledReason
+_OFF_AND_ON = (
+    "is_active",
+    "disabled_at",
+    "disabled_reason",
+    "failing_since",
+    "warned_at",
+    "next_send_at",
+    "updated_at",
+)
+
+
+def look_at_failures(destination: WebhookDestination) -> None:
+    """Warn of a locked destination, or switch it off, when nothing but failure has come of it for long."""
+    since = destination.failing_since
+    if since is None or not destination.is_active:
+        return
+    failing_for = timezone.now() - since
+    if failing_for >= DISABLED_AFTER:
+        switch_off(destination, Reason.FAILING)
+    elif failing_for >= DISABLED_AFTER / 2 and destination.warned_at is None:
+        destination.warned_at = timezone.now()
+        destination.save(update_fields=["warned_at"])
+        record_action("webhook_destination.failing", destination, {"since": since.isoformat()})
+        _tell(
+            partial(signals.destination_failing.send_robust, WebhookDestination, destination=destination, since=since)
+        )
+
+
+def switch_off(destination: WebhookDestination, reason: WebhookDestination.DisabledReason) -> None:
+    """Send nothing more to a locked destination. What is open is held, and so is what comes while it is off."""
+    if not destination.is_active:
+        return
+    destination.is_active = False
+    destination.disabled_at, destination.disabled_reason = timezone.now(), reason
+    destination.save(update_fields=_OFF_AND_ON)
+    waiting = [WebhookDelivery.Status.PENDING, WebhookDelivery.Status.RETRYING]
+    held = destination.deliveries.filter(status__in=waiting).update(
+        status=WebhookDelivery.Status.HELD, next_attempt_at=None
+    )
+    record_action("webhook_destination.disabled", destination, {"reason": reason.value, "held": held})
+    if reason is not Reason.BY_HAND:
+        send = signals.destination_disabled.send_robust
+        _tell(partial(send, WebhookDestination, destination=destination, reason=reason.value))
+
+
+def switch_on(destination: WebhookDestination) -> None:
+    """Send to a locked destination again. What was held meanwhile stays so until it is retried."""
+    if destination.is_active:
+        return
+    destination.is_active = True
+    destination.disabled_at, destination.disabled_reason = None, ""
+    destination.failing_since = destination.warned_at = destination.next_send_at = None
+    destination.save(update_fields=_OFF_AND_ON)
+    record_action("webhook_destination.enabled", destination)
+    transaction.on_commit(partial(hint, "webhooks.tasks.drain_deliveries"))
+
+
+def _tell(send: Callable[[], object]) -> None:
+    transaction.on_commit(send, robust=True)
