@@ -30,6 +30,7 @@ from integrations.providers.registry import get_provider
 from integrations.request_id import Origin, originating
 from integrations.tenancy import acting_for
 
+from . import forward
 from .models import WebhookEndpoint, WebhookEvent
 from .retries import backoff_seconds, policy_of
 
@@ -64,6 +65,7 @@ class Outcome:
     normalized_type: str = ""
     error_message: str = ""
     wait_seconds: float = 0.0
+    normalized: tuple[NormalizedEvent, ...] = ()
 
 
 def drain(*, seconds: float = 30.0) -> int:
@@ -117,7 +119,8 @@ def _attempt(event: WebhookEvent) -> Outcome:
     if event.retry_count > policy_of(event.webhook_endpoint)["max_retries"]:
         return Outcome(WebhookEvent.Status.FAILED, error_message="No worker came to an end with it.")
     try:
-        return Outcome(WebhookEvent.Status.COMPLETED, normalized_type=_apply(event))
+        name, normalized = _apply(event)
+        return Outcome(WebhookEvent.Status.COMPLETED, normalized_type=name, normalized=normalized)
     except IntegrationError as error:
         return _after_failure(event, error.message, retryable=error.retryable, asked=_asked_wait(error))
     except Exception as error:  # the edge of the work: whatever it was, the event must not be lost
@@ -125,19 +128,19 @@ def _attempt(event: WebhookEvent) -> Outcome:
         return _after_failure(event, f"Unexpected {type(error).__name__}.", retryable=True, asked=0.0)
 
 
-def _apply(event: WebhookEvent) -> str:
-    """Hand what the event says to the operation that owns its subject; returns our name for the event."""
+def _apply(event: WebhookEvent) -> tuple[str, tuple[NormalizedEvent, ...]]:
+    """Hand what the event says to the operation that owns its subject; returns our name for it, and what it says."""
     endpoint = event.webhook_endpoint
     provider = get_provider(endpoint.connection.provider.slug)
     if provider.signature is None:
         raise UnreadablePayload("This provider sends no events that we know of.")
     if endpoint.event_types and event.event_type not in endpoint.event_types:
-        return str(provider.event_types.get(event.event_type, EventType.UNKNOWN))
+        return str(provider.event_types.get(event.event_type, EventType.UNKNOWN)), ()
     normalized = provider.parse_events(payload_of(event), event.headers)
     for one in normalized:
         if one.type is not EventType.UNKNOWN:
             apply_event(endpoint.connection, one, trust=provider.signature.trust)
-    return _name(normalized)
+    return _name(normalized), tuple(normalized)
 
 
 def payload_of(event: WebhookEvent) -> dict[str, Any]:
@@ -203,7 +206,11 @@ def _finish(event: WebhookEvent, outcome: Outcome, lease_ends: datetime) -> bool
     held = WebhookEvent.objects.filter(
         pk=event.pk, processing_status=WebhookEvent.Status.PROCESSING, next_attempt_at=lease_ends
     )
-    return held.update(**changes) == 1
+    with transaction.atomic():
+        is_ours = held.update(**changes) == 1
+        if is_ours and outcome.status is WebhookEvent.Status.COMPLETED:
+            forward.fan_out(event, outcome.normalized)
+    return is_ours
 
 
 def _count(results: Sequence[tuple[WebhookEvent, Outcome]]) -> None:
