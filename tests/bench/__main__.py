@@ -10,7 +10,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-BENCHMARKS = ("decrypt", "gateway_call", "rate_limit_check", "webhook_ingest")
+BENCHMARKS = ("decrypt", "gateway_call", "rate_limit_check", "webhook_forward", "webhook_ingest")
 
 
 def main(prefix: str) -> int:

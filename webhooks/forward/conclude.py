@@ -2,146 +2,148 @@
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import connection
 from django.utils import timezone
 
-from ..models import WebhookDelivery, WebhookDeliveryAttempt, WebhookDestination
+from integrations.models.base import uuid7
+
+from ..models import WebhookDelivery, WebhookDestination
 from .queue import Claimed
 from .schedule import seconds_until_retry
 from .send import Result
-from .standing import look_at_failures, switch_off
+from .standing import look_at_failures, switch_off_gone
 
 Status = WebhookDelivery.Status
 
-# Those whose lease is lost are someone else's by now, and are left alone.
-_UPDATE = """
-UPDATE webhook_deliveries AS delivery
-SET status = new.status, attempt = new.attempt, tries = new.tries, response_status = new.response_status,
-    response_body = new.response_body, error = new.error, duration_ms = new.duration_ms,
-    next_attempt_at = new.next_attempt_at, delivered_at = new.delivered_at
-FROM unnest(
-    %s::uuid[], %s::timestamptz[], %s::text[], %s::int[], %s::smallint[], %s::smallint[], %s::text[], %s::text[],
-    %s::int[], %s::timestamptz[], %s::timestamptz[]
-) AS new (
-    id, lease_ends, status, attempt, tries, response_status, response_body, error, duration_ms, next_attempt_at,
-    delivered_at
+# One statement and one commit for all that has ended. The destinations are locked first, as by whoever switches one
+# off, so that no two wait for each other. A delivery whose lease is lost is someone else's by now, and is left alone.
+# Tests, and what was our own fault, say nothing of a destination (`counts`).
+_CONCLUDE = """
+WITH met AS MATERIALIZED (
+    SELECT * FROM unnest(
+        %s::uuid[], %s::timestamptz[], %s::uuid[], %s::text[], %s::timestamptz[], %s::bool[], %s::uuid[],
+        %s::timestamptz[], %s::smallint[], %s::text[], %s::text[], %s::text[], %s::int[]
+    ) AS met (
+        id, lease_ends, destination_id, status, next_attempt_at, counts, attempt_id,
+        at, response_status, response_headers, response_body, error, duration_ms
+    )
+), locked AS MATERIALIZED (
+    SELECT id, is_active, updated_at FROM webhook_destinations
+    WHERE id IN (SELECT destination_id FROM met) ORDER BY id FOR NO KEY UPDATE
+), ended AS (
+    UPDATE webhook_deliveries AS delivery
+    SET status = CASE WHEN met.status = 'retrying' AND NOT locked.is_active THEN 'held' ELSE met.status END,
+        next_attempt_at = CASE WHEN locked.is_active THEN met.next_attempt_at END,
+        attempt = delivery.attempt + 1, tries = delivery.tries + 1, response_status = met.response_status,
+        response_body = met.response_body, error = met.error, duration_ms = met.duration_ms,
+        delivered_at = CASE WHEN met.status = 'delivered' THEN met.at END
+    FROM met JOIN locked ON locked.id = met.destination_id
+    WHERE delivery.id = met.id AND delivery.status = 'sending' AND delivery.next_attempt_at = met.lease_ends
+    RETURNING delivery.id, delivery.organization_id, delivery.destination_id, delivery.attempt, met.attempt_id, met.at,
+        met.response_status, met.response_headers, met.response_body, met.error, met.duration_ms,
+        met.counts AND met.status = 'delivered' AS is_good, met.counts AND met.status <> 'delivered' AS is_bad,
+        met.counts AND met.status = 'failed' AS is_lost
+), noted AS (
+    INSERT INTO webhook_delivery_attempts (
+        id, organization_id, delivery_id, number, at, response_status, response_headers, response_body, error,
+        duration_ms
+    )
+    SELECT attempt_id, organization_id, id, attempt, at, response_status, response_headers::jsonb, response_body,
+        error, duration_ms
+    FROM ended
+), summed AS (
+    SELECT destination_id, count(*) FILTER (WHERE is_good) AS good, count(*) FILTER (WHERE is_lost) AS lost,
+        max(at) FILTER (WHERE is_good) AS last_good, min(at) FILTER (WHERE is_bad) AS first_bad
+    FROM ended GROUP BY destination_id
+), counted AS (
+    UPDATE webhook_destinations AS destination
+    SET delivered_count = delivered_count + good, failed_count = failed_count + lost,
+        last_delivered_at = greatest(last_delivered_at, last_good),
+        failing_since = CASE WHEN good = 0 THEN coalesce(failing_since, first_bad) END,
+        warned_at = CASE WHEN good = 0 THEN warned_at END,
+        next_send_at = greatest(next_send_at, paces.until)
+    FROM summed LEFT JOIN unnest(%s::uuid[], %s::timestamptz[]) AS paces (id, until) ON paces.id = destination_id
+    WHERE destination.id = summed.destination_id
+    RETURNING destination.id, failing_since, next_send_at
 )
-WHERE delivery.id = new.id AND delivery.status = 'sending' AND delivery.next_attempt_at = new.lease_ends
-RETURNING delivery.id
+SELECT id, is_active, updated_at, failing_since, next_send_at FROM locked LEFT JOIN counted USING (id)
 """
 
 
 @dataclass(frozen=True)
-class Ended:
-    """One attempt, and how its delivery stands after it."""
+class Standing:
+    """How a destination stands after the attempts."""
 
-    delivery: Claimed
-    result: Result
-    status: WebhookDelivery.Status
-    next_attempt_at: datetime | None = None
-
-    def row(self) -> tuple[object, ...]:
-        one, result = self.delivery, self.result
-        return (
-            one.pk, one.lease_ends, self.status, one.attempt + 1, one.tries + 1, result.status, result.body,
-            result.error, result.duration_ms, self.next_attempt_at, result.at if result.ok else None,
-        )  # fmt: skip
-
-    def attempt(self) -> WebhookDeliveryAttempt:
-        one, result = self.delivery, self.result
-        return WebhookDeliveryAttempt(
-            organization_id=one.organization_id, delivery_id=one.pk, number=one.attempt + 1, at=result.at,
-            response_status=result.status, response_headers=dict(result.headers), response_body=result.body,
-            error=result.error, duration_ms=result.duration_ms,
-        )  # fmt: skip
+    pk: uuid.UUID
+    is_active: bool
+    updated_at: datetime
+    failing_since: datetime | None
+    next_send_at: datetime | None
 
 
 def conclude(
-    sent: Sequence[tuple[Claimed, Result]], paced_until: Mapping[uuid.UUID, datetime] | None = None
-) -> dict[uuid.UUID, WebhookDestination]:
-    """Write down what the attempts met; returns their destinations as they stand now, without those that are gone.
+    ended: Sequence[tuple[Claimed, Result]],
+    destinations: Mapping[uuid.UUID, WebhookDestination],
+    paces: Mapping[uuid.UUID, datetime] | None = None,
+) -> dict[uuid.UUID, Standing]:
+    """Write down what the attempts met; returns how their destinations stand now, without those that are deleted.
 
-    `paced_until` is when the rate of a destination allows the next.
+    `paces` is when the rate of a destination allows the next.
     """
-    with transaction.atomic():
-        # The destinations first, as whoever switches one off does: no two wait for each other.
-        rows = WebhookDestination.objects.select_for_update(no_key=True).order_by("pk")
-        destinations = rows.in_bulk({delivery.destination_id for delivery, _ in sent})
-        ended = [
-            _ended(delivery, result, destinations[delivery.destination_id])
-            for delivery, result in sent
-            if delivery.destination_id in destinations
-        ]
-        ours = _write(ended)
-        by_destination: dict[uuid.UUID, list[Ended]] = defaultdict(list)
-        for one in ended:
-            if one.delivery.pk in ours:
-                by_destination[one.delivery.destination_id].append(one)
-        for key, theirs in by_destination.items():
-            _take_note(destinations[key], theirs, (paced_until or {}).get(key))
-    return destinations
-
-
-def _ended(delivery: Claimed, result: Result, destination: WebhookDestination) -> Ended:
-    if result.ok:
-        return Ended(delivery, result, Status.DELIVERED)
-    is_final = delivery.event_id is None or result.is_gone or not result.retryable
-    wait = None if is_final else seconds_until_retry(destination, delivery.tries + 1)
-    if wait is None:
-        return Ended(delivery, result, Status.FAILED)
-    if not destination.is_active:
-        return Ended(delivery, result, Status.HELD)
-    due = timezone.now() + timedelta(seconds=max(wait, result.retry_after or 0))
-    return Ended(delivery, result, Status.RETRYING, due)
-
-
-def _write(ended: Sequence[Ended]) -> set[uuid.UUID]:
-    """Returns the deliveries that were still ours."""
-    if not ended:
-        return set()
+    rows = [_row(one, result, destinations[one.destination_id]) for one, result in ended]
+    pauses = _pauses(ended, paces or {})
+    columns = [list(column) for column in zip(*rows, strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(_UPDATE, [list(column) for column in zip(*(one.row() for one in ended), strict=True)])
-        ours = {key for (key,) in cursor.fetchall()}
-    WebhookDeliveryAttempt.objects.bulk_create([one.attempt() for one in ended if one.delivery.pk in ours])
-    return ours
+        cursor.execute(_CONCLUDE, [*columns, list(pauses), list(pauses.values())])
+        standing = {row[0]: Standing(*row) for row in cursor.fetchall()}
+    gone = {one.destination_id for one, result in ended if result.is_gone and _counts(one, result)}
+    return {key: _judged(one, is_gone=key in gone) for key, one in standing.items()}
 
 
-def _take_note(destination: WebhookDestination, ended: Sequence[Ended], paced_until: datetime | None) -> None:
-    """Counters, and whether it fails: tests count for neither."""
-    real = [one for one in ended if one.delivery.event_id is not None and one.result.blames_receiver]
-    good = [one.result.at for one in real if one.result.ok]
-    bad = [one.result.at for one in real if not one.result.ok]
-    if good:
-        destination.failing_since, destination.warned_at = None, None
-        destination.last_delivered_at = max(good)
-    elif bad and destination.failing_since is None:
-        destination.failing_since = min(bad)
-    destination.next_send_at = _next_send(destination, ended, paced_until)
-    WebhookDestination.objects.filter(pk=destination.pk).update(
-        failing_since=destination.failing_since,
-        warned_at=destination.warned_at,
-        last_delivered_at=destination.last_delivered_at,
-        next_send_at=destination.next_send_at,
-        delivered_count=F("delivered_count") + len(good),
-        failed_count=F("failed_count") + sum(one.status is Status.FAILED for one in real),
-    )
-    if any(one.result.is_gone for one in real):
-        switch_off(destination, WebhookDestination.DisabledReason.GONE)
-    elif bad and not good:
-        look_at_failures(destination)
+def _judged(standing: Standing, *, is_gone: bool) -> Standing:
+    """Switched off, where that is what the attempts mean."""
+    if is_gone:
+        switch_off_gone(standing.pk)
+        return replace(standing, is_active=False)
+    if standing.failing_since is not None and look_at_failures(standing.pk, standing.failing_since):
+        return replace(standing, is_active=False)
+    return standing
 
 
-def _next_send(
-    destination: WebhookDestination, ended: Sequence[Ended], paced_until: datetime | None
-) -> datetime | None:
-    """The latest of what the rate allows and what the receiver asked for with 429 or 503."""
-    asked = [one.result.at + timedelta(seconds=pause) for one in ended if (pause := one.result.asked_pause)]
-    moments = [moment for moment in (destination.next_send_at, paced_until, *asked) if moment is not None]
-    return max(moments, default=None)
+def _row(one: Claimed, result: Result, destination: WebhookDestination) -> tuple[object, ...]:
+    status, due = _outcome(one, result, destination)
+    return (
+        one.pk, one.lease_ends, one.destination_id, status, due, _counts(one, result), uuid7(),
+        result.at, result.status, json.dumps(dict(result.headers)), result.body, result.error, result.duration_ms,
+    )  # fmt: skip
+
+
+def _outcome(one: Claimed, result: Result, destination: WebhookDestination) -> tuple[str, datetime | None]:
+    """The delivery's status after the attempt, and when it is due again."""
+    if result.ok:
+        return Status.DELIVERED, None
+    is_final = one.event_id is None or result.is_gone or not result.retryable
+    wait = None if is_final else seconds_until_retry(destination, one.tries + 1)
+    if wait is None:
+        return Status.FAILED, None
+    return Status.RETRYING, timezone.now() + timedelta(seconds=max(wait, result.retry_after or 0))
+
+
+def _counts(one: Claimed, result: Result) -> bool:
+    return one.event_id is not None and result.blames_receiver
+
+
+def _pauses(ended: Sequence[tuple[Claimed, Result]], paces: Mapping[uuid.UUID, datetime]) -> dict[uuid.UUID, datetime]:
+    """By destination the later of what its rate allows and what it asked for with 429 or 503."""
+    pauses = dict(paces)
+    for one, result in ended:
+        if result.asked_pause:
+            until = result.at + timedelta(seconds=result.asked_pause)
+            pauses[one.destination_id] = max(until, pauses.get(one.destination_id, until))
+    return pauses

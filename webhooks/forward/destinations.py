@@ -130,7 +130,7 @@ def send_test(destination: WebhookDestination) -> WebhookDelivery:
         )
         record_action("webhook_destination.tested", destination)
     result = Recipient(destination).send(delivery.pk, message_of(delivery))
-    conclude([(Claimed.of(delivery), result)])
+    conclude([(Claimed.of(delivery), result)], {destination.pk: destination})
     delivery.refresh_from_db()
     return delivery
 

@@ -10,9 +10,9 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Collection, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
 
 from django.utils import timezone
 
@@ -20,18 +20,19 @@ from integrations.errors import IntegrationError
 from integrations.hints import hint
 from integrations.vault import VaultError
 
-from ..models import WebhookDestination
+from ..models import WebhookDestination, WebhookEndpoint
 from .conclude import conclude
+from .lane import Lane
 from .messages import messages_of
 from .queue import Claimed, claim, give_back, leave
-from .send import TIMEOUT_SECONDS, Message, Recipient, Result
+from .send import Message, Recipient, Result
 
 logger = logging.getLogger(__name__)
 
 THREADS = 32
 _LOOK_AGAIN_SECONDS = 0.25  # for what has come due while receivers are slow
-_LEAST_LEASE = timedelta(seconds=2 * TIMEOUT_SECONDS)
-_BURST_SECONDS = 0.1  # how far ahead of its rate a destination may be, since the queue is looked at by turns
+_GATHER_SECONDS = 0.015  # what ends within it is written down by one commit
+_PAUSE_WORTH_LEAVING_SECONDS = 1.25
 
 
 def drain(*, seconds: float = 30.0) -> int:
@@ -39,68 +40,25 @@ def drain(*, seconds: float = 30.0) -> int:
     return _Drain(time.monotonic() + seconds).run()
 
 
-class Lane:
-    """One destination's deliveries that are ours, and how fast it may be sent to."""
-
-    def __init__(self, destination: WebhookDestination) -> None:
-        self.waiting: deque[Claimed] = deque()
-        self.under_way = 0
-        self.next_send = _seconds_from_now(destination.next_send_at)
-        self.recipient: Recipient | None = None
-        self.destination = destination
-
-    def refresh(self, destination: WebhookDestination) -> None:
-        """Take what has changed of it; the secrets are opened again only then."""
-        if destination.updated_at != self.destination.updated_at:
-            self.recipient = None
-        if destination.next_send_at != self.destination.next_send_at:
-            self.next_send = max(self.next_send, _seconds_from_now(destination.next_send_at))
-        self.destination = destination
-
-    @property
-    def width(self) -> int:
-        destination = self.destination
-        is_single = destination.is_ordered or destination.failing_since is not None
-        return 1 if is_single else max(1, destination.max_concurrency)
-
-    @property
-    def has_room(self) -> bool:
-        return bool(self.waiting) and self.under_way < self.width
-
-    def next(self, now: float) -> Claimed | None:
-        """One that may be sent now. Those whose lease is about to end are left to whoever takes them up."""
-        while self.has_room and self.next_send - _BURST_SECONDS <= now:
-            one = self.waiting.popleft()
-            if one.lease_ends - timezone.now() < _LEAST_LEASE:
-                continue
-            self.under_way += 1
-            if rate := self.destination.max_per_second:
-                self.next_send = max(self.next_send, now) + 1 / rate
-            return one
-        return None
-
-    def paced_until(self) -> datetime | None:
-        if not self.destination.max_per_second:
-            return None
-        return timezone.now() + timedelta(seconds=self.next_send - time.monotonic())
-
-
 class _Drain:
     def __init__(self, deadline: float) -> None:
         self._me = uuid.uuid4()
         self._deadline = deadline
         self._lanes: dict[uuid.UUID, Lane] = {}
-        self._turns: deque[uuid.UUID] = deque()
-        self._under_way: dict[Future[Result], Claimed] = {}
+        self._turns: deque[Lane] = deque()
+        # What a thread's attempt met; without a delivery, that a thread has ended its turn.
+        self._results: SimpleQueue[tuple[Lane, Claimed | None, Result | None]] = SimpleQueue()
+        self._endpoints: dict[uuid.UUID, WebhookEndpoint] = {}
         self._attempts = 0
 
     def run(self) -> int:
+        left: list[Claimed] = []
         with ThreadPoolExecutor(THREADS, "forward") as pool:
             try:
                 while self._step(pool):
                     pass
             finally:
-                left = [one for lane in self._lanes.values() for one in lane.waiting]
+                left = [one for lane in self._turns for one in lane.clear()]
                 give_back(left)
                 leave(self._me, self._lanes)
         if left:
@@ -108,92 +66,120 @@ class _Drain:
         return self._attempts
 
     def _step(self, pool: ThreadPoolExecutor) -> bool:
-        if time.monotonic() < self._deadline:
+        is_over = time.monotonic() >= self._deadline
+        if is_over:
+            give_back([one for lane in self._turns for one in lane.clear()])
+        else:
             self._refill()
+            self._make_ready()
             self._start(pool)
-        if self._under_way:
-            done, _ = wait(self._under_way, _LOOK_AGAIN_SECONDS, FIRST_COMPLETED)
-            self._conclude([(self._under_way.pop(future), future.result()) for future in done])
+        if any(lane.threads for lane in self._turns):
+            self._conclude(self._gather())
             return True
-        pause = min((lane.next_send for lane in self._lanes.values() if lane.waiting), default=None)
-        if pause is None or time.monotonic() >= self._deadline:
+        pause = min((lane.pause for lane in self._turns if lane.waiting), default=None)
+        if is_over or pause is None:
             return False
-        time.sleep(min(_LOOK_AGAIN_SECONDS, max(0.001, pause - time.monotonic())))
+        time.sleep(min(_LOOK_AGAIN_SECONDS, max(0.001, pause)))
         return True
 
     def _refill(self) -> None:
-        full = [key for key, lane in self._lanes.items() if len(lane.waiting) >= lane.width]
-        claimed = claim(self._me, full)
+        claimed = claim(self._me, [lane.pk for lane in self._turns if lane.is_full])
         unknown = {one.destination_id for one in claimed} - self._lanes.keys()
         for key, destination in WebhookDestination.objects.in_bulk(unknown).items() if unknown else ():
             self._lanes[key] = Lane(destination)
-            self._turns.append(key)
+            self._turns.append(self._lanes[key])
         for one in claimed:
             if lane := self._lanes.get(one.destination_id):
                 lane.waiting.append(one)
 
-    def _start(self, pool: ThreadPoolExecutor) -> None:
-        chosen = list(self._choose(THREADS - len(self._under_way)))
-        messages = messages_of((one, self._is_raw(one)) for one in chosen)
-        unsent = []
-        for one in chosen:
-            message, recipient = messages[one.pk], self._recipient(one)
+    def _make_ready(self) -> None:
+        chosen = [(lane, one) for lane in self._turns if not lane.is_stopped for one in iter(lane.take, None)]
+        if not chosen:
+            return
+        raw = WebhookDestination.Form.RAW
+        messages = messages_of(((one, lane.destination.form == raw) for lane, one in chosen), self._endpoints)
+        unsent: list[tuple[Claimed, Result]] = []
+        for lane, one in chosen:
+            message, recipient = messages[one.pk], _recipient(lane)
             if isinstance(message, Message) and isinstance(recipient, Recipient):
-                self._under_way[pool.submit(recipient.send, one.pk, message)] = one
+                lane.ready.append((one, message))
             else:
                 unsent.append((one, _not_sent(message if isinstance(message, IntegrationError) else recipient)))
         self._conclude(unsent)
 
-    def _choose(self, room: int) -> Iterator[Claimed]:
-        """One of each destination by turns, until there is no room or nobody has any."""
-        now, idle = time.monotonic(), 0
-        while room and idle < len(self._turns):
-            lane = self._lanes[self._turns[0]]
-            self._turns.rotate(-1)
-            if one := lane.next(now):
-                idle, room = 0, room - 1
-                yield one
-            else:
-                idle += 1
+    def _start(self, pool: ThreadPoolExecutor) -> None:
+        """A thread to each destination by turns, as long as there are threads and somebody wants one."""
+        room = THREADS - sum(lane.threads for lane in self._turns)
+        for lane in self._asking():
+            if not room:
+                return
+            recipient = _recipient(lane)
+            if isinstance(recipient, Recipient):
+                lane.threads, room = lane.threads + 1, room - 1
+                pool.submit(self._send, lane, recipient)
 
-    def _is_raw(self, one: Claimed) -> bool:
-        return self._lanes[one.destination_id].destination.form == WebhookDestination.Form.RAW
+    def _asking(self) -> Iterator[Lane]:
+        """Those that want one more thread, each in its turn; who was first is last the next time."""
+        self._turns.rotate(-1)
+        wanted = {lane.pk: len(lane.ready) for lane in self._turns}
+        while asking := [lane for lane in self._turns if lane.wants_thread and wanted[lane.pk] > 0]:
+            for lane in asking:
+                wanted[lane.pk] -= 1
+                yield lane
 
-    def _recipient(self, one: Claimed) -> Recipient | VaultError:
-        lane = self._lanes[one.destination_id]
-        if lane.recipient is None:
-            try:
-                lane.recipient = Recipient(lane.destination)
-            except VaultError as error:
-                logger.error("Destination %s: %s", one.destination_id, error.message)  # noqa: TRY400
-                return error
-        return lane.recipient
+    def _send(self, lane: Lane, recipient: Recipient) -> None:
+        """In a thread."""
+        try:
+            for one, result in lane.send(recipient):
+                self._results.put((lane, one, result))
+        finally:
+            self._results.put((lane, None, None))
 
-    def _conclude(self, ended: list[tuple[Claimed, Result]]) -> None:
+    def _gather(self) -> list[tuple[Claimed, Result]]:
+        """What has ended within moments of the first."""
+        try:
+            found = [self._results.get(timeout=_LOOK_AGAIN_SECONDS)]
+        except Empty:
+            return []
+        if sum(lane.threads for lane in self._turns) > 1:
+            time.sleep(_GATHER_SECONDS)
+        while not self._results.empty():
+            found.append(self._results.get())
+        for lane, one, _ in found:
+            lane.threads -= one is None
+        return [(one, result) for _, one, result in found if one is not None and result is not None]
+
+    def _conclude(self, ended: Sequence[tuple[Claimed, Result]]) -> None:
         if not ended:
             return
-        keys = {one.destination_id for one, _ in ended}
-        paces = {key: until for key in keys if (until := self._lanes[key].paced_until())}
-        standing = conclude(ended, paces)
+        lanes = {one.destination_id: self._lanes[one.destination_id] for one, _ in ended}
+        paces = {key: until for key, lane in lanes.items() if (until := lane.paced_until)}
+        standing = conclude(ended, {key: lane.destination for key, lane in lanes.items()}, paces)
         self._attempts += len(ended)
-        for one, _ in ended:
-            self._lanes[one.destination_id].under_way -= 1
-        for key in keys:
-            if destination := standing.get(key):
-                self._lanes[key].refresh(destination)
-        self._stop_where_told(keys, {one.destination_id for one, result in ended if not result.ok}, standing)
+        changed = {key: lanes[key] for key, now in standing.items() if lanes[key].heed(now)}
+        for key, destination in WebhookDestination.objects.in_bulk(changed).items() if changed else ():
+            changed[key].renew(destination)
+        failed = {one.destination_id for one, result in ended if not result.ok}
+        for key, lane in lanes.items():
+            is_off = key not in standing or not standing[key].is_active
+            if is_off or key in failed:
+                self._after_failure(lane, is_off=is_off)
 
-    def _stop_where_told(
-        self, keys: Collection[uuid.UUID], failed: Collection[uuid.UUID], standing: dict[uuid.UUID, WebhookDestination]
-    ) -> None:
-        """Give back what waits for a destination that is off or gone, and what stands behind a failure in its order."""
-        for key in keys:
-            lane, destination = self._lanes[key], standing.get(key)
-            is_off = destination is None or not destination.is_active
-            is_paused = lane.next_send - time.monotonic() > 1 + _LOOK_AGAIN_SECONDS
-            if is_off or is_paused or (lane.destination.is_ordered and key in failed):
-                give_back(lane.waiting)
-                lane.waiting.clear()
+    def _after_failure(self, lane: Lane, *, is_off: bool) -> None:
+        """Go on, or give back what is not to be sent now: to one that is off, wants a pause, or wants its order."""
+        if is_off or lane.destination.is_ordered or lane.pause > _PAUSE_WORTH_LEAVING_SECONDS:
+            give_back(lane.clear())
+        lane.is_stopped = False
+
+
+def _recipient(lane: Lane) -> Recipient | VaultError:
+    if lane.recipient is None:
+        try:
+            lane.recipient = Recipient(lane.destination)
+        except VaultError as error:
+            logger.error("Destination %s: %s", lane.pk, error.message)  # noqa: TRY400
+            return error
+    return lane.recipient
 
 
 def _not_sent(error: object) -> Result:
@@ -204,8 +190,3 @@ def _not_sent(error: object) -> Result:
         blames_receiver=False,
         retryable=isinstance(error, VaultError) or (isinstance(error, IntegrationError) and error.retryable),
     )
-
-
-def _seconds_from_now(moment: datetime | None) -> float:
-    """A time of the wall clock by `time.monotonic`."""
-    return 0.0 if moment is None else time.monotonic() + (moment - timezone.now()).total_seconds()

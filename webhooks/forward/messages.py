@@ -22,10 +22,15 @@ TEST_TYPE = "hub.test"
 _JSON = "application/json"
 
 
-def messages_of(deliveries: Iterable[tuple[Claimed, bool]]) -> dict[uuid.UUID, Message | IntegrationError]:
-    """By delivery its message, or why there is none. `deliveries` come with whether they are to be raw."""
+def messages_of(
+    deliveries: Iterable[tuple[Claimed, bool]], known: dict[uuid.UUID, WebhookEndpoint]
+) -> dict[uuid.UUID, Message | IntegrationError]:
+    """By delivery its message, or why there is none. `deliveries` come with whether they are to be raw.
+
+    `known` keeps the endpoints that were read, of which many events share one.
+    """
     chosen = list(deliveries)
-    events = _events({one.event_id for one, _ in chosen if one.event_id})
+    events = _events({one.event_id for one, _ in chosen if one.event_id}, known)
     messages: dict[uuid.UUID, Message | IntegrationError] = {}
     for one, is_raw in chosen:
         try:
@@ -41,7 +46,7 @@ def messages_of(deliveries: Iterable[tuple[Claimed, bool]]) -> dict[uuid.UUID, M
 def message_of(delivery: WebhookDelivery) -> Message:
     """For one that is shown or sent by itself. Raises IntegrationError."""
     claimed = Claimed.of(delivery)
-    event = _events({delivery.event_id})[delivery.event_id] if delivery.event_id else None
+    event = _events({delivery.event_id}, {})[delivery.event_id] if delivery.event_id else None
     return _message(claimed, event, is_raw=delivery.destination.form == WebhookDestination.Form.RAW)
 
 
@@ -92,14 +97,13 @@ def _test_message(delivery: Claimed) -> Message:
     return Message(as_json(body), {"content-type": _JSON, "hub-event-type": TEST_TYPE})
 
 
-def _events(keys: set[uuid.UUID]) -> dict[uuid.UUID, WebhookEvent]:
-    """With their endpoints, of which many events share one."""
+def _events(keys: set[uuid.UUID], known: dict[uuid.UUID, WebhookEndpoint]) -> dict[uuid.UUID, WebhookEvent]:
+    """With their endpoints."""
     events = WebhookEvent.objects.defer("payload", "attempts", "signature").in_bulk(keys) if keys else {}
-    endpoints = WebhookEndpoint.objects.select_related("connection__provider", "organization").in_bulk(
-        {event.webhook_endpoint_id for event in events.values()}
-    )
+    if unknown := {event.webhook_endpoint_id for event in events.values()} - known.keys():
+        known |= WebhookEndpoint.objects.select_related("connection__provider", "organization").in_bulk(unknown)
     for event in events.values():
-        event.webhook_endpoint = endpoints[event.webhook_endpoint_id]
+        event.webhook_endpoint = known[event.webhook_endpoint_id]
     return events
 
 

@@ -19,7 +19,7 @@ from ..models import WebhookDelivery
 
 LEASE_SECONDS = 120
 _SERVED_AT_ONCE = 64
-_EACH = 32  # claimed of a destination at once: a flood to one leaves room for the others
+_EACH = 128  # claimed of a destination at once: a flood to one leaves room for the others
 
 _OPEN = "status IN ('pending', 'sending', 'retrying')"
 # `waiting` jumps from destination to destination along an index, whatever lies between. Within a destination the

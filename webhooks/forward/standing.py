@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
@@ -28,21 +29,27 @@ _OFF_AND_ON = (
 )
 
 
-def look_at_failures(destination: WebhookDestination) -> None:
-    """Warn of a locked destination, or switch it off, when nothing but failure has come of it for long."""
-    since = destination.failing_since
-    if since is None or not destination.is_active:
-        return
-    failing_for = timezone.now() - since
-    if failing_for >= DISABLED_AFTER:
-        switch_off(destination, Reason.FAILING)
-    elif failing_for >= DISABLED_AFTER / 2 and destination.warned_at is None:
-        destination.warned_at = timezone.now()
-        destination.save(update_fields=["warned_at"])
-        record_action("webhook_destination.failing", destination, {"since": since.isoformat()})
-        _tell(
-            partial(signals.destination_failing.send_robust, WebhookDestination, destination=destination, since=since)
-        )
+def look_at_failures(destination_id: uuid.UUID, since: datetime) -> bool:
+    """Warn of a destination of which nothing but failure has come for long, or switch it off; returns whether it was."""
+    if timezone.now() - since < DISABLED_AFTER / 2:
+        return False
+    with transaction.atomic():
+        destination = _locked(destination_id)
+        if destination is None or destination.failing_since is None or not destination.is_active:
+            return False
+        is_over = timezone.now() - destination.failing_since >= DISABLED_AFTER
+        if is_over:
+            switch_off(destination, Reason.FAILING)
+        elif destination.warned_at is None:
+            _warn(destination, destination.failing_since)
+    return is_over
+
+
+def switch_off_gone(destination_id: uuid.UUID) -> None:
+    """Its receiver answered 410 Gone: it wants nothing more."""
+    with transaction.atomic():
+        if destination := _locked(destination_id):
+            switch_off(destination, Reason.GONE)
 
 
 def switch_off(destination: WebhookDestination, reason: WebhookDestination.DisabledReason) -> None:
@@ -72,6 +79,17 @@ def switch_on(destination: WebhookDestination) -> None:
     destination.save(update_fields=_OFF_AND_ON)
     record_action("webhook_destination.enabled", destination)
     transaction.on_commit(partial(hint, "webhooks.tasks.drain_deliveries"))
+
+
+def _warn(destination: WebhookDestination, since: datetime) -> None:
+    destination.warned_at = timezone.now()
+    destination.save(update_fields=["warned_at"])
+    record_action("webhook_destination.failing", destination, {"since": since.isoformat()})
+    _tell(partial(signals.destination_failing.send_robust, WebhookDestination, destination=destination, since=since))
+
+
+def _locked(destination_id: uuid.UUID) -> WebhookDestination | None:
+    return WebhookDestination.objects.select_for_update(no_key=True).filter(pk=destination_id).first()
 
 
 def _tell(send: Callable[[], object]) -> None:
