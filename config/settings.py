@@ -306,11 +306,13 @@ SPECTACULAR_SETTINGS = {
         "integrations.api.openapi.document_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "ProviderType": "integrations.models.IntegrationProvider.Type",
         "ConnectionStatus": "integrations.models.Connection.Status",
         "PaymentStatus": "integrations.models.Payment.Status",
         "PaymentOperationStatus": "integrations.models.PaymentOperation.Status",
         "HealthCheckStatus": "monitoring.models.HealthCheck.Status",
         "WebhookEventStatus": "webhooks.models.WebhookEvent.Status",
+        "WebhookDeliveryStatus": "webhooks.models.WebhookDelivery.Status",
     },
 }
 

@@ -11,12 +11,13 @@ from integrations.models import Connection, Organization, Payment
 from tests.factories import ConnectionFactory, CredentialFactory, catalogue_row, token_for
 from tests.operations.stripe_wire import StripeWire, connect
 from tests.pages.rows import plant
-from webhooks.models import WebhookEndpoint, WebhookEvent
+from webhooks.models import WebhookDelivery, WebhookDestination, WebhookEndpoint, WebhookEvent
 
 from .client import ApiClient, error_of
 
 LISTS = [
-    "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "logs/", "health-checks/", "analytics/",
+    "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "webhook-destinations/",
+    "webhook-deliveries/", "logs/", "health-checks/", "analytics/",
     "metrics-hourly/", "audit-logs/",
 ]  # fmt: skip
 CALLS = [
@@ -47,6 +48,17 @@ CALLS = [
     ("GET", "webhook-events/{event}/", None),
     ("GET", "webhook-events/{event}/body/", None),
     ("POST", "webhook-events/{event}/replay/", None),
+    ("GET", "webhook-destinations/{destination}/", None),
+    ("PATCH", "webhook-destinations/{destination}/", {"description": "Taken"}),
+    ("DELETE", "webhook-destinations/{destination}/", None),
+    ("POST", "webhook-destinations/{destination}/rotate-secret/", {}),
+    ("POST", "webhook-destinations/{destination}/enable/", None),
+    ("POST", "webhook-destinations/{destination}/test/", None),
+    ("GET", "webhook-deliveries/{delivery}/", None),
+    ("POST", "webhook-deliveries/{delivery}/retry/", None),
+    ("POST", "webhook-deliveries/retry/", {"destination": "{destination}"}),
+    ("POST", "webhook-deliveries/retry/", {"event": "{event}"}),
+    ("POST", "webhook-destinations/", {"url": "https://example.com/", "connection": "{connection}"}),
     ("GET", "logs/{log}/", None),
     ("GET", "health-checks/{check}/", None),
     ("GET", "analytics/{day}/", None),
@@ -59,6 +71,7 @@ CALLS = [
 _LABELS = {
     "connection": "integrations.Connection", "credential": "integrations.Credential", "limit": "integrations.RateLimit",
     "payment": "integrations.Payment", "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
+    "destination": "webhooks.WebhookDestination", "delivery": "webhooks.WebhookDelivery",
     "log": "monitoring.CallLog", "check": "monitoring.HealthCheck", "day": "monitoring.DailyAnalytics",
     "hour": "monitoring.HourlyMetrics", "entry": "monitoring.AuditLog",
 }  # fmt: skip
@@ -102,6 +115,8 @@ def _assert_untouched(theirs: dict[str, str]) -> None:
     assert Payment.objects.get(pk=theirs["payment"]).status == Payment.Status.PENDING
     assert WebhookEndpoint.objects.get().is_active
     assert WebhookEvent.objects.get().replay_of is None
+    assert WebhookDestination.objects.get().description == "theirs destination"
+    assert WebhookDelivery.objects.get().status == "failed"
     assert not Payment.objects.exclude(pk=theirs["payment"]).exists()
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
+from .deliveries import DeliveryViewSet
+from .destinations import DestinationViewSet
 from .endpoints import EndpointViewSet
 from .events import EventViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("webhook-endpoints", EndpointViewSet, basename="api-webhook-endpoint")
 router.register("webhook-events", EventViewSet, basename="api-webhook-event")
+router.register("webhook-destinations", DestinationViewSet, basename="api-webhook-destination")
+router.register("webhook-deliveries", DeliveryViewSet, basename="api-webhook-delivery")
 
 urlpatterns = router.urls

@@ -30,7 +30,7 @@ _OFF_AND_ON = (
 
 
 def look_at_failures(destination_id: uuid.UUID, since: datetime) -> bool:
-    """Warn of a destination of which nothing but failure has come for long, or switch it off; returns whether it was."""
+    """Warn of a destination of which nothing but failure has come for long, or switch it off: returns whether."""
     if timezone.now() - since < DISABLED_AFTER / 2:
         return False
     with transaction.atomic():
