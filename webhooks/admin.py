@@ -20,6 +20,7 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from integrations.admin.base import STATUS_LABELS, SecretField, TenantAdmin, TenantRecordAdmin
+from webhooks import admin_forwarding as admin_forwarding
 from webhooks.endpoints import create_endpoint, rotate_secret, update_endpoint
 from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 

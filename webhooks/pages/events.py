@@ -22,6 +22,7 @@ from integrations.models.base import first_uuid7
 from integrations.pages.rendering import current_organization, page, staff_page
 from integrations.request_id import current_origin
 
+from ..forward.deliveries import deliveries_of
 from ..inbox import replay_event
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 
@@ -69,6 +70,7 @@ def event(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         reason="page",
     )
     context = {"title": found.event_type, "subtitle": found.event_id, "event": found, "body": _readable(found)}
+    context["deliveries"] = deliveries_of(found)
     return page(request, "webhooks/event.html", context)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import endpoints, events
+from . import deliveries, destinations, endpoints, events
 
 urlpatterns = [
     path("webhooks/", events.webhooks, name="webhooks"),
@@ -12,6 +12,17 @@ urlpatterns = [
     path("webhooks/endpoints/<uuid:pk>/", endpoints.endpoint, name="webhook-endpoint"),
     path("webhooks/endpoints/<uuid:pk>/toggle/", endpoints.toggle_endpoint, name="webhook-endpoint-toggle"),
     path("webhooks/endpoints/<uuid:pk>/rotate/", endpoints.rotate_endpoint, name="webhook-endpoint-rotate"),
+    path("webhooks/destinations/", destinations.destinations, name="webhook-destinations"),
+    path("webhooks/destinations/new/", destinations.new_destination, name="webhook-destination-new"),
+    path("webhooks/destinations/<uuid:pk>/", destinations.destination, name="webhook-destination"),
+    path("webhooks/destinations/<uuid:pk>/change/", destinations.change_destination, name="webhook-destination-change"),
+    path("webhooks/destinations/<uuid:pk>/rotate/", destinations.rotate_destination, name="webhook-destination-rotate"),
+    path("webhooks/destinations/<uuid:pk>/toggle/", destinations.toggle_destination, name="webhook-destination-toggle"),
+    path("webhooks/destinations/<uuid:pk>/test/", destinations.test_destination, name="webhook-destination-test"),
+    path("webhooks/destinations/<uuid:pk>/delete/", destinations.remove_destination, name="webhook-destination-delete"),
+    path("webhooks/destinations/<uuid:pk>/retry/", deliveries.retry_many, name="webhook-destination-retry"),
+    path("webhooks/deliveries/<uuid:pk>/", deliveries.delivery, name="webhook-delivery"),
+    path("webhooks/deliveries/<uuid:pk>/retry/", deliveries.retry, name="webhook-delivery-retry"),
     path("webhooks/events/<uuid:pk>/", events.event, name="webhook-event"),
     path("webhooks/events/<uuid:pk>/replay/", events.replay, name="webhook-event-replay"),
 ]
