@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+import redis
+from django.conf import settings
 from django.db import connection as database
 from django.utils import timezone
 
@@ -29,6 +32,7 @@ from webhooks.forward.destinations import (
 from webhooks.forward.drain import drain
 from webhooks.forward.queue import LEASE_SECONDS, claim
 from webhooks.models import WebhookDelivery, WebhookDestination, WebhookEndpoint
+from webhooks.tasks import drain_deliveries, sweep_deliveries
 
 from .arrivals import make_due, plant_deliveries
 from .receiver import Receiver
@@ -228,3 +232,15 @@ def test_a_destination_deleted_meanwhile_takes_its_deliveries_along(
     worker.join(20)
     assert taken
     assert not WebhookDelivery.objects.exists()
+
+
+def test_an_event_wakes_the_worker_of_its_own_queue(destination: WebhookDestination, arrive: Any) -> None:
+    def waiting() -> list[str]:
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            messages: Any = client.lrange("forward", 0, -1)
+        return [json.loads(message)["headers"]["task"] for message in messages]
+
+    arrive()
+    within(3, lambda: "webhooks.tasks.drain_deliveries" in waiting())
+    assert drain_deliveries() == 1
+    assert sweep_deliveries() == 0

@@ -129,11 +129,11 @@ class Migration(migrations.Migration):
                         verbose_name="retries",
                     ),
                 ),
-                ("max_concurrency", models.PositiveSmallIntegerField(default=8, verbose_name="at once")),
+                ("max_concurrency", models.PositiveSmallIntegerField(default=8, verbose_name="messages at once")),
                 (
                     "max_per_second",
                     models.PositiveIntegerField(
-                        blank=True, help_text="Empty: no limit.", null=True, verbose_name="a second"
+                        blank=True, help_text="Empty: no limit.", null=True, verbose_name="messages a second"
                     ),
                 ),
                 (

@@ -58,8 +58,10 @@ class WebhookDestination(TenantModel, TimestampedModel):
     retry_policy = models.JSONField(
         _("retries"), default=dict, blank=True, help_text=_('{"schedule": [5, 300, …]} in seconds. Empty: the usual.')
     )
-    max_concurrency = models.PositiveSmallIntegerField(_("at once"), default=8)
-    max_per_second = models.PositiveIntegerField(_("a second"), null=True, blank=True, help_text=_("Empty: no limit."))
+    max_concurrency = models.PositiveSmallIntegerField(_("messages at once"), default=8)
+    max_per_second = models.PositiveIntegerField(
+        _("messages a second"), null=True, blank=True, help_text=_("Empty: no limit.")
+    )
     is_ordered = models.BooleanField(
         _("in order"), default=False, help_text=_("One after the other; one that fails holds up those after it.")
     )

@@ -23,8 +23,8 @@ from ..models import WebhookDelivery, WebhookDestination
 def delivery(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     found = _found(request, pk)
     context = {
-        "title": found.event_type,
-        "subtitle": str(found.pk),
+        "title": _("Delivery"),
+        "subtitle": found.event_type,
         "delivery": found,
         "attempts": found.attempts.order_by("-number")[:50],
     }

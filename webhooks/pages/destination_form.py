@@ -60,11 +60,11 @@ class DestinationForm(forms.Form):
         help_text=_("In seconds, separated by spaces. Empty: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h."),
     )  # fmt: skip
     max_concurrency = forms.IntegerField(
-        label=_("At once"), min_value=1, max_value=MOST_AT_ONCE, initial=8,
+        label=_("Messages at once"), min_value=1, max_value=MOST_AT_ONCE, initial=8,
         widget=forms.NumberInput({"class": "hub-input"}),
     )  # fmt: skip
     max_per_second = forms.IntegerField(
-        label=_("A second"), required=False, min_value=1, max_value=MOST_PER_SECOND,
+        label=_("Messages a second"), required=False, min_value=1, max_value=MOST_PER_SECOND,
         widget=forms.NumberInput({"class": "hub-input"}), help_text=_("Empty: no limit."),
     )  # fmt: skip
     is_ordered = forms.BooleanField(
