@@ -39,7 +39,7 @@ def messages_of(
             messages[one.pk] = error
         except Exception as error:  # the edge of the work: one event must not stop the others
             logger.exception("The message of delivery %s could not be made.", one.pk)
-            messages[one.pk] = UnreadablePayload(f"Unexpected {type(error).__name__}.")
+            messages[one.pk] = UnreadablePayload("Unexpected {kind}.", kind=type(error).__name__)
     return messages
 
 
