@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -14,30 +13,23 @@ from integrations.providers.results import PaymentResult
 from .models import WebhookEvent
 
 
-def normalized_body(event: WebhookEvent, normalized: NormalizedEvent) -> bytes:
-    """The envelope that destinations get, as JSON: of the same shape for all providers."""
+def normalized_body(event: WebhookEvent, normalized: NormalizedEvent) -> dict[str, Any]:
+    """The envelope that destinations get: of the same shape for all providers, and fit for JSON."""
     connection = event.webhook_endpoint.connection
     payment = {"payment": _payment(normalized.payment)} if normalized.payment else {}
-    return as_json(
-        {
-            "id": str(event.pk),
-            "type": normalized.type.value,
-            "occurred_at": normalized.occurred_at or event.occurred_at,
-            "received_at": event.received_at,
-            "organization": str(event.organization_id),
-            "connection": str(connection.pk),
-            "provider": connection.provider.slug,
-            "environment": connection.environment,
-            "subject": normalized.subject,
-            "is_test": event.is_test,
-            "data": {**normalized.attributes, **payment},
-        }
-    )
-
-
-def as_json(envelope: Mapping[str, Any]) -> bytes:
-    """Amounts as decimal strings, times in ISO 8601."""
-    return json.dumps(envelope, default=_plain, separators=(",", ":")).encode()
+    return {
+        "id": str(event.pk),
+        "type": normalized.type.value,
+        "occurred_at": _plain(normalized.occurred_at or event.occurred_at),
+        "received_at": _plain(event.received_at),
+        "organization": str(event.organization_id),
+        "connection": str(connection.pk),
+        "provider": connection.provider.slug,
+        "environment": connection.environment,
+        "subject": normalized.subject,
+        "is_test": event.is_test,
+        "data": _plain({**normalized.attributes, **payment}),
+    }
 
 
 def _payment(payment: PaymentResult) -> dict[str, Any]:
@@ -47,8 +39,13 @@ def _payment(payment: PaymentResult) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """Amounts as decimal strings, times in ISO 8601."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} has no place in an envelope.")
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from integrations.errors import IntegrationError, UnreadablePayload
 from integrations.providers.events import NormalizedEvent
 from integrations.providers.registry import get_provider
 
-from ..envelope import as_json, normalized_body
+from ..envelope import normalized_body
 from ..inbox import payload_of
 from ..models import WebhookDelivery, WebhookDestination, WebhookEndpoint, WebhookEvent
 from .queue import Claimed
@@ -60,10 +62,15 @@ def _message(delivery: Claimed, event: WebhookEvent | None, *, is_raw: bool) -> 
         normalized = _normalized(event)
         if delivery.event_index >= len(normalized):
             raise UnreadablePayload("The event no longer says what it said.")
-        return Message(normalized_body(event, normalized[delivery.event_index]), {"content-type": _JSON, **headers})
+        envelope = normalized_body(event, normalized[delivery.event_index])
+        return Message(_as_json(envelope), {"content-type": _JSON, **headers})
+    return Message(_raw_body(event), {**_raw_headers(event), **headers})
+
+
+def _raw_body(event: WebhookEvent) -> bytes:
     if event.raw_body is None:
         raise UnreadablePayload("The body of this event is no longer kept here.")
-    return Message(bytes(event.raw_body), {**_raw_headers(event), **headers})
+    return bytes(event.raw_body)
 
 
 def _raw_headers(event: WebhookEvent) -> dict[str, str]:
@@ -94,7 +101,7 @@ def _test_message(delivery: Claimed) -> Message:
         "is_test": True,
         "data": {"message": "It works."},
     }
-    return Message(as_json(body), {"content-type": _JSON, "hub-event-type": TEST_TYPE})
+    return Message(_as_json(body), {"content-type": _JSON, "hub-event-type": TEST_TYPE})
 
 
 def _events(keys: set[uuid.UUID], known: dict[uuid.UUID, WebhookEndpoint]) -> dict[uuid.UUID, WebhookEvent]:
@@ -105,6 +112,10 @@ def _events(keys: set[uuid.UUID], known: dict[uuid.UUID, WebhookEndpoint]) -> di
     for event in events.values():
         event.webhook_endpoint = known[event.webhook_endpoint_id]
     return events
+
+
+def _as_json(envelope: Mapping[str, Any]) -> bytes:
+    return json.dumps(envelope, separators=(",", ":")).encode()
 
 
 def _for_a_header(text: str) -> str:
