@@ -181,6 +181,12 @@ CELERY_TASK_SOFT_TIME_LIMIT = 540
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Forwarding waits for other people's servers, so it has a queue and, under `manage.py up`, a worker of its own: one
+# that hangs holds up nothing else. A worker that is told no queue takes both.
+CELERY_TASK_QUEUES: dict[str, dict[str, Any]] = {"celery": {}, "forward": {}}
+CELERY_TASK_ROUTES = {
+    f"webhooks.tasks.{name}": {"queue": "forward"} for name in ("drain_deliveries", "sweep_deliveries")
+}
 CELERY_WORKER_CONCURRENCY = env.number("HUB_WORKER_CONCURRENCY", default=2, low=1, high=64)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -205,6 +211,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "webhooks.tasks.purge_bodies",
         "schedule": timedelta(days=1),
         "options": {"expires": 86_400},
+    },
+    "sweep webhook deliveries": {
+        "task": "webhooks.tasks.sweep_deliveries",
+        "schedule": 5.0,
+        "options": {"expires": 5},
     },
     "check due connections": {
         "task": "monitoring.tasks.check_due_connections",
@@ -335,12 +346,14 @@ SPECTACULAR_SETTINGS = {
         "integrations.api.openapi.document_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "ProviderType": "integrations.models.IntegrationProvider.Type",
         "ConnectionStatus": "integrations.models.Connection.Status",
         "PaymentStatus": "integrations.models.Payment.Status",
         "PaymentOperationStatus": "integrations.models.PaymentOperation.Status",
         "HealthCheckStatus": "monitoring.models.HealthCheck.Status",
         "WebhookEventStatus": "webhooks.models.WebhookEvent.Status",
         "WebhookReplayStatus": "webhooks.models.WebhookReplay.Status",
+        "WebhookDeliveryStatus": "webhooks.models.WebhookDelivery.Status",
     },
 }
 

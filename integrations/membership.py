@@ -94,12 +94,15 @@ _STAFF_CHANGES = [
     "integrations.socialaccount",
     "webhooks.webhookendpoint",
     "webhooks.webhookevent",
+    "webhooks.webhookdestination",
+    "webhooks.webhookdelivery",
 ]
 _VIEWED = [
     *_STAFF_CHANGES,
     "integrations.integrationprovider",
     "integrations.paymentoperation",
     "webhooks.webhookreplay",
+    "webhooks.webhookdeliveryattempt",
     "monitoring.calllog",
     "monitoring.healthcheck",
     "monitoring.hourlymetrics",

@@ -140,6 +140,9 @@ class _Body:
 
 
 def _failure(error: Exception, *, is_write: bool) -> IntegrationError:
+    # A refused connection is one that was not had in time, by urllib3's classes.
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return _broken(error, is_write=is_write)
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
         return Unavailable("The provider could not be reached in time.")
     if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):

@@ -10,6 +10,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from integrations import signals
+        from webhooks import signals as webhook_signals
 
         from . import alerts, audit, call_log, health, notices
 
@@ -21,3 +22,5 @@ class MonitoringConfig(AppConfig):
         signals.credential_due.connect(notices.credential_due, dispatch_uid="hub.notices.credential")
         signals.credential_due.connect(alerts.open_for_credential, dispatch_uid="hub.alerts.credential")
         signals.connection_changed.connect(alerts.resolve_of_connection, dispatch_uid="hub.alerts.resolved")
+        webhook_signals.destination_failing.connect(notices.destination_failing, dispatch_uid="hub.notices.failing")
+        webhook_signals.destination_disabled.connect(notices.destination_disabled, dispatch_uid="hub.notices.disabled")

@@ -21,6 +21,7 @@ from unfold.decorators import display
 
 from integrations.admin.base import STATUS_LABELS, SecretField, TenantAdmin, TenantRecordAdmin
 from integrations.errors import InvalidRequest
+from webhooks import admin_forwarding as admin_forwarding
 from webhooks.addresses import check_networks
 from webhooks.endpoints import create_endpoint, rotate_secret, update_endpoint
 from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay

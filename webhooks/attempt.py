@@ -26,10 +26,11 @@ from integrations.providers.registry import get_provider
 from integrations.request_id import Origin, originating
 
 from .envelope import normalized_body
+from .forward.fan_out import fan_out_all
 from .models import WebhookEvent
 from .ordering import subject_of
 from .outcomes import Ended, Outcome, finish, outcome_of_failure
-from .payloads import payload_of
+from .payloads import normalized_of, payload_of
 from .retries import policy_of
 from .signals import event_processed
 from .summary import summary_of
@@ -112,6 +113,7 @@ def _complete(started: Ended, *, may_ask: bool) -> Ended:
 def _finish(ended: Sequence[Ended]) -> None:
     if ended and not finish(ended):
         raise _LeaseLost
+    fan_out_all((one.event, one.outcome.normalized) for one in ended if one.outcome.status is Status.COMPLETED)
 
 
 def _has_killed_workers(event: WebhookEvent) -> bool:
@@ -161,10 +163,7 @@ def _read(event: WebhookEvent) -> Outcome:
     if endpoint.event_types and event.event_type not in endpoint.event_types:
         name = str(provider.event_types.get(event.event_type, EventType.UNKNOWN))
         return Outcome(Status.COMPLETED, normalized_type=name, summary=summary)
-    normalized = [
-        replace(one, position=position) if position else one
-        for position, one in enumerate(provider.parse_events(payload, event.headers))
-    ]
+    normalized = normalized_of(event, payload)
     name = normalized[0].type.value if normalized else EventType.UNKNOWN.value
     return Outcome(Status.COMPLETED, normalized_type=name, normalized=normalized, summary=summary)
 

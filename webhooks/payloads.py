@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from integrations.errors import UnreadablePayload
+from integrations.providers.events import NormalizedEvent
+from integrations.providers.registry import get_provider
 
 from .bodies import TooLarge, read_payload
 from .models import WebhookEvent
@@ -17,3 +21,10 @@ def payload_of(event: WebhookEvent) -> dict[str, Any]:
         return read_payload(body_of(event), event.headers)
     except TooLarge as error:
         raise UnreadablePayload("The stored body is larger than a body may be.") from error
+
+
+def normalized_of(event: WebhookEvent, payload: Mapping[str, Any]) -> list[NormalizedEvent]:
+    """What the payload says in our words, each with its position. Raises what the provider makes of it."""
+    provider = get_provider(event.webhook_endpoint.connection.provider.slug)
+    said = provider.parse_events(payload, event.headers)
+    return [replace(one, position=position) if position else one for position, one in enumerate(said)]

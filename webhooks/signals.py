@@ -5,6 +5,10 @@ event_processed      event: WebhookEvent, normalized: integrations.providers.eve
                      after it is applied and committed as completed, and again when it is replayed (then
                      `event.attempts` has been there before). On behalf of the event's organization, behind its wall.
                      An event of a type that its endpoint does not act on is not told of.
+destination_failing  destination: WebhookDestination, since: datetime — once, when nothing but failure has come of a
+                     destination for half the time after which it is switched off
+destination_disabled destination: WebhookDestination, reason: str (WebhookDestination.DisabledReason: "gone",
+                     "failing") — it was switched off by itself, not by a person
 """
 
 from __future__ import annotations
@@ -12,3 +16,5 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 event_processed = Signal()
+destination_failing = Signal()
+destination_disabled = Signal()

@@ -10,6 +10,7 @@ from integrations.request_id import Origin, originating
 
 from . import archive, inbox, replay_batches, retention
 from .confirmations import visit
+from .forward.drain import drain
 
 
 @shared_task
@@ -48,3 +49,20 @@ def purge_bodies() -> None:
 def confirm_address(endpoint_id: str, sealed: str) -> None:
     """Visit what a provider named to confirm an endpoint's address."""
     visit(uuid.UUID(endpoint_id), sealed)
+
+
+@shared_task
+def drain_deliveries() -> int:
+    """The wake-up when there is something to forward."""
+    return _forward()
+
+
+@shared_task
+def sweep_deliveries() -> int:
+    """Every few seconds: retries that have come due, and what a lost wake-up left."""
+    return _forward()
+
+
+def _forward() -> int:
+    with originating(Origin(str(uuid7()), actor="webhook forwarding")):
+        return drain()

@@ -29,6 +29,7 @@ STATUS_LABELS = {
     "completed": "success",
     "captured": "success",
     "succeeded": "success",
+    "delivered": "success",
     "testing": "warning",
     "degraded": "warning",
     "retrying": "warning",
@@ -40,6 +41,7 @@ STATUS_LABELS = {
     "disputed": "danger",
     "pending": "info",
     "processing": "info",
+    "sending": "info",
     "authorised": "info",
 }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
+from uuid import UUID
 
 from ..models import Connection, Payment
 from ..providers.events import EventType, NormalizedEvent, Trust
@@ -38,19 +39,53 @@ class Ask(Protocol):
 
 @dataclass(frozen=True)
 class Owner:
-    """`names` are what we call the subject that `write` returned: added to what is told of the event."""
+    """`names` are what we call the subject that `write` returned: added to what is told of the event.
+
+    `names_of` finds them later, by connection and provider's reference.
+    """
 
     open: Callable[[Sequence[tuple[Connection, NormalizedEvent]]], Ledger]
     write: Write
     look: Ask
     names: Callable[[Any], Mapping[str, str]]
+    names_of: Callable[[Sequence[tuple[Connection, NormalizedEvent]]], Mapping[tuple[UUID, str], Mapping[str, str]]]
 
 
 def _payment_names(payment: Payment) -> Mapping[str, str]:
     return {"payment": str(payment.pk), "reference": payment.reference}
 
 
-OWNERS: Mapping[str, Owner] = {"payment": Owner(PaymentLedger, write_event, look_at_payment, _payment_names)}
+def _names_of_payments(
+    told: Sequence[tuple[Connection, NormalizedEvent]],
+) -> Mapping[tuple[UUID, str], Mapping[str, str]]:
+    concerned = Payment.objects.filter(
+        connection__in={connection.pk for connection, _ in told},
+        provider_reference__in={event.subject for _, event in told if event.subject},
+    )
+    return {
+        (connection_id, payment.provider_reference): _payment_names(payment)
+        for payment in concerned.only("connection", "provider_reference", "reference")
+        if (connection_id := payment.connection_id) is not None
+    }
+
+
+OWNERS: Mapping[str, Owner] = {
+    "payment": Owner(PaymentLedger, write_event, look_at_payment, _payment_names, _names_of_payments)
+}
+
+
+def named(told: Sequence[tuple[Connection, NormalizedEvent]]) -> list[NormalizedEvent]:
+    """The events with what we call their subjects, as far as those are known: by one query a domain."""
+    by_domain: dict[str, list[tuple[Connection, NormalizedEvent]]] = {}
+    for connection, event in told:
+        if owner_of(event.type) is not None and event.subject:
+            by_domain.setdefault(event.type.domain, []).append((connection, event))
+    names = {domain: OWNERS[domain].names_of(several) for domain, several in by_domain.items()}
+    found = [names.get(event.type.domain, {}).get((connection.pk, event.subject), {}) for connection, event in told]
+    return [
+        replace(event, attributes={**event.attributes, **own}) if own else event
+        for (_, event), own in zip(told, found, strict=True)
+    ]
 
 
 def owner_of(event_type: EventType) -> Owner | None:

@@ -24,10 +24,10 @@ register = template.Library()
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
 
 _TONES = {
-    "success": "active healthy completed captured succeeded",
+    "success": "active healthy completed captured succeeded delivered",
     "warning": "degraded testing retrying partially_refunded requires_action error_rate",
     "danger": "error down failed disputed exceeded",
-    "info": "pending processing authorised waiting running",
+    "info": "pending processing authorised waiting running sending",
 }
 _TONE_OF = {status: tone for tone, statuses in _TONES.items() for status in statuses.split()}
 

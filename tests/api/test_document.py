@@ -40,7 +40,10 @@ def test_every_promised_resource_is_documented() -> None:
         "payments/{id}/void/", "payments/{id}/refund/", "payments/{id}/sync/", "webhook-endpoints/",
         "webhook-endpoints/{id}/rotate-secret/", "webhook-events/", "webhook-events/{id}/body/",
         "webhook-events/{id}/replay/", "webhook-events/replay/", "webhook-replays/", "webhook-replays/{id}/",
-        "webhook-replays/{id}/cancel/", "event-types/", "logs/", "health-checks/", "analytics/",
+        "webhook-replays/{id}/cancel/", "event-types/", "webhook-destinations/", "webhook-destinations/{id}/",
+        "webhook-destinations/{id}/rotate-secret/", "webhook-destinations/{id}/test/",
+        "webhook-destinations/{id}/enable/", "webhook-deliveries/", "webhook-deliveries/{id}/",
+        "webhook-deliveries/{id}/retry/", "webhook-deliveries/retry/", "logs/", "health-checks/", "analytics/",
         "metrics-hourly/", "audit-logs/",
     ]  # fmt: skip
     assert {f"/api/v1/{path}" for path in promised} <= document()["paths"].keys()
@@ -56,8 +59,10 @@ def test_no_secret_is_part_of_an_answer() -> None:
         for field, described in schema.get("properties", {}).items()
         if re.search("secret|token|password|^value$|encrypted_value", field) and not described.get("writeOnly")
     }
-    expiry = {(name, "previous_secret_expires_at") for name in ("EndpointRow", "EndpointWithSecret")}
-    assert answered == expiry | {("EndpointWithSecret", "webhook_secret"), ("PaymentDetail", "client_secret")}
+    with_secret = {("EndpointWithSecret", "webhook_secret"), ("DestinationWithSecret", "signing_secret")}
+    shown = ("EndpointRow", "EndpointWithSecret", "DestinationRow", "DestinationWithSecret")
+    expiry = {(name, "previous_secret_expires_at") for name in shown}
+    assert answered == expiry | with_secret | {("PaymentDetail", "client_secret")}
 
 
 def test_the_documentation_page_loads_nothing_from_elsewhere(db: None) -> None:

@@ -13,13 +13,13 @@ from integrations.models import Connection, Organization, Payment
 from tests.factories import ConnectionFactory, CredentialFactory, catalogue_row, token_for
 from tests.operations.stripe_wire import StripeWire, connect
 from tests.pages.rows import plant
-from webhooks.models import WebhookEndpoint, WebhookEvent, WebhookReplay
+from webhooks.models import WebhookDelivery, WebhookDestination, WebhookEndpoint, WebhookEvent, WebhookReplay
 
 from .client import ApiClient, error_of
 
 LISTS = [
     "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "webhook-replays/", "logs/", "health-checks/",
-    "analytics/", "metrics-hourly/", "alerts/", "audit-logs/",
+    "analytics/", "metrics-hourly/", "alerts/", "audit-logs/", "webhook-destinations/", "webhook-deliveries/",
 ]  # fmt: skip
 CALLS = [
     ("GET", "connections/{connection}/", None),
@@ -51,6 +51,17 @@ CALLS = [
     ("POST", "webhook-events/{event}/replay/", None),
     ("GET", "webhook-replays/{replay}/", None),
     ("POST", "webhook-replays/{replay}/cancel/", None),
+    ("GET", "webhook-destinations/{destination}/", None),
+    ("PATCH", "webhook-destinations/{destination}/", {"description": "Taken"}),
+    ("DELETE", "webhook-destinations/{destination}/", None),
+    ("POST", "webhook-destinations/{destination}/rotate-secret/", {}),
+    ("POST", "webhook-destinations/{destination}/enable/", None),
+    ("POST", "webhook-destinations/{destination}/test/", None),
+    ("GET", "webhook-deliveries/{delivery}/", None),
+    ("POST", "webhook-deliveries/{delivery}/retry/", None),
+    ("POST", "webhook-deliveries/retry/", {"destination": "{destination}"}),
+    ("POST", "webhook-deliveries/retry/", {"event": "{event}"}),
+    ("POST", "webhook-destinations/", {"url": "https://example.com/", "connection": "{connection}"}),
     ("GET", "logs/{log}/", None),
     ("GET", "health-checks/{check}/", None),
     ("GET", "analytics/{day}/", None),
@@ -67,6 +78,7 @@ _LABELS = {
     "connection": "integrations.Connection", "credential": "integrations.Credential", "limit": "integrations.RateLimit",
     "payment": "integrations.Payment", "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
     "replay": "webhooks.WebhookReplay",
+    "destination": "webhooks.WebhookDestination", "delivery": "webhooks.WebhookDelivery",
     "log": "monitoring.CallLog", "check": "monitoring.HealthCheck", "day": "monitoring.DailyAnalytics",
     "hour": "monitoring.HourlyMetrics", "alert": "monitoring.Alert", "entry": "monitoring.AuditLog",
 }  # fmt: skip
@@ -111,6 +123,8 @@ def _assert_untouched(theirs: dict[str, str]) -> None:
     assert WebhookEndpoint.objects.get().is_active
     assert WebhookEvent.objects.get().replays == 0
     assert WebhookReplay.objects.get().is_open
+    assert WebhookDestination.objects.get().description == "theirs destination"
+    assert WebhookDelivery.objects.get().status == "failed"
     assert not Payment.objects.exclude(pk=theirs["payment"]).exists()
 
 

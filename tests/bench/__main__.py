@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-BENCHMARKS = ("decrypt", "gateway_call", "rate_limit_check", "webhook_ingest", "webhook_process")
+BENCHMARKS = ("decrypt", "gateway_call", "rate_limit_check", "webhook_forward", "webhook_ingest", "webhook_process")
 
 
 def main(prefix: str) -> int:

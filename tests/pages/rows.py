@@ -25,7 +25,15 @@ from tests.factories import (
     UserFactory,
     token_for,
 )
-from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay
+from webhooks.models import (
+    WebhookAccessLog,
+    WebhookDelivery,
+    WebhookDeliveryAttempt,
+    WebhookDestination,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookReplay,
+)
 
 SECRET = "sk_test_planted_not_a_key"
 
@@ -43,12 +51,25 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         organization=organization, webhook_endpoint=endpoint, event_id=f"{mark}-event", event_type="charge",
         raw_body=SECRET.encode(), payload={"body": SECRET}, signature=SECRET, headers={"x": SECRET},
     )  # fmt: skip
+    destination = WebhookDestination.objects.create(
+        organization=organization, url=f"https://{mark}.example.com/hooks", description=f"{mark} destination",
+        signing_secret=SECRET, headers=SECRET,
+    )  # fmt: skip
+    delivery = WebhookDelivery.objects.create(
+        organization=organization, event=event, destination=destination, event_type=f"{mark}.type", status="failed",
+        next_attempt_at=None,
+    )  # fmt: skip
     token_for(organization)
     rows: list[models.Model] = [
         connection,
         payment,
         endpoint,
         event,
+        destination,
+        delivery,
+        WebhookDeliveryAttempt.objects.create(
+            organization=organization, delivery=delivery, number=1, at=now, duration_ms=1, error=f"{mark} error"
+        ),
         CredentialFactory(connection=connection, value=SECRET),
         RateLimitFactory(connection=connection),
         MembershipFactory(organization=organization, user=UserFactory(username=f"{mark}-person")),

@@ -22,6 +22,7 @@ from integrations.pages.rendering import current_organization, page, staff_page
 
 from ..access import LONGEST_REASON, READ_BODY, download_of, read_body
 from ..archive import summary_for
+from ..forward.deliveries import deliveries_of
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 from ..replay_selection import Selection
 from ..tallies import counts_of_a_day, hours_of
@@ -141,6 +142,7 @@ def _shown(
         "payload": outline(summary_for(found)),
         "form": form,
         "body": body,
+        "deliveries": deliveries_of(found),
         "accesses": WebhookAccessLog.objects.filter(webhook_event=found)[:ACCESSES_SHOWN],
     }
     return page(request, "webhooks/event.html", context, status=status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import endpoints, event_types, events, replays
+from . import deliveries, destinations, endpoints, event_types, events, replays
 
 urlpatterns = [
     path("developers/events/", event_types.event_types, name="event-types"),
@@ -15,6 +15,17 @@ urlpatterns = [
     path("webhooks/endpoints/<uuid:pk>/edit/", endpoints.edit_endpoint, name="webhook-endpoint-edit"),
     path("webhooks/endpoints/<uuid:pk>/toggle/", endpoints.toggle_endpoint, name="webhook-endpoint-toggle"),
     path("webhooks/endpoints/<uuid:pk>/rotate/", endpoints.rotate_endpoint, name="webhook-endpoint-rotate"),
+    path("webhooks/destinations/", destinations.destinations, name="webhook-destinations"),
+    path("webhooks/destinations/new/", destinations.new_destination, name="webhook-destination-new"),
+    path("webhooks/destinations/<uuid:pk>/", destinations.destination, name="webhook-destination"),
+    path("webhooks/destinations/<uuid:pk>/change/", destinations.change_destination, name="webhook-destination-change"),
+    path("webhooks/destinations/<uuid:pk>/rotate/", destinations.rotate_destination, name="webhook-destination-rotate"),
+    path("webhooks/destinations/<uuid:pk>/toggle/", destinations.toggle_destination, name="webhook-destination-toggle"),
+    path("webhooks/destinations/<uuid:pk>/test/", destinations.test_destination, name="webhook-destination-test"),
+    path("webhooks/destinations/<uuid:pk>/delete/", destinations.remove_destination, name="webhook-destination-delete"),
+    path("webhooks/destinations/<uuid:pk>/retry/", deliveries.retry_many, name="webhook-destination-retry"),
+    path("webhooks/deliveries/<uuid:pk>/", deliveries.delivery, name="webhook-delivery"),
+    path("webhooks/deliveries/<uuid:pk>/retry/", deliveries.retry, name="webhook-delivery-retry"),
     path("webhooks/events/<uuid:pk>/", events.event, name="webhook-event"),
     path("webhooks/events/<uuid:pk>/rehearsal/", replays.rehearsal, name="webhook-event-rehearsal"),
     path("webhooks/events/<uuid:pk>/replay/", replays.replay_one, name="webhook-event-replay"),

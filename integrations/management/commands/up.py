@@ -52,7 +52,7 @@ def _serve() -> int:
 def _commands() -> dict[str, list[str]]:
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "--app", "config", "--quiet"]
-    level = ["--loglevel", "WARNING"]
+    worker = [*celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
     web = [*python, "granian", "--interface", "wsgi", "--host", settings.HOST, "--port", str(settings.PORT)]
     web += ["--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)]
     # One that was killed (by the kernel, for memory) is replaced; without that the others would end with it.
@@ -61,8 +61,19 @@ def _commands() -> dict[str, list[str]]:
     web += ["--no-access-log", "--no-ws", "--backlog", "1024", "--workers-kill-timeout", "3", "config.wsgi:application"]
     return {
         "web": web,
-        "worker": [*celery, "worker", *level, "--without-gossip", "--without-mingle"],
-        "beat": [*celery, "beat", *level, "--pidfile="],
+        "worker": [*worker, "--queues", "celery", "--hostname", "worker@%h"],
+        "forward": [
+            *worker,
+            "--queues",
+            "forward",
+            "--hostname",
+            "forward@%h",
+            "--pool",
+            "threads",
+            "--concurrency",
+            "1",
+        ],
+        "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
     }
 
 
