@@ -1,8 +1,9 @@
 """What providers put into a body, whatever it is written in: JSON, a form, a form with files; compressed or not.
 
-Reading comes after verifying. What is verified and kept are the bytes as they came; who signs them signs what it sends,
-and none of the providers that we know of compresses its webhooks by itself. A scheme whose sender signs the text inside
-unpacks it with `unpacked`.
+Reading comes after verifying: what is verified and kept are the bytes as they came. None of the providers in our
+catalogue documents that it compresses its webhooks; what comes compressed was so made on its way, or signed as it came.
+There are others who sign the text inside: Stream does, https://github.com/GetStream/stream-chat-python/pull/230.
+A provider of that kind would need a scheme that unpacks first.
 """
 
 from __future__ import annotations
