@@ -142,8 +142,8 @@ def _sample_event() -> WebhookEvent:
 
 def _sample_payment(kind: EventType) -> PaymentResult:
     status = _PAYMENT_STATUSES.get(kind, PaymentStatus.CAPTURED)
-    captured = Decimal("12.50") if status in _PAID else Decimal(0)
-    refunded = Decimal("2.50") if status is PaymentStatus.PARTIALLY_REFUNDED else Decimal(0)
+    captured = Decimal("12.50") if status in _PAID else Decimal("0.00")
+    refunded = Decimal("2.50") if status is PaymentStatus.PARTIALLY_REFUNDED else Decimal("0.00")
     is_failure = status is PaymentStatus.FAILED
     return PaymentResult(
         provider_reference="pay_sample",

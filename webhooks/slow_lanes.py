@@ -5,12 +5,15 @@ A process has a few, and an organization at most two of them: whatever its provi
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
 
 from django.db import connection
+
+logger = logging.getLogger(__name__)
 
 LANES = 8
 LANES_OF_ONE = 2
@@ -32,7 +35,13 @@ class SlowLanes:
         self._under_way: set[threading.Thread] = set()
 
     def start(self, organization_id: uuid.UUID, work: Callable[[], None]) -> bool:
-        """Have `work` done beside this thread, in its own database session; False where there is no lane for it."""
+        """Have `work` done beside this thread, in its own database session; False where there is no lane for it.
+
+        Within a transaction it is part of it, and done here: another session would not see what it is about.
+        """
+        if connection.in_atomic_block:
+            work()
+            return True
         with _lock:
             if _taken.total() >= LANES or _taken[organization_id] >= LANES_OF_ONE:
                 return False
@@ -54,6 +63,8 @@ class SlowLanes:
 def _run(organization_id: uuid.UUID, work: Callable[[], None]) -> None:
     try:
         work()
+    except Exception:
+        logger.exception("A slow lane broke off; what it held is taken up again when its lease ends.")
     finally:
         connection.close()
         with _lock:

@@ -160,9 +160,11 @@ def _floor() -> int:
 def _drain() -> int:
     from django.db import connection
 
+    from integrations.providers.registry import providers
     from webhooks import inbox
 
     connection.ensure_connection()
+    providers()  # a worker has long imported them
     _wait_for_the_start()
     return inbox.drain(seconds=120)
 
