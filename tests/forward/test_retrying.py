@@ -260,7 +260,7 @@ def test_an_event_that_can_no_longer_be_read_fails_without_blaming_the_receiver(
     type(delivery.event).objects.update(raw_body=b"not JSON")
     drain()
     delivery.refresh_from_db()
-    assert (delivery.status, delivery.error) == ("failed", "The stored body is not JSON.")
+    assert (delivery.status, delivery.error) == ("failed", "The body is neither JSON nor a form.")
     assert receiver.requests == []
     delivery.destination.refresh_from_db()
     assert delivery.destination.failing_since is None

@@ -11,8 +11,8 @@ from standardwebhooks import WebhookVerificationError
 from webhooks.forward.destinations import create_destination, rotate_secret, update_destination
 from webhooks.forward.drain import drain
 from webhooks.inbox import drain as drain_inbox
-from webhooks.replay import replay_event
 from webhooks.models import WebhookDelivery, WebhookDestination, WebhookEndpoint, WebhookEvent
+from webhooks.replay import replay_event
 
 from .arrivals import endpoint_of
 from .receiver import Receiver
