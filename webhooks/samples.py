@@ -41,6 +41,21 @@ def send_test_event(endpoint: WebhookEndpoint, event_type: str) -> UUID:
     return event.pk
 
 
+def sampled_types(provider: Provider) -> list[str]:
+    """The events of which a test can be sent: those with a sample, where we have the key that signs them."""
+    if provider.signature is None or not provider.signature.can_sign:
+        return []
+    return [event_type for event_type in provider.event_types if _has_sample(provider, event_type)]
+
+
+def _has_sample(provider: Provider, event_type: str) -> bool:
+    try:
+        provider.sample_event(event_type, event_id="evt_test", now=timezone.now())
+    except NotSupported:
+        return False
+    return True
+
+
 def _sample(provider: Provider, known: KnownEndpoint, event_type: str, event_id: str) -> InboundRequest:
     now = timezone.now()
     payload = provider.sample_event(event_type, event_id=event_id, now=now)

@@ -15,6 +15,7 @@ from integrations.models import Connection, Membership, Organization
 from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory, MembershipFactory
 from webhooks.endpoints import create_endpoint
+from webhooks.inbox import drain
 from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 from webhooks.tallies import DayCounts, Ended, count_ended, counts_of_a_day, hours_of
 
@@ -326,3 +327,38 @@ def test_an_address_shows_what_became_of_its_events_hour_by_hour(staff: Client, 
     endpoint.refresh_from_db()
     assert (endpoint.total_triggers, endpoint.success_count, endpoint.failure_count) == (4, 3, 1)
     assert endpoint.last_triggered == now
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_paused_address_holds_its_events_until_it_goes_on(administrator: Client, endpoint: WebhookEndpoint) -> None:
+    pause = reverse("webhook-endpoint-pause", args=[endpoint.pk])
+    administrator.post(pause)
+    assert "Paused" in administrator.get(reverse("webhook-endpoint", args=[endpoint.pk])).content.decode()
+    held = store(endpoint, "evt_held")
+    drain()
+    held.refresh_from_db()
+    assert (held.processing_status, held.next_attempt_at) == ("pending", None)
+    administrator.post(pause)
+    drain()
+    held.refresh_from_db()
+    assert held.processing_status in {"completed", "failed"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_test_event_is_sent_from_the_page_and_its_story_is_told(
+    administrator: Client, viewer: Client, endpoint: WebhookEndpoint
+) -> None:
+    send = reverse("webhook-endpoint-test", args=[endpoint.pk])
+    assert (
+        'value="charge.refunded"' in administrator.get(reverse("webhook-endpoint", args=[endpoint.pk])).content.decode()
+    )
+    assert viewer.post(send, {"event_type": "charge.refunded"}).status_code == 403
+    shown_next = administrator.post(send, {"event_type": "charge.refunded"})
+    sent = WebhookEvent.objects.get()
+    assert (sent.is_test, shown_next["Location"]) == (True, reverse("webhook-event", args=[sent.pk]))
+    drain()
+    text = administrator.get(shown_next["Location"]).content.decode()
+    for told in ("Test event", "Attempt 1", "Completed"):
+        assert told in text
+    administrator.post(send, {"event_type": "no.such.type"})
+    assert WebhookEvent.objects.count() == 1

@@ -16,8 +16,9 @@ from integrations.models import Connection
 from integrations.pages.rendering import current_organization, page, staff_page
 from integrations.providers.registry import providers
 
-from ..endpoints import create_endpoint, rotate_secret, set_active, update_endpoint
+from ..endpoints import address_for, create_endpoint, rotate_secret, update_endpoint
 from ..models import WebhookEndpoint
+from ..samples import sampled_types
 from ..tallies import hours_of
 from .endpoint_forms import EventPicker, NewEndpointForm, listening, provider_of
 
@@ -67,23 +68,14 @@ def _created(request: HttpRequest, chosen: dict[str, Any], event_types: list[str
 @require_GET
 @staff_page("webhooks.view_webhookendpoint")
 def endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    return _shown(request, _found(request, pk), secret="")
-
-
-@require_POST
-@staff_page("webhooks.change_webhookendpoint")
-def toggle_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    found = _found(request, pk)
-    set_active(found, active=not found.is_active)
-    messages.success(request, _("The address is active.") if found.is_active else _("The address is switched off."))
-    return redirect("webhook-endpoint", pk=pk)
+    return _shown(request, found_endpoint(request, pk), secret="")
 
 
 @require_http_methods(["GET", "POST"])
 @staff_page("webhooks.change_webhookendpoint")
 def edit_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     """Which events it acts on."""
-    found = _found(request, pk)
+    found = found_endpoint(request, pk)
     picker = EventPicker(provider_of(found.connection), request.POST or None, chosen=found.event_types)
     if picker.is_valid():
         try:
@@ -106,8 +98,12 @@ def edit_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 @staff_page("webhooks.change_webhookendpoint")
 def rotate_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     """A new secret of ours; the old one stays valid for a day, so that nothing on its way is lost."""
-    found = _found(request, pk)
-    return _shown(request, found, secret=rotate_secret(found))
+    found = found_endpoint(request, pk)
+    try:
+        return _shown(request, found, secret=rotate_secret(found))
+    except IntegrationError as error:
+        messages.error(request, error.translated())
+        return redirect("webhook-endpoint", pk=pk)
 
 
 def _shown(request: HttpRequest, found: WebhookEndpoint, *, secret: str) -> HttpResponse:
@@ -116,7 +112,9 @@ def _shown(request: HttpRequest, found: WebhookEndpoint, *, secret: str) -> Http
         "title": _("Webhook address"),
         "subtitle": found.connection.connection_name,
         "endpoint": found,
+        "address": address_for(found, secret) if secret else found.webhook_url,
         "secret": secret,
+        "test_types": sampled_types(provider),
         "hours": hours_of([found.pk]),
         "registers": _registers(found.connection),
         "recommended_events": provider.recommended_events,
@@ -128,6 +126,7 @@ def _registers(connection: Connection) -> bool:
     return providers()[connection.provider.slug].registers_webhooks
 
 
-def _found(request: HttpRequest, pk: uuid.UUID) -> WebhookEndpoint:
+def found_endpoint(request: HttpRequest, pk: uuid.UUID) -> WebhookEndpoint:
+    """Of the organization that the request works for."""
     endpoints = WebhookEndpoint.objects.select_related("connection__provider")
     return get_object_or_404(endpoints, organization=current_organization(request), pk=pk)

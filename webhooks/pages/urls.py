@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import deliveries, destinations, endpoints, event_types, events, replays
+from . import deliveries, destinations, endpoint_actions, endpoints, event_types, events, replays
 
 urlpatterns = [
     path("developers/events/", event_types.event_types, name="event-types"),
@@ -13,7 +13,9 @@ urlpatterns = [
     path("webhooks/endpoints/new/events/", endpoints.event_choices, name="webhook-event-choices"),
     path("webhooks/endpoints/<uuid:pk>/", endpoints.endpoint, name="webhook-endpoint"),
     path("webhooks/endpoints/<uuid:pk>/edit/", endpoints.edit_endpoint, name="webhook-endpoint-edit"),
-    path("webhooks/endpoints/<uuid:pk>/toggle/", endpoints.toggle_endpoint, name="webhook-endpoint-toggle"),
+    path("webhooks/endpoints/<uuid:pk>/toggle/", endpoint_actions.toggle_endpoint, name="webhook-endpoint-toggle"),
+    path("webhooks/endpoints/<uuid:pk>/pause/", endpoint_actions.pause_endpoint, name="webhook-endpoint-pause"),
+    path("webhooks/endpoints/<uuid:pk>/test/", endpoint_actions.test_endpoint, name="webhook-endpoint-test"),
     path("webhooks/endpoints/<uuid:pk>/rotate/", endpoints.rotate_endpoint, name="webhook-endpoint-rotate"),
     path("webhooks/destinations/", destinations.destinations, name="webhook-destinations"),
     path("webhooks/destinations/new/", destinations.new_destination, name="webhook-destination-new"),

@@ -1,0 +1,56 @@
+"""What the buttons of an address do: off and on, pause and go on, send a test event."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from integrations.errors import IntegrationError
+from integrations.pages.rendering import staff_page
+
+from ..endpoints import pause, resume, set_active
+from ..samples import send_test_event
+from .endpoints import found_endpoint
+
+
+@require_POST
+@staff_page("webhooks.change_webhookendpoint")
+def toggle_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    found = found_endpoint(request, pk)
+    set_active(found, active=not found.is_active)
+    return _said(request, pk, _("The address is active.") if found.is_active else _("The address is switched off."))
+
+
+@require_POST
+@staff_page("webhooks.change_webhookendpoint")
+def pause_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """Paused, it takes events and holds them; going on, they are due at once."""
+    found = found_endpoint(request, pk)
+    if found.is_paused:
+        resume(found)
+        return _said(request, pk, _("It goes on: the events that were held are due."))
+    pause(found)
+    return _said(request, pk, _("Events are taken and held until you let it go on."))
+
+
+@require_POST
+@staff_page("webhooks.change_webhookendpoint")
+def test_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    found = found_endpoint(request, pk)
+    try:
+        event = send_test_event(found, request.POST.get("event_type", "")[:100])
+    except IntegrationError as error:
+        messages.error(request, error.translated())
+        return redirect("webhook-endpoint", pk=pk)
+    messages.success(request, _("The test event was signed, verified and stored as one from outside."))
+    return redirect("webhook-event", pk=event)
+
+
+def _said(request: HttpRequest, pk: uuid.UUID, what: str) -> HttpResponse:
+    messages.success(request, what)
+    return redirect("webhook-endpoint", pk=pk)
