@@ -126,7 +126,9 @@ def test_a_public_key_may_be_entered_in_several_ways() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "é", public_text(ed25519_key(0)), public_text(rsa_key(0, 2048)), "AAAA", "\ud800"]
+    "text",
+    ["", "x", "é", public_text(ed25519_key(0)), public_text(rsa_key(0, 2048)), "AAAA", "\ud800"],
+    ids=["empty", "short", "accented", "Ed25519", "RSA", "too few bytes", "half a character"],
 )
 def test_what_is_no_public_key_of_this_kind_is_told_and_lets_nobody_in(text: str) -> None:
     with pytest.raises(ConfigurationError):
