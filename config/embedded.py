@@ -23,6 +23,7 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 
 DATABASE_NAME = "hub"
+_DATABASE_SESSIONS = 200  # a hundred, as it comes, is little for two web workers of 32 threads and those that work
 _START_SECONDS = 60  # a machine at work on other things may take long
 
 
@@ -116,6 +117,8 @@ def _postgresql_server(data_dir: Path) -> Any:
         unfinished = data_dir / "postgresql.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         get_server(unfinished, cleanup_mode=None, start=False).ensure_pgdata_inited()
+        with (unfinished / "postgresql.conf").open("a") as configuration:
+            configuration.write(f"max_connections = {_DATABASE_SESSIONS}\n")
         unfinished.rename(folder)
     deadline = time.monotonic() + _START_SECONDS
     while True:

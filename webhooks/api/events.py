@@ -39,6 +39,14 @@ REASON = [
 ]
 
 
+class AttemptRow(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    status = serializers.ChoiceField(choices=WebhookEvent.Status.choices)
+    error = serializers.CharField()
+    duration_ms = serializers.IntegerField()
+    replay = serializers.JSONField(required=False, help_text="The run's id, or true for a single replay.")
+
+
 class EventRow(serializers.ModelSerializer[WebhookEvent]):
     endpoint = serializers.PrimaryKeyRelatedField[Any](source="webhook_endpoint", read_only=True)
     connection = serializers.PrimaryKeyRelatedField[Any](source="webhook_endpoint.connection", read_only=True)
@@ -46,20 +54,21 @@ class EventRow(serializers.ModelSerializer[WebhookEvent]):
     class Meta:
         model = WebhookEvent
         fields = (
-            "id", "endpoint", "connection", "event_id", "event_type", "normalized_type", "signature_verified",
-            "processing_status", "retry_count", "next_attempt_at", "error_message", "received_at", "processed_at",
-            "replays", "replay",
+            "id", "endpoint", "connection", "event_id", "event_type", "normalized_type", "subject", "occurred_at",
+            "is_test", "signature_verified", "processing_status", "retry_count", "next_attempt_at", "error_message",
+            "received_at", "processed_at", "replays", "replay",
         )  # fmt: skip
 
 
 class EventDetail(EventRow):
+    attempts = AttemptRow(many=True, read_only=True)
     payload = serializers.SerializerMethodField(
         help_text="The body in outline: secrets and personal data are masked, what is long is cut. See `body/`."
     )
 
     class Meta(EventRow.Meta):
         fields = (  # type: ignore[assignment]
-            *EventRow.Meta.fields, "payload", "headers", "body_bytes", "archived_at", "body_deleted_at",
+            *EventRow.Meta.fields, "attempts", "payload", "headers", "body_bytes", "archived_at", "body_deleted_at",
         )  # fmt: skip
 
     @extend_schema_field(OpenApiTypes.ANY)
