@@ -78,7 +78,7 @@ def test_the_provider_s_failure_to_renew_is_told_with_its_reason(settings: Any) 
     go_round()
     (told,) = open_alerts()
     assert told.startswith("The provider has not renewed the credential api_key (…")
-    assert told.endswith("The provider could not be reached in time.")
+    assert told.endswith("The connection to the provider was refused.")
 
 
 def deactivate(credential: Credential) -> None:
