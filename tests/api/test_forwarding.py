@@ -87,6 +87,7 @@ WRONG = [
     ({"url": "https://example.com/مرحبا"}, "url"),
     ({"form": "xml"}, "form"),
     ({"event_types": ["Payment*"]}, "event_types"),
+    ({"event_types": ["payment.suceeded"]}, "event_types"),
     ({"event_types": ["pay*ment"]}, "event_types"),
     ({"provider_types": ["cats"]}, "provider_types.0"),
     ({"headers": {"Host": "example.com"}}, "headers"),

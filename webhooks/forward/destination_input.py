@@ -12,9 +12,11 @@ from integrations.egress import check_url, permitted_addresses
 from integrations.errors import EgressRefused, InvalidRequest, Unavailable
 from integrations.models import Connection
 from integrations.models.catalogue import IntegrationProvider
+from integrations.providers.events import EventType
 from integrations.providers.signatures import StandardWebhooks
 
 from ..models import WebhookDestination
+from .known_destinations import fits
 from .schedule import check_retry_policy
 
 MOST_AT_ONCE = 32
@@ -56,7 +58,9 @@ def check_url_of(url: str) -> None:
 
 def check_filters(changes: Mapping[str, Any]) -> None:
     for pattern in changes.get("event_types", ()):
-        if len(pattern) > 100 or not _PATTERN.fullmatch(pattern):
+        # One that nothing fits is a slip of the pen, and would be noticed by what never comes.
+        is_known = any(fits(event_type, pattern) for event_type in EventType)
+        if not is_known or not _PATTERN.fullmatch(pattern):
             raise InvalidRequest(
                 "An event type is a name such as payment.succeeded, or payment.* for all of its kind.",
                 field="event_types",
