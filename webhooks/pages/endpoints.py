@@ -43,7 +43,7 @@ def new_endpoint(request: HttpRequest) -> HttpResponseBase:
 def event_choices(request: HttpRequest) -> HttpResponseBase:
     """The events to pick from, for the connection that has just been chosen."""
     picker = EventPicker(provider_of(_chosen_connection(request)))
-    return page(request, "webhooks/_event_picker.html", {"picker": picker})
+    return page(request, "webhooks/_event_choices.html", {"picker": picker})
 
 
 def _chosen_connection(request: HttpRequest) -> Connection | None:
