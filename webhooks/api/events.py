@@ -39,7 +39,7 @@ REASON = [
 ]
 
 
-class AttemptRow(serializers.Serializer[Any]):
+class EventAttemptRow(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     status = serializers.ChoiceField(choices=WebhookEvent.Status.choices)
     error = serializers.CharField()
@@ -61,7 +61,7 @@ class EventRow(serializers.ModelSerializer[WebhookEvent]):
 
 
 class EventDetail(EventRow):
-    attempts = AttemptRow(many=True, read_only=True)
+    attempts = EventAttemptRow(many=True, read_only=True)
     payload = serializers.SerializerMethodField(
         help_text="The body in outline: secrets and personal data are masked, what is long is cut. See `body/`."
     )
