@@ -30,6 +30,7 @@ class _Minute:
     number: int
     told: int = 0
     untold: int = 0
+    is_begun: bool = False  # its first call was told, or is just being
 
 
 _lock = threading.Lock()
@@ -47,7 +48,7 @@ def count_call(endpoint_id: uuid.UUID, max_per_minute: int) -> None:
         used = minute.told + minute.untold
         lot = minute.untold if _is_lot(minute, max_per_minute) else 0
         if lot:
-            minute.untold = 0
+            minute.untold, minute.is_begun = 0, True
     if lot:
         used = _tell(endpoint_id, number, lot)
         minute.told = max(minute.told, used)  # another thread's answer may have overtaken ours
@@ -68,7 +69,7 @@ def _is_lot(minute: _Minute, max_per_minute: int) -> bool:
     """Nothing is told of a minute that is used up: a flood is refused without asking anyone."""
     if minute.told > max_per_minute:
         return False
-    return minute.told == 0 or minute.untold >= max_per_minute // _LOTS
+    return not minute.is_begun or minute.untold >= max_per_minute // _LOTS
 
 
 def _tell(endpoint_id: uuid.UUID, number: int, calls: int) -> int:

@@ -11,6 +11,7 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from integrations.secrecy import Secret
+from integrations.single_flight import SingleFlight
 from integrations.vault import SealedText
 
 from .models import WebhookEndpoint
@@ -44,6 +45,8 @@ class KnownEndpoint:
 
 # When it was read, and what; None for one that is not there, so that asking again for it costs nothing either.
 _known: dict[uuid.UUID, tuple[float, KnownEndpoint | None]] = {}
+# A burst that finds what we know too old asks for it once, not from each of its threads.
+_readings: SingleFlight[uuid.UUID, KnownEndpoint | None] = SingleFlight()
 
 
 def find_endpoint(endpoint_id: uuid.UUID) -> KnownEndpoint | None:
@@ -51,7 +54,7 @@ def find_endpoint(endpoint_id: uuid.UUID) -> KnownEndpoint | None:
     read_at, endpoint = _known.get(endpoint_id, (0.0, None))
     if time.monotonic() - read_at < _GOOD_FOR_SECONDS:
         return endpoint
-    return _read(endpoint_id)
+    return _readings.do(endpoint_id, _read)
 
 
 def changed_since(endpoint: KnownEndpoint) -> KnownEndpoint | None:
@@ -62,7 +65,7 @@ def changed_since(endpoint: KnownEndpoint) -> KnownEndpoint | None:
     """
     read_at, known = _known.get(endpoint.pk, (0.0, None))
     if time.monotonic() - read_at >= _READ_AGAIN_AFTER_SECONDS:
-        known = _read(endpoint.pk)
+        known = _readings.do(endpoint.pk, _read)
     is_changed = known is not None and known.secret.token != endpoint.secret.token
     return known if is_changed else None
 
@@ -71,6 +74,7 @@ def changed_since(endpoint: KnownEndpoint) -> KnownEndpoint | None:
 def _forget(sender: object, instance: WebhookEndpoint, **kwargs: object) -> None:
     """This process sees a change at once; others within seconds."""
     _known.pop(instance.pk, None)
+    _readings.forget(instance.pk)
 
 
 def _read(endpoint_id: uuid.UUID) -> KnownEndpoint | None:
