@@ -110,7 +110,7 @@ def _probe(tested: Connection) -> HealthCheck:
     started = time.monotonic()
     try:
         client = client_for(tested, operation="health", any_status=True, probes=True, timeout_seconds=CHECK_SECONDS)
-        answer = client.get(provider.probe.path, params=provider.probe.params)
+        answer = provider.check(client)
     except RateLimited as limited:
         known = tested.health_status in HealthCheck.Status
         check.status = HealthCheck.Status(tested.health_status) if known else HealthCheck.Status.HEALTHY

@@ -28,10 +28,19 @@ class OperationRow(serializers.ModelSerializer[PaymentOperation]):
         fields = ("id", "kind", "amount", "status", "provider_reference", "error_code", "error_message", "created_at")
 
 
+@extend_schema_field({"type": "string", "nullable": True})
+class FeeField(Money):
+    """In the currency of the fee, which may be another than the payment's."""
+
+    def get_attribute(self, instance: Payment) -> Any:
+        return instance.fee, instance.fee_currency or instance.currency
+
+
 class PaymentRow(serializers.ModelSerializer[Payment]):
     amount = Money()
     amount_captured = Money()
     amount_refunded = Money()
+    fee = FeeField()
     capture = serializers.SerializerMethodField()
 
     class Meta:
@@ -39,7 +48,7 @@ class PaymentRow(serializers.ModelSerializer[Payment]):
         fields = (
             "id", "status", "amount", "currency", "reference", "provider_reference", "connection", "method", "capture",
             "amount_captured", "amount_refunded", "redirect_url", "customer", "metadata", "failure_code",
-            "failure_message", "attempts", "created_at", "updated_at",
+            "failure_message", "attempts", "country", "fee", "fee_currency", "difference", "created_at", "updated_at",
         )  # fmt: skip
 
     def get_capture(self, payment: Payment) -> bool:
@@ -68,7 +77,30 @@ class PaymentDetail(PaymentRow):
 class PaymentCustomer(StrictSerializer):
     name = serializers.CharField(max_length=255, required=False, allow_blank=True)
     email = serializers.EmailField(required=False, allow_blank=True)
-    phone = serializers.CharField(max_length=32, required=False, allow_blank=True)
+    phone = serializers.CharField(max_length=32, required=False, allow_blank=True, help_text="+971501234567")
+    registered_since = serializers.CharField(
+        max_length=40, required=False, allow_blank=True, help_text="ISO 8601; lenders (Tabby) ask for it."
+    )
+    orders = serializers.CharField(
+        max_length=9, required=False, allow_blank=True, help_text="How many they have completed before."
+    )
+
+
+class PaymentAddress(StrictSerializer):
+    line1 = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    line2 = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    city = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    region = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    postal_code = serializers.CharField(max_length=20, required=False, allow_blank=True)
+    country = serializers.CharField(max_length=2, required=False, allow_blank=True, help_text="ISO 3166-1")
+
+
+class PaymentItem(StrictSerializer):
+    name = serializers.CharField(max_length=255)
+    quantity = serializers.IntegerField(min_value=1, default=1)
+    unit_price = Amount(help_text="In the currency of the payment.")
+    sku = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    category = serializers.CharField(max_length=255, required=False, allow_blank=True)
 
 
 class NewPayment(StrictSerializer):
@@ -94,6 +126,13 @@ class NewPayment(StrictSerializer):
         help_text="The gateway's name for a way to pay.",
     )
     metadata = serializers.DictField(child=serializers.CharField(max_length=500), required=False)
+    description = serializers.CharField(
+        max_length=255, required=False, allow_blank=True, help_text="What the payer is told that they pay for."
+    )
+    language = serializers.ChoiceField(choices=["en", "ar"], required=False, help_text="Of the gateway's page.")
+    items = PaymentItem(many=True, required=False, help_text="What is paid for; lenders (Tabby, Tamara) ask for it.")
+    shipping_address = PaymentAddress(required=False)
+    billing_address = PaymentAddress(required=False)
 
 
 class PaymentAmount(StrictSerializer):

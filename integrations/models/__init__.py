@@ -2,6 +2,8 @@ from .catalogue import IntegrationProvider
 from .connections import Connection, RateLimit
 from .credentials import Credential
 from .organizations import ApiToken, Membership, Organization, User
+from .payment_books import PaymentDispute, PaymentMovement, PaymentProof, PaymentSettlement
+from .payment_routes import PaymentRoute
 from .payments import Payment, PaymentOperation, PaymentSettings
 from .sandbox import SandboxDelivery, SandboxKey, SandboxPayment, SandboxRequest, SandboxWebhook
 from .shipping import ShippingSettings
@@ -15,8 +17,13 @@ __all__ = [
     "Membership",
     "Organization",
     "Payment",
+    "PaymentDispute",
+    "PaymentMovement",
     "PaymentOperation",
+    "PaymentProof",
+    "PaymentRoute",
     "PaymentSettings",
+    "PaymentSettlement",
     "RateLimit",
     "SandboxDelivery",
     "SandboxKey",

@@ -79,6 +79,14 @@ class Payment(TenantModel, TimestampedModel):
         AUTOMATIC = "automatic", _("At once")
         MANUAL = "manual", _("Later")
 
+    class Difference(models.TextChoices):
+        PAID_AFTER_END = "paid_after_end", _("Paid at the gateway after it was ended here")
+        CAPTURED = "captured", _("The gateway has captured another sum")
+        REFUNDED = "refunded", _("The gateway has given back another sum")
+        AMOUNT = "amount", _("The gateway has another amount or currency")
+        MISSING = "missing", _("The gateway does not know it")
+        NEVER_ANSWERED = "never_answered", _("The gateway never answered, and cannot be asked")
+
     organization = organization_key(on_delete=models.CASCADE, db_index=False)
     connection = models.ForeignKey(
         Connection, on_delete=models.PROTECT, null=True, related_name="payments", verbose_name=_("connection")
@@ -101,6 +109,15 @@ class Payment(TenantModel, TimestampedModel):
     failure_code = models.CharField(_("failure code"), max_length=100, blank=True)
     failure_message = models.TextField(_("failure"), blank=True)
     attempts = models.JSONField(_("attempts"), default=list, blank=True)
+    country = models.CharField(_("payer's country"), max_length=2, blank=True, db_default="")
+    # What the gateway says that it keeps; null where it does not say.
+    fee = MoneyField(_("fee"), null=True)
+    fee_currency = models.CharField(_("currency of the fee"), max_length=3, blank=True, db_default="")
+    # When the provider is next asked how an open payment stands, and in what its answer differs from our books.
+    next_look_at = models.DateTimeField(null=True, editable=False)
+    looks = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    difference = models.CharField(_("difference"), max_length=32, choices=Difference, blank=True, db_default="")
+    difference_seen_at = models.DateTimeField(null=True, editable=False)
     # The provider's times of the newest that was applied: what is older changes nothing. See operations.payment_news.
     known_as_of = models.DateTimeField(null=True, editable=False)
     dispute_known_as_of = models.DateTimeField(null=True, editable=False)
@@ -116,6 +133,9 @@ class Payment(TenantModel, TimestampedModel):
             models.Index(fields=["organization", "-id"], name="payments_org_newest"),
             models.Index(fields=["organization", "reference"], name="payments_org_reference"),
             models.Index(fields=["organization", "status"], name="payments_org_status"),
+            # Only open payments are looked after: a small index whatever the number of payments.
+            models.Index(fields=["next_look_at"], name="payments_next_look", condition=Q(next_look_at__isnull=False)),
+            models.Index(fields=["organization", "-id"], name="payments_differing", condition=~Q(difference="")),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "idempotency_key"], name="payments_idempotency_key"),

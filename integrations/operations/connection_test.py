@@ -46,7 +46,7 @@ def probe(
             timeout_seconds=_TIMEOUT_SECONDS,
             instead=instead,
         )
-        answer = client.get(endpoint, params=provider.probe.params)
+        answer = provider.check(client)
     except IntegrationError as error:
         status = getattr(error, "provider_status", 0) or None
         return ConnectionTest(False, _elapsed_ms(started), status, error.code, error.message, endpoint, error)

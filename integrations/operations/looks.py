@@ -24,7 +24,8 @@ class MustAsk(Exception):
     No error: whoever handles the event decides where the question, which may take long, is asked.
     """
 
-    def __init__(self, event: NormalizedEvent, seen: datetime) -> None:
-        super().__init__(f"The provider is to be asked about {event.subject}.")
+    def __init__(self, event: NormalizedEvent, seen: datetime, reference: str) -> None:
+        super().__init__(f"The provider is to be asked about {reference}.")
         self.event = event
         self.seen = seen
+        self.reference = reference

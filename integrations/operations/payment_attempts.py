@@ -13,8 +13,8 @@ from .catalogue import offered_provider
 
 # Longer than a call with its retries lasts: what nobody has touched for so long was left by a process that died.
 ABANDONED_AFTER = timedelta(minutes=2)
-# Providers remember an idempotency key for a day (Stripe: at least 24 hours); after that the same key is a new charge.
-REPEATABLE_FOR = timedelta(hours=20)
+# What a provider has made of a call that broke off shows by then in what it tells of itself.
+SHOWS_AFTER = timedelta(minutes=1)
 
 _PAYMENT_REQUIRED = 402  # what gateways answer when the payer's bank says no
 
@@ -42,6 +42,11 @@ def add_attempt(payment: Payment, connection: Connection, *, outcome: str, code:
             "at": timezone.now().isoformat(),
         }
     )
+
+
+def is_repeatable(provider: PaymentProvider, operation: str, age: timedelta) -> bool:
+    """Whether the provider still knows the key of an operation of that age: after that the same key is a new charge."""
+    return provider.repeats(operation) and age < provider.idempotency_lifetime * 5 / 6
 
 
 def payment_provider(connection: Connection) -> PaymentProvider:

@@ -18,7 +18,7 @@ from ..money import currency_exponent, parse_amount
 from ..providers.base import Client, PaymentProvider
 from ..providers.results import PaymentResult, RefundResult, RefundStatus
 from .announce import record_action
-from .payment_attempts import ABANDONED_AFTER, REPEATABLE_FOR, may_have_taken_effect, payment_provider
+from .payment_attempts import ABANDONED_AFTER, is_repeatable, may_have_taken_effect, payment_provider
 from .payment_settlement import settle_operations
 from .payment_states import ALLOWED_IN, apply_result
 
@@ -109,7 +109,7 @@ def _write_down(payment: Payment, asked: _Asked, provider: PaymentProvider) -> P
             organization_id=locked.organization_id,
             payment=locked,
             kind=asked.kind,
-            amount=_amount_of(locked, asked),
+            amount=_amount_of(locked, asked, provider),
             idempotency_key=asked.idempotency_key or None,
             request_fingerprint=asked.fingerprint,
             raw={"reason": asked.reason} if asked.reason else {},
@@ -140,8 +140,7 @@ def _to_repeat(earlier: PaymentOperation, asked: _Asked, provider: PaymentProvid
     # The error says that the answer is lost; with none, another process may be waiting for it still.
     age = timezone.now() - earlier.created_at
     is_idle = bool(earlier.error_code) or age > ABANDONED_AFTER
-    can_be_repeated = bool(provider.idempotency_header) and age < REPEATABLE_FOR
-    if not (answer_is_lost and is_idle and can_be_repeated):
+    if not (answer_is_lost and is_idle and is_repeatable(provider, asked.kind.value, age)):
         return None
     earlier.error_code = earlier.error_code or "interrupted"  # marks what follows as a repetition
     earlier.save(update_fields=["error_code"])
@@ -158,13 +157,26 @@ def _refuse_illegal(payment: Payment, kind: PaymentOperation.Kind) -> None:
         raise Conflict("Another capture or void of this payment is under way.")
 
 
-def _amount_of(payment: Payment, asked: _Asked) -> Decimal | None:
+def _refuse_part(provider: PaymentProvider, kind: PaymentOperation.Kind) -> None:
+    takes_parts = provider.takes_partial_captures if kind == Kind.CAPTURE else provider.takes_partial_refunds
+    if not takes_parts:
+        raise NotSupported(
+            "{provider} does this only for the whole amount: {operation}.",
+            provider=provider.name,
+            operation=kind.value,
+            field="amount",
+        )
+
+
+def _amount_of(payment: Payment, asked: _Asked, provider: PaymentProvider) -> Decimal | None:
     """The amount in question. Raises InvalidRequest when it is more than is left."""
     if asked.kind == Kind.VOID:
         return None
     left = payment.amount - payment.amount_captured if asked.kind == Kind.CAPTURE else _refundable(payment)
     left = left.quantize(Decimal(1).scaleb(-currency_exponent(payment.currency)))
     amount = left if asked.amount is None else parse_amount(asked.amount, payment.currency)
+    if amount != left:
+        _refuse_part(provider, asked.kind)
     if amount <= 0:
         raise Conflict("All of this payment is refunded, or is being refunded.")
     if amount > left:

@@ -57,7 +57,7 @@ def write_event(
         _check_that_none_is_coming(connection, event)
         return None
     if look is None and must_ask(payment, event, trust, can_be_asked=_can_be_asked(connection)):
-        raise MustAsk(event, payment.updated_at)
+        raise MustAsk(event, payment.updated_at, payment.provider_reference or event.subject)
     before = ledger.standing(payment)
     try:
         told = _lay_over(payment, event, trust, look)
@@ -73,7 +73,7 @@ def write_event(
 def look_at_payment(connection: Connection, must: MustAsk) -> Look:
     """Ask the provider how the payment stands that an event concerns. Raises what the call raises."""
     asked_at = timezone.now()
-    return Look(_fetch(connection, must.event.subject), must.seen, asked_at)
+    return Look(_fetch(connection, must.reference), must.seen, asked_at)
 
 
 def read_payment(payment: Payment) -> Payment:

@@ -24,7 +24,8 @@ OUR_ID = "hub_payment"  # in the metadata that the provider keeps, so that its e
 # What an event may change of a payment.
 _TOLD = (
     "provider_reference", "status", "amount_captured", "amount_refunded", "failure_code", "failure_message",
-    "redirect_url", "client_secret", "known_as_of", "dispute_known_as_of", "dispute_won",
+    "redirect_url", "client_secret", "known_as_of", "dispute_known_as_of", "dispute_won", "method", "fee",
+    "fee_currency", "difference", "difference_seen_at",
 )  # fmt: skip
 _standing = attrgetter(*_TOLD)
 _UPDATE = """
@@ -32,11 +33,14 @@ UPDATE payments SET
     provider_reference = told.provider_reference, status = told.status, amount_captured = told.amount_captured,
     amount_refunded = told.amount_refunded, failure_code = told.failure_code, failure_message = told.failure_message,
     redirect_url = told.redirect_url, client_secret = told.client_secret, known_as_of = told.known_as_of,
-    dispute_known_as_of = told.dispute_known_as_of, dispute_won = told.dispute_won, updated_at = %s
+    dispute_known_as_of = told.dispute_known_as_of, dispute_won = told.dispute_won, method = told.method,
+    fee = told.fee, fee_currency = told.fee_currency, difference = told.difference,
+    difference_seen_at = told.difference_seen_at, updated_at = %s
 FROM jsonb_to_recordset(%s::jsonb) AS told (
     id uuid, provider_reference text, status text, amount_captured numeric, amount_refunded numeric, failure_code text,
     failure_message text, redirect_url text, client_secret text, known_as_of timestamptz,
-    dispute_known_as_of timestamptz, dispute_won boolean
+    dispute_known_as_of timestamptz, dispute_won boolean, method text, fee numeric, fee_currency text, difference text,
+    difference_seen_at timestamptz
 ) WHERE payments.id = told.id
 """
 
@@ -52,13 +56,17 @@ class PaymentLedger:
         self._notes: list[PaymentOperation] = []
 
     def find(self, connection: Connection, event: NormalizedEvent) -> Payment | None:
-        """By the provider's reference; or by our id, for a payment whose creation was never answered."""
+        """By the provider's reference; or by our id, for a payment whose creation was never answered, or where the
+        event is about a part of it (a capture) and does not itself say how the payment stands."""
         ours = [payment for payment in self._payments if payment.connection_id == connection.pk]
         for payment in ours:
             if payment.provider_reference == event.subject:
                 return payment
         key = _our_id(event)
-        return next((payment for payment in ours if payment.pk == key and not payment.provider_reference), None)
+        for payment in ours:
+            if payment.pk == key and (not payment.provider_reference or event.payment is None):
+                return payment
+        return None
 
     def undo(self, payment: Payment, standing: Sequence[Any]) -> None:
         for name, value in zip(_TOLD, standing, strict=True):
@@ -89,7 +97,7 @@ def _lock(told: Sequence[Told]) -> list[Payment]:
     """
     concerned = Q(provider_reference__in={event.subject for _, event in told if event.subject})
     if keys := {key for _, event in told if (key := _our_id(event)) is not None}:
-        concerned |= Q(pk__in=keys, provider_reference="")
+        concerned |= Q(pk__in=keys)
     pending = PaymentOperation.objects.filter(payment=OuterRef("pk"), status=PaymentOperation.Status.PENDING)
     ours = Payment.objects.filter(concerned, connection__in={connection.pk for connection, _ in told})
     return list(ours.annotate(has_open_operations=Exists(pending)).select_for_update(of=("self",)).order_by("pk"))
@@ -98,8 +106,9 @@ def _lock(told: Sequence[Told]) -> list[Payment]:
 def _our_id(event: NormalizedEvent) -> UUID | None:
     raw: Mapping[str, Any] = event.payment.raw if event.payment else {}
     metadata = raw.get("metadata")
+    told = event.payment_id or (metadata.get(OUR_ID) if isinstance(metadata, Mapping) else "")
     try:
-        return UUID(str(metadata.get(OUR_ID))) if isinstance(metadata, Mapping) else None
+        return UUID(str(told))
     except ValueError:
         return None
 

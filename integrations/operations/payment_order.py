@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -15,10 +15,11 @@ from uuid import UUID
 from ..errors import InvalidRequest
 from ..models import Payment, PaymentOperation
 from ..money import currency_exponent, parse_amount
-from ..providers.results import Customer, PaymentRequest
+from ..providers.results import Address, PaymentRequest
 from ..redaction import passes_luhn
+from .order_details import read_address, read_customer, read_items
 
-_CUSTOMER_KEYS = ("name", "email", "phone")
+_LANGUAGES = ("", "en", "ar")
 _MAX_METADATA = 40  # Stripe takes 50 keys; some stay free for our own
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Issuers' ranges (ISO/IEC 7812): 3 to 6 for most, sixteen digits for those that begin with 2, 8 or 9. Narrower than
@@ -45,18 +46,31 @@ class PaymentOrder:
     connection_id: UUID | str | None = None
     payment_token: str = field(default="", repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    language: str = ""
+    items: Sequence[Mapping[str, Any]] = ()
+    shipping_address: Mapping[str, str] = field(default_factory=dict)
+    billing_address: Mapping[str, str] = field(default_factory=dict)
 
     def request(self) -> PaymentRequest:
         """The order as providers take it. Raises InvalidRequest naming the field that is wrong."""
         self._check_shape()
         self._check_texts()
+        if self.language not in _LANGUAGES:
+            raise InvalidRequest("The language is en or ar.", field="language")
         return PaymentRequest(
             amount=parse_amount(self.amount, self.currency),
             currency=self.currency,
             reference=self.reference,
             capture=self.capture,
             method=self.method,
-            customer=Customer(**{key: self.customer.get(key, "") for key in _CUSTOMER_KEYS}),
+            customer=read_customer(self.customer),
+            country=self.country,
+            description=self.description,
+            language=self.language or "en",
+            items=read_items(self.items, self.currency),
+            shipping_address=read_address("shipping_address", self.shipping_address),
+            billing_address=read_address("billing_address", self.billing_address),
             success_url=self.success_url,
             cancel_url=self.cancel_url,
             payment_token=self.payment_token,
@@ -76,10 +90,9 @@ class PaymentOrder:
                 raise InvalidRequest("{name} must be a string.", name=name, field=name)
             if len(getattr(self, name)) > limit:
                 raise InvalidRequest("{name} has at most {limit} characters.", name=name, limit=limit, field=name)
-        _check_mapping("customer", self.customer, max_items=len(_CUSTOMER_KEYS))
+        for name in ("customer", "shipping_address", "billing_address"):
+            _check_mapping(name, getattr(self, name), max_items=10)
         _check_mapping("metadata", self.metadata, max_items=_MAX_METADATA)
-        if surplus := sorted(set(self.customer) - set(_CUSTOMER_KEYS)):
-            raise InvalidRequest("A customer has no {surplus!r}.", surplus=surplus[0], field="customer")
 
     def _check_texts(self) -> None:
         for name, text in self._texts():
@@ -100,14 +113,24 @@ class PaymentOrder:
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         yield from ((name, getattr(self, name)) for name in _TEXT_LIMITS)
-        for name in ("customer", "metadata"):
+        for name in ("customer", "metadata", "shipping_address", "billing_address"):
             yield from ((name, text) for pair in getattr(self, name).items() for text in pair)
+        yield from (("items", str(text)) for item in self.items for pair in item.items() for text in pair)
 
 
-def kept_request(request: PaymentRequest) -> dict[str, Any]:
+def kept_request(request: PaymentRequest, connection_id: UUID | str | None) -> dict[str, Any]:
     """The columns of the create operation: what a repetition of the request needs beside the payment's own."""
     return {
-        "raw": {"success_url": request.success_url, "cancel_url": request.cancel_url},
+        "raw": {
+            "success_url": request.success_url,
+            "cancel_url": request.cancel_url,
+            "connection": str(connection_id or ""),
+            "description": request.description,
+            "language": request.language,
+            "items": [asdict(item) for item in request.items],
+            "shipping_address": _without_blanks(request.shipping_address),
+            "billing_address": _without_blanks(request.billing_address),
+        },
         "payment_token": request.payment_token or None,
     }
 
@@ -121,11 +144,35 @@ def stored_request(payment: Payment) -> PaymentRequest:
         reference=payment.reference,
         capture=payment.capture_mode == Payment.CaptureMode.AUTOMATIC,
         method=payment.method,
-        customer=Customer(**payment.customer),
+        customer=read_customer(payment.customer),
+        country=payment.country,
+        description=created.raw.get("description", ""),
+        language=created.raw.get("language", "en"),
+        items=read_items(created.raw.get("items", ()), payment.currency),
+        shipping_address=Address(**created.raw.get("shipping_address", {})),
+        billing_address=Address(**created.raw.get("billing_address", {})),
         success_url=created.raw.get("success_url", ""),
         cancel_url=created.raw.get("cancel_url", ""),
         payment_token=created.payment_token.reveal() if created.payment_token else "",
         metadata=payment.metadata,
+    )
+
+
+def _without_blanks(address: Address) -> dict[str, str]:
+    return {name: text for name, text in asdict(address).items() if text}
+
+
+def stored_order(payment: Payment) -> PaymentOrder:
+    """What decides, of the order as it was first made, which connections may take it."""
+    created = payment.operations.get(kind=PaymentOperation.Kind.CREATE)
+    return PaymentOrder(
+        amount=f"{payment.amount:f}",
+        currency=payment.currency,
+        reference=payment.reference,
+        method=payment.method,
+        capture=payment.capture_mode == Payment.CaptureMode.AUTOMATIC,
+        country=payment.country,
+        connection_id=created.raw.get("connection") or None,
     )
 
 
@@ -138,6 +185,8 @@ _TEXT_LIMITS = {
     "cancel_url": 2000,
     "country": 8,
     "payment_token": 2000,
+    "description": 255,
+    "language": 2,
 }
 
 

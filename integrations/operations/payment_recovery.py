@@ -12,11 +12,12 @@ from django.utils import timezone
 from ..errors import IntegrationError
 from ..models import Payment
 from ..tenancy import acting_for
-from .payment_attempts import ABANDONED_AFTER, REPEATABLE_FOR
+from .payment_attempts import ABANDONED_AFTER
 from .payments import sync_payment
 
 logger = logging.getLogger(__name__)
 _AT_ONCE = 50
+_GIVEN_UP_AFTER = timedelta(days=3)
 
 
 def abandoned_payments() -> QuerySet[Payment]:
@@ -33,7 +34,7 @@ def abandoned_payments() -> QuerySet[Payment]:
         status=Payment.Status.PENDING,
         provider_reference="",
         organization__is_active=True,
-        created_at__gt=now - REPEATABLE_FOR + timedelta(minutes=5),
+        created_at__gt=now - _GIVEN_UP_AFTER,
         due_at__lt=now,
     )
 

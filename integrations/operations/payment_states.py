@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from django.utils import timezone
+
 from ..errors import InvalidResponse
 from ..models import Payment, PaymentOperation
 from ..providers.results import PaymentResult
@@ -57,7 +59,12 @@ def apply_result(payment: Payment, result: PaymentResult, *, fresh: bool = False
     _check(payment, result)
     payment.provider_reference = payment.provider_reference or result.provider_reference
     if payment.status == S.CANCELLED:
+        if result.amount_captured or S(result.status) in _PAID:
+            differ(payment, Payment.Difference.PAID_AFTER_END)
         return
+    payment.method = result.method or payment.method
+    if result.fee is not None:
+        payment.fee, payment.fee_currency = result.fee, result.fee_currency or result.currency
     _apply_totals(payment, result, refund_failed=refund_failed)
     told = _settled(payment, S(result.status))
     if told in _allowed_after(payment, fresh=fresh, refund_failed=refund_failed):
@@ -68,6 +75,12 @@ def apply_result(payment: Payment, result: PaymentResult, *, fresh: bool = False
     payment.redirect_url = result.redirect_url or payment.redirect_url
     if result.client_secret and not payment.client_secret:
         payment.client_secret = result.client_secret
+
+
+def differ(payment: Payment, difference: Payment.Difference) -> None:
+    """Mark the payment, which the caller saves, for a person to look at."""
+    if payment.difference != difference:
+        payment.difference, payment.difference_seen_at = difference, timezone.now()
 
 
 def needs_fresh_look(payment: Payment, result: PaymentResult) -> bool:

@@ -5,27 +5,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ..errors import Conflict, IntegrationError, InvalidRequest
+from ..errors import Conflict, IntegrationError, InvalidRequest, Unavailable
 from ..gateway import client_for
 from ..models import Connection, Organization, Payment, PaymentOperation, PaymentSettings
+from ..providers.base import PaymentProvider
 from ..providers.results import PaymentRequest, PaymentResult, PaymentStatus
 from .announce import record_action
 from .payment_attempts import (
     ABANDONED_AFTER,
-    REPEATABLE_FOR,
+    SHOWS_AFTER,
     add_attempt,
     is_decline,
+    is_repeatable,
     may_have_taken_effect,
     payment_provider,
 )
 from .payment_changes import capture_payment, refund_payment, void_payment
 from .payment_events import apply_event, read_payment
 from .payment_ledger import OUR_ID
-from .payment_order import PaymentOrder, kept_request, stored_request
+from .payment_order import PaymentOrder, kept_request, stored_order, stored_request
+from .payment_pages import cancel_address, return_address
 from .payment_states import TRANSITIONS, apply_result
 from .routing import Route, route_payment
 
@@ -40,6 +44,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+# A payer waits for so long: what is found not to have been made after that is not made behind their back.
+_TAKEN_UP_WITHIN = timedelta(minutes=30)
 
 
 def create_payment(organization: Organization, order: PaymentOrder, *, idempotency_key: str = "") -> Payment:
@@ -101,6 +107,7 @@ def _insert(
             amount=request.amount,
             currency=request.currency,
             method=request.method,
+            country=request.country,
             capture_mode=Payment.CaptureMode.AUTOMATIC if request.capture else Payment.CaptureMode.MANUAL,
             customer=dict(order.customer),
             metadata=dict(request.metadata),
@@ -113,7 +120,7 @@ def _insert(
             payment=payment,
             kind=PaymentOperation.Kind.CREATE,
             amount=request.amount,
-            **kept_request(request),
+            **kept_request(request, order.connection_id),
         )
         record_action("payment.created", payment, {"amount": str(payment.amount), "currency": payment.currency})
     return payment
@@ -130,26 +137,71 @@ def sync_payment(payment: Payment) -> Payment:
 
 
 def _resume(payment: Payment) -> Payment:
-    """Ask again for a payment whose answer was never written down; return any other as it is.
+    """Find out what became of a payment whose answer was never written down; return any other as it is.
 
-    So it is, too, while another process may still wait for that answer, and where the provider has no idempotency key
-    or may have forgotten it.
+    The gateway is asked for the payment by our reference where it can be; else asked to make it again, where that makes
+    the same one, or only opens another page. Otherwise the payment stays pending, as it does while another process may
+    still wait for its answer.
     """
     connection = payment.connection
     if connection is None or payment.status != Payment.Status.PENDING or payment.provider_reference:
         return payment
-    now = timezone.now()
-    is_idle = _answer_is_lost(payment) or now - payment.updated_at > ABANDONED_AFTER
-    can_be_repeated = payment_provider(connection).idempotency_header and now - payment.created_at < REPEATABLE_FOR
-    if not (is_idle and can_be_repeated) or not _begin_attempt(payment, connection):
+    provider, request = payment_provider(connection), stored_request(payment)
+    idle = timezone.now() - payment.updated_at
+    if not (_answer_is_lost(payment) or idle > ABANDONED_AFTER):
+        return Payment.objects.get(pk=payment.pk)
+    if _can_be_repeated(payment, provider, request):
+        return _repeat(payment, request, connection)
+    if "find" in provider.operations:
+        return _find(payment, request, connection)
+    return Payment.objects.get(pk=payment.pk)
+
+
+def _can_be_repeated(payment: Payment, provider: PaymentProvider, request: PaymentRequest) -> bool:
+    age = timezone.now() - payment.created_at
+    opens_a_page = not provider.charges_at_once(request) and age < provider.page_lifetime
+    return is_repeatable(provider, "create", age) or (opens_a_page and "find" not in provider.operations)
+
+
+def _repeat(payment: Payment, request: PaymentRequest, connection: Connection) -> Payment:
+    if not _begin_attempt(payment, connection):
         return Payment.objects.get(pk=payment.pk)
     try:
-        return _record_answer(payment, connection, _ask(payment, stored_request(payment), connection))
+        return _record_answer(payment, connection, _ask(payment, request, connection))
     except IntegrationError as failure:
         # But for a decline, a refusal of the repetition says nothing of the first time.
         is_decline_now = is_decline(failure)
         outcome = "declined" if is_decline_now else "unknown"
         return _record_failure(payment, connection, failure, outcome=outcome, ends=is_decline_now)
+
+
+def _find(payment: Payment, request: PaymentRequest, connection: Connection) -> Payment:
+    """By our reference. Where the gateway made nothing of it, the payment is taken as if it had just been ordered."""
+    asked_after = timezone.now() - payment.updated_at
+    provider = payment_provider(connection)
+    client = client_for(connection, operation="find_payment", any_status=True)
+    found = provider.find_payment(
+        client, _completed(request, payment, connection), idempotency_key=_key(payment, connection)
+    )
+    if found is not None:
+        return _record_answer(payment, connection, found)
+    if asked_after < SHOWS_AFTER:
+        return Payment.objects.get(pk=payment.pk)
+    return _take_up(payment, request, connection)
+
+
+def _take_up(payment: Payment, request: PaymentRequest, connection: Connection) -> Payment:
+    """For certain nothing was taken: try again, where it is due, here and then with the connections that come after."""
+    none_made = Unavailable("The gateway has made no payment of it.")
+    is_late = timezone.now() - payment.created_at > _TAKEN_UP_WITHIN
+    _record_failure(payment, connection, none_made, outcome="failed", ends=is_late)
+    tried = {attempt["connection"] for attempt in payment.attempts}
+    try:
+        route = route_payment(payment.organization, stored_order(payment)).connections
+    except IntegrationError:
+        route = [connection]
+    others = [other for other in route if str(other.pk) not in tried]
+    return Payment.objects.get(pk=payment.pk) if is_late else _charge(payment, request, [connection, *others])
 
 
 def _answer_is_lost(payment: Payment) -> bool:
@@ -186,17 +238,27 @@ def _begin_attempt(payment: Payment, connection: Connection) -> bool:
 
 
 def _ask(payment: Payment, request: PaymentRequest, connection: Connection) -> PaymentResult:
-    """Call the provider. The key is the payment's with the connection's: asked twice, it is one charge."""
-    settings = PaymentSettings.objects.filter(connection=connection).first()
-    request = replace(
+    client = client_for(connection, operation="create_payment")
+    completed = _completed(request, payment, connection)
+    return payment_provider(connection).create_payment(client, completed, idempotency_key=_key(payment, connection))
+
+
+def _key(payment: Payment, connection: Connection) -> str:
+    """The payment's with the connection's: asked twice, it is one charge."""
+    return f"{payment.pk}:{connection.pk}"
+
+
+def _completed(request: PaymentRequest, payment: Payment, connection: Connection) -> PaymentRequest:
+    """The request with what is ours: the payer comes back to us first, and we ask the gateway what became of it."""
+    kept = PaymentSettings.objects.filter(connection=connection).first()
+    return replace(
         request,
-        success_url=request.success_url or (settings.success_url if settings else ""),
-        cancel_url=request.cancel_url or (settings.cancel_url if settings else ""),
+        success_url=return_address(payment),
+        cancel_url=cancel_address(payment),
+        webhook_url=kept.webhook_url if kept else "",
+        payment_id=str(payment.pk),
         metadata={**request.metadata, OUR_ID: str(payment.pk)},
     )
-    client = client_for(connection, operation="create_payment")
-    provider = payment_provider(connection)
-    return provider.create_payment(client, request, idempotency_key=f"{payment.pk}:{connection.pk}")
 
 
 def _record_answer(payment: Payment, connection: Connection, result: PaymentResult) -> Payment:

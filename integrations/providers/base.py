@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Protocol
@@ -86,7 +86,9 @@ class Client(Protocol):
     """A connection's way to its provider, made by the gateway for one operation.
 
     Paths are relative to the provider's base URL. An answer that is not 2xx is raised as one of `integrations.errors`.
-    `idempotency_key` goes out in the provider's own header and makes a POST safe to repeat.
+    `idempotency_key` goes out in the provider's own header and makes a POST safe to repeat. `auth` is another than the
+    provider's usual way to authenticate, for the calls that want one; `headers` go beside the provider's own. A Decimal
+    in `json` is sent as a number with its digits.
     """
 
     environment: str
@@ -96,7 +98,14 @@ class Client(Protocol):
         """A credential's value for the few providers that want it in the body. Raises ConfigurationError."""
         ...
 
-    def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Answer: ...
+    def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
+    ) -> Answer: ...
 
     def post(
         self,
@@ -104,15 +113,27 @@ class Client(Protocol):
         *,
         json: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
         idempotency_key: str = "",
     ) -> Answer: ...
 
-    def delete(self, path: str) -> Answer: ...
+    def put(
+        self,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
+    ) -> Answer: ...
+
+    def delete(self, path: str, *, headers: Mapping[str, str] | None = None, auth: Auth | None = None) -> Answer: ...
 
 
 @dataclass(frozen=True)
 class Probe:
-    """The cheapest call that proves the credentials: a GET that any valid key may make."""
+    """The cheapest call that proves the credentials. `Provider.check` makes it, by GET unless it says otherwise."""
 
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
@@ -145,6 +166,7 @@ class Provider:
     currencies: ClassVar[tuple[str, ...]] = ()
     is_mena: ClassVar[bool] = False
     is_sandbox: ClassVar[bool] = False  # the far end is this application's own: offered only where that is switched on
+    is_offline: ClassVar[bool] = False  # there is no far end: people do what a gateway does elsewhere
     requires_oauth: ClassVar[bool] = False
     pricing_model: ClassVar[str] = "usage_based"
     operations: ClassVar[frozenset[str]] = frozenset()  # which of the capability class's methods this provider has
@@ -161,6 +183,14 @@ class Provider:
     webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found
     event_types: ClassVar[Mapping[str, str]] = {}  # the provider's name -> EventType
     recommended_events: ClassVar[tuple[str, ...]] = ()
+
+    def base_url(self, environment: str, configuration: Mapping[str, Any]) -> str:
+        """Where a connection's provider answers; for one whose address depends on a country, say."""
+        return self.base_urls[environment]
+
+    def check(self, client: Client) -> Answer:
+        """Prove the credentials, moving nothing. Raises AuthenticationFailed for bad ones."""
+        return client.get(self.probe.path, params=self.probe.params)
 
     def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
         """The provider's error code and message, from the JSON of an answer that is not 2xx."""
@@ -199,16 +229,40 @@ class Provider:
 
 
 class PaymentProvider(Provider):
-    """A gateway that takes payments. `operations` ⊆ {create, get, capture, void, refund}; `amount` None means all."""
+    """A gateway that takes payments. `amount` None means all that there is.
+
+    A provider's reference of a payment is whatever `get_payment` finds it by; captures and refunds hang on it.
+    """
 
     type = ProviderType.PAYMENT
+    operations: ClassVar[frozenset[str]] = frozenset()  # of create, get, find, capture, void, refund
     payment_capabilities: ClassVar[frozenset[str]] = frozenset()
+    # Operations that are done once however often they are asked for under one key; all, with an idempotency header.
+    repeatable: ClassVar[frozenset[str]] = frozenset()
+    idempotency_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # for which such a key is remembered
+    page_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # after which nobody can pay by the page that was opened
+    takes_partial_captures: ClassVar[bool] = True
+    takes_partial_refunds: ClassVar[bool] = True
+
+    def repeats(self, operation: str) -> bool:
+        """Whether asking again under the same key does no more than asking once did."""
+        return bool(self.idempotency_header) or operation in self.repeatable
+
+    def charges_at_once(self, request: PaymentRequest) -> bool:
+        """Whether `create_payment` itself may take money. If not, it opens a page on which the payer then pays: one
+        that was opened without our hearing of it is known to nobody, so that another can be opened."""
+        return bool(request.payment_token)
 
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         raise NotSupported("{provider} cannot create payments.", provider=self.name)
 
     def get_payment(self, client: Client, provider_reference: str) -> PaymentResult:
         raise NotSupported("{provider} cannot look up payments.", provider=self.name)
+
+    def find_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult | None:
+        """The payment that `create_payment` made of the same arguments without our hearing of it; None where it made
+        none for certain."""
+        raise NotSupported("{provider} finds no payment by our reference.", provider=self.name)
 
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str

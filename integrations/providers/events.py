@@ -109,7 +109,9 @@ class NormalizedEvent:
     `subject` is the provider's reference of the payment (or shipment, message …) that it concerns, empty where it
     concerns none of ours. `payment` is the payment's state where the event carries enough of it to be applied by
     itself; where it is None the operation fetches the payment. Of anything but a payment, `attributes` say what
-    happened, by the names in `event_schemas`. `position` tells the events apart that came in one call.
+    happened, by the names in `event_schemas`. `position` tells the events apart that came in one call. `payment_id` is
+    our own id of the payment where the event gives it back: it finds one whose provider's reference is not known, or is
+    another than the event's.
     """
 
     type: EventType
@@ -118,3 +120,4 @@ class NormalizedEvent:
     payment: PaymentResult | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     position: int = 0
+    payment_id: str = ""

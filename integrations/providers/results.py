@@ -5,7 +5,7 @@ Amounts are Decimals in major units with the currency's own exponent. `raw` is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -35,15 +35,51 @@ class RefundStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Customer:
+    """`registered_since` (ISO 8601) and `orders`, how many they have completed before, are asked for by lenders."""
+
     name: str = ""
     email: str = ""
-    phone: str = ""
+    phone: str = ""  # E.164: +971501234567
+    registered_since: str = ""
+    orders: str = ""
+
+    @property
+    def first_name(self) -> str:
+        return self.name.partition(" ")[0]
+
+    @property
+    def last_name(self) -> str:
+        return self.name.partition(" ")[2].strip()
+
+
+@dataclass(frozen=True)
+class Address:
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""  # emirate, state or province
+    postal_code: str = ""
+    country: str = ""  # ISO 3166-1 alpha-2
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of an order: `quantity` times `unit_price`, in the payment's currency."""
+
+    name: str
+    quantity: int
+    unit_price: Decimal
+    sku: str = ""
+    category: str = ""
 
 
 @dataclass(frozen=True)
 class PaymentRequest:
     """A payment to be taken. `reference` is the caller's own; `capture` False authorises only.
 
+    `payment_id` is ours: unique, at most 36 characters, for gateways that want an order id and give it back.
+    `success_url` and `cancel_url` are where the payer comes back to, `webhook_url` where the gateway is to send its
+    events, where it takes that with each payment; empty where there is none. `language` is en or ar.
     `payment_token` is the gateway's own name for a way to pay (Stripe's `pm_…`), never a card number.
     """
 
@@ -57,12 +93,32 @@ class PaymentRequest:
     cancel_url: str = ""
     payment_token: str = field(default="", repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    payment_id: str = ""
+    webhook_url: str = ""
+    description: str = ""
+    language: str = "en"
+    country: str = ""
+    items: Sequence[Item] = ()
+    shipping_address: Address = field(default_factory=Address)
+    billing_address: Address = field(default_factory=Address)
+
+    @property
+    def title(self) -> str:
+        """What the payer is told that they pay for."""
+        return self.description or self.reference
+
+    @property
+    def lines(self) -> Sequence[Item]:
+        """The items where they add up to the amount, else all as one: gateways refuse a difference."""
+        total = sum((item.unit_price * item.quantity for item in self.items), Decimal(0))
+        return self.items if self.items and total == self.amount else (Item(self.title, 1, self.amount),)
 
 
 @dataclass(frozen=True)
 class PaymentResult:
     """The state of a payment as its provider tells it. `amount_captured` and `amount_refunded` are totals, so applying
-    one twice changes nothing; None where the provider's answer does not say.
+    one twice changes nothing; None where the provider's answer does not say, as with `fee`, what the provider keeps for
+    it in `fee_currency`. `method` is the capability that the payer used (`card`, `mada`, `knet`), where that is told.
 
     `client_secret` is for the payer's browser and is kept out of `repr` and of logs.
     """
@@ -77,6 +133,9 @@ class PaymentResult:
     client_secret: str = field(default="", repr=False)
     failure_code: str = ""
     failure_message: str = ""
+    method: str = ""
+    fee: Decimal | None = None
+    fee_currency: str = ""
     raw: JSON = field(default_factory=dict, repr=False)
 
 

@@ -1,6 +1,15 @@
 """What every provider must be: this suite finds them by itself and asks each for `tests/providers/<slug>/`.
 
-There: `wire.py` (`answer`, `CREDENTIALS`, `BAD_CREDENTIALS`, `PAYMENT_TOKEN`, `PAYMENT`), and payloads in `events/`.
+There: `wire.py`, and payloads in `events/`. The wire has `answer`, `CREDENTIALS`, `BAD_CREDENTIALS` and `PAYMENT` (the
+reference of a captured payment of 12.50), and where they differ from the usual
+
+    AUTHORISED       the reference of one that is only authorised (PAYMENT)
+    CURRENCY         in which all of them are (AED)
+    ORDER            what an everyday order has beside amount, currency and reference, as fields of PaymentRequest ({})
+    CONFIGURATION    the connection's ({})
+    CREATED          the status that `create_payment` answers (CAPTURED)
+    REFUNDED         the status of the refund (SUCCEEDED)
+    IN_THE_BODY      keys of the credentials that the provider wants in bodies ({})
 """
 
 from __future__ import annotations
@@ -8,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from importlib import import_module
@@ -20,6 +29,7 @@ from babel import Locale
 
 from integrations.errors import AuthenticationFailed, NotSupported, SignatureRefused, UnreadablePayload
 from integrations.money import currency_exponent
+from integrations.providers.auth import Auth, TokenExchange
 from integrations.providers.base import Field, PaymentProvider, Provider, ProviderType
 from integrations.providers.events import EventType, NormalizedEvent
 from integrations.providers.registry import providers
@@ -37,6 +47,7 @@ PAYLOADS = [(slug, path) for slug in SLUGS for path in sorted((HERE / slug / "ev
 METHODS = {
     "create": "create_payment",
     "get": "get_payment",
+    "find": "find_payment",
     "capture": "capture_payment",
     "void": "void_payment",
     "refund": "refund_payment",
@@ -72,25 +83,32 @@ def server(slug: str) -> Iterator[WireServer]:
 
 @pytest.fixture
 def client(slug: str, server: WireServer) -> WireClient:
-    return WireClient(provider_of(slug), server.url, wire_of(slug).CREDENTIALS)
+    wire = wire_of(slug)
+    configuration = {field.key: field.default for field in provider_of(slug).configuration if field.default is not None}
+    configuration |= getattr(wire, "CONFIGURATION", {})
+    return WireClient(provider_of(slug), server.url, wire.CREDENTIALS, configuration=configuration)
 
 
 def perform(slug: str, operation: str, client: WireClient) -> Any:
-    """One operation with everyday arguments, in dirhams."""
+    """One operation with everyday arguments."""
     provider, wire = provider_of(slug), wire_of(slug)
+    currency = getattr(wire, "CURRENCY", "AED")
     once = {"idempotency_key": f"key-{operation}"}
-    some = {"amount": Decimal("5.00"), "currency": "AED"}
-    token = {"payment_token": wire.PAYMENT_TOKEN}
+    some = {"amount": Decimal("5.00"), "currency": currency}
+    authorised = getattr(wire, "AUTHORISED", wire.PAYMENT)
     match operation:
-        case "create":
-            order = PaymentRequest(amount=Decimal("12.50"), currency="AED", reference="order-1", **token)
-            return provider.create_payment(client, order, **once)
+        case "create" | "find":
+            ours = {"payment_id": "01980000-0000-7000-8000-000000000001", **getattr(wire, "ORDER", {})}
+            order = PaymentRequest(amount=Decimal("12.50"), currency=currency, reference="order-1", **ours)
+            return getattr(provider, METHODS[operation])(client, order, **once)
         case "get":
             return provider.get_payment(client, wire.PAYMENT)
         case "void":
-            return provider.void_payment(client, wire.PAYMENT, **once)
+            return provider.void_payment(client, authorised, **once)
+        case "capture":
+            return provider.capture_payment(client, authorised, **some, **once)
         case _:
-            return getattr(provider, METHODS[operation])(client, wire.PAYMENT, **some, **once)
+            return provider.refund_payment(client, wire.PAYMENT, **some, **once)
 
 
 @each_provider
@@ -113,6 +131,8 @@ def test_the_catalogue_s_facts_are_complete_in_both_languages(slug: str) -> None
 @each_provider
 def test_every_environment_has_an_https_address(slug: str) -> None:
     provider = provider_of(slug)
+    if provider.is_offline:
+        pytest.skip("nothing is called")
 
     assert set(provider.base_urls) == {"production", "staging", "development"}
     beginning = "{public_url}/" if provider.is_sandbox else "https://"
@@ -152,9 +172,10 @@ def test_fields_are_named_once_and_match_their_own_patterns(slug: str) -> None:
 def test_what_proves_the_caller_is_a_secret_credential(slug: str) -> None:
     provider = provider_of(slug)
     secret = {field.key for field in provider.credentials if field.secret}
+    if provider.is_offline:
+        pytest.skip("nothing is called")
 
-    assert secret
-    assert secret & set(provider.auth.keys)
+    assert secret & ({*provider.auth.keys} | {*getattr(wire_of(slug), "IN_THE_BODY", ())})
     assert set(provider.auth.keys) <= {field.key for field in provider.credentials}
     assert {field.key for field in provider.credentials if field.credential_type == "webhook_secret"} <= secret
     assert not any(field.secret for field in provider.configuration)
@@ -184,14 +205,19 @@ def test_an_operation_sends_what_the_documentation_says(
         pytest.skip("not declared")
     result = perform(slug, operation, client)
 
-    expected = {"void": PaymentStatus.CANCELLED, "refund": RefundStatus.SUCCEEDED}
+    wire = wire_of(slug)
+    created, refunded = (
+        getattr(wire, "CREATED", PaymentStatus.CAPTURED),
+        getattr(wire, "REFUNDED", RefundStatus.SUCCEEDED),
+    )
+    expected = {"void": PaymentStatus.CANCELLED, "refund": refunded, "create": created, "find": created}
     assert isinstance(result, RefundResult if operation == "refund" else PaymentResult)
     assert result.status == expected.get(operation, PaymentStatus.CAPTURED)
-    assert result.currency == "AED"
+    assert result.currency == getattr(wire, "CURRENCY", "AED")
     assert result.amount == (Decimal("5.00") if operation == "refund" else Decimal("12.50"))
     if operation == "capture" and isinstance(result, PaymentResult):
         assert result.amount_captured == Decimal("5.00")
-    if operation != "get" and provider.idempotency_header:
+    if operation not in ("get", "find") and provider.idempotency_header:
         sent = server.requests[-1].headers[provider.idempotency_header.lower()]
         assert sent == f"key-{operation}"
 
@@ -202,27 +228,34 @@ def test_a_secret_goes_out_as_authentication_and_nowhere_else(
 ) -> None:
     provider = provider_of(slug)
     results = [perform(slug, operation, client) for operation in sorted(provider.operations)]
-    proof = provider.auth.headers(client.credentials)
+    proof = _proof(provider.auth, client.credentials)
 
     for field in provider.credentials:
         secret = client.credentials.get(field.key, "")
-        if not field.secret or not secret:
+        if not field.secret or not secret or field.key in getattr(wire_of(slug), "IN_THE_BODY", ()):
             continue
         assert secret not in repr(results)
         for request in server.requests:
-            elsewhere = {name: value for name, value in request.headers.items() if value not in proof.values()}
+            elsewhere = {name: value for name, value in request.headers.items() if value not in proof}
             assert secret not in f"{request.path} {elsewhere} {request.body!r}"
             assert secret not in str(request.query) or provider.auth.params(client.credentials)
+
+
+def _proof(auth: Auth, credentials: Mapping[str, str]) -> set[str]:
+    """The headers that prove the caller."""
+    return set((auth.by if isinstance(auth, TokenExchange) else auth).headers(credentials).values())
 
 
 @each_provider
 def test_the_probe_tells_good_credentials_from_bad(slug: str, client: WireClient, server: WireServer) -> None:
     provider = provider_of(slug)
-    assert client.get(provider.probe.path, params=provider.probe.params).ok
+    assert provider.check(client).ok
+    if provider.is_offline:
+        return
 
-    stranger = WireClient(provider, server.url, wire_of(slug).BAD_CREDENTIALS)
+    stranger = WireClient(provider, server.url, wire_of(slug).BAD_CREDENTIALS, configuration=dict(client.configuration))
     with pytest.raises(AuthenticationFailed):
-        stranger.get(provider.probe.path, params=provider.probe.params)
+        provider.check(stranger)
 
 
 @each_provider

@@ -12,7 +12,8 @@ from typing import Any
 import requests
 
 from integrations.errors import AuthenticationFailed, InvalidResponse, Rejected, Unavailable
-from integrations.providers.auth import require
+from integrations.prepared import encode
+from integrations.providers.auth import ACCESS_TOKEN, Auth, TokenExchange, require
 from integrations.providers.base import Answer, Provider
 
 
@@ -27,43 +28,59 @@ class WireClient:
     def credential(self, key: str) -> str:
         return require(self.credentials, key)
 
-    def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Answer:
-        return self._send("GET", path, params=dict(params or {}))
+    def get(self, path: str, **given: Any) -> Answer:
+        return self._send("GET", path, **given)
 
-    def post(
-        self,
-        path: str,
-        *,
-        json: Mapping[str, Any] | None = None,
-        form: Mapping[str, str] | None = None,
-        idempotency_key: str = "",
-    ) -> Answer:
-        headers = {self.provider.idempotency_header: idempotency_key} if idempotency_key else {}
-        return self._send("POST", path, headers=headers, json=json, data=form)
+    def post(self, path: str, **given: Any) -> Answer:
+        return self._send("POST", path, **given)
+
+    def put(self, path: str, **given: Any) -> Answer:
+        return self._send("PUT", path, **given)
+
+    def delete(self, path: str, **given: Any) -> Answer:
+        return self._send("DELETE", path, **given)
 
     def _send(
         self,
         method: str,
         path: str,
         *,
-        headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
-        **body: Any,
+        json: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
+        idempotency_key: str = "",
     ) -> Answer:
-        auth = self.provider.auth
+        auth = auth or self.provider.auth
+        credentials = self._with_token(auth) if isinstance(auth, TokenExchange) else self.credentials
+        sent, content_type = encode(json=json, form=form, body=body)
+        all_headers = {"Accept": "application/json", **(headers or {}), **self.provider.headers}
+        if content_type:
+            all_headers.setdefault("Content-Type", content_type)
+        if idempotency_key and self.provider.idempotency_header:
+            all_headers[self.provider.idempotency_header] = idempotency_key
         response = requests.request(
             method,
             self.base_url + path,
-            params={**(params or {}), **auth.params(self.credentials)},
-            headers={**self.provider.headers, **(headers or {}), **auth.headers(self.credentials)},
+            params={**(params or {}), **auth.params(credentials)},
+            headers={**all_headers, **auth.headers(credentials)},
+            data=sent or None,
             timeout=10,
-            **body,
         )
         lower = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status_code, lower, response.content)
         if not answer.ok:
             raise self._refusal(answer)
         return answer
+
+    def _with_token(self, auth: TokenExchange) -> Mapping[str, str]:
+        """As the gateway does it, which keeps the token for the next call too."""
+        content = auth.content(self.credentials, self.configuration)
+        sent: dict[str, Any] = {} if not content else {"json": content} if auth.is_json else {"form": content}
+        answer = self._send("POST", auth.path, headers=auth.sent_headers, auth=auth.by, **sent)
+        return {**self.credentials, ACCESS_TOKEN: auth.read(answer)[0]}
 
     def _refusal(self, answer: Answer) -> Exception:
         if answer.status >= 500:

@@ -13,6 +13,7 @@ CREDENTIALS = {
 }
 BAD_CREDENTIALS = {"api_key": "sk_sandbox_revoked"}
 PAYMENT_TOKEN = "tok_visa"
+ORDER = {"payment_token": PAYMENT_TOKEN}
 PAYMENT = "pay_0192a0000000700080000000000000aa"
 
 CREATION = {

@@ -10,6 +10,7 @@ from tests.wire import WireAnswer, WireRequest
 CREDENTIALS = {"api_key": "sk_test_sample_not_a_key", "webhook_secret": "whsec_sample_not_a_secret"}
 BAD_CREDENTIALS = {"api_key": "sk_test_another_not_a_key"}
 PAYMENT_TOKEN = "pm_card_visa"
+ORDER = {"payment_token": PAYMENT_TOKEN}
 PAYMENT = "pi_sample"
 
 CREATION = {
