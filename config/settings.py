@@ -233,6 +233,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "reconcile payments": {
+        "task": "integrations.tasks.reconcile_payments",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "sum up settlements": {
+        "task": "integrations.tasks.sum_up_settlements",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
     "look after credentials": {
         "task": "integrations.tasks.look_after_credentials",
         "schedule": timedelta(hours=1),
