@@ -8,7 +8,7 @@ from integrations.errors import Unavailable
 from integrations.models.base import uuid7
 from integrations.request_id import Origin, originating
 
-from . import archive, inbox, replay_batches, retention
+from . import archive, file_removal, inbox, replay_batches, retention
 from .confirmations import visit
 from .forward.drain import drain
 
@@ -43,6 +43,12 @@ def purge_bodies() -> None:
         is_done = retention.purge_all()
     if not is_done:
         purge_bodies.delay()
+
+
+@shared_task
+def remove_files() -> int:
+    """Of deleted events, what lies in object storage."""
+    return file_removal.remove_files()
 
 
 @shared_task(autoretry_for=(Unavailable,), retry_backoff=5, max_retries=6)  # type: ignore[untyped-decorator]
