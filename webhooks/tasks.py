@@ -11,6 +11,7 @@ from integrations.request_id import Origin, originating
 from . import archive, file_removal, inbox, replay_batches, retention
 from .confirmations import visit
 from .forward.drain import drain
+from .forward.inactive import hold_what_is_late
 
 
 @shared_task
@@ -60,15 +61,13 @@ def confirm_address(endpoint_id: str, sealed: str) -> None:
 @shared_task
 def drain_deliveries() -> int:
     """The wake-up when there is something to forward."""
-    return _forward()
+    with originating(Origin(str(uuid7()), actor="webhook forwarding")):
+        return drain()
 
 
 @shared_task
 def sweep_deliveries() -> int:
     """Every few seconds: retries that have come due, and what a lost wake-up left."""
-    return _forward()
-
-
-def _forward() -> int:
     with originating(Origin(str(uuid7()), actor="webhook forwarding")):
+        hold_what_is_late()
         return drain()
