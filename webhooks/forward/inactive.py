@@ -23,7 +23,7 @@ WITH late AS MATERIALIZED (
     JOIN webhook_destinations AS destination ON destination.organization_id = organization.id
     JOIN webhook_deliveries AS delivery ON delivery.destination_id = destination.id
     WHERE NOT organization.is_active AND delivery.status IN ('pending', 'sending', 'retrying')
-        AND delivery.next_attempt_at < now() - %s
+        AND delivery.next_attempt_at < now() - make_interval(secs => %s)
     LIMIT %s FOR NO KEY UPDATE OF delivery SKIP LOCKED
 ), held AS (
     UPDATE webhook_deliveries AS delivery SET status = 'held', next_attempt_at = NULL
@@ -40,7 +40,7 @@ def hold_what_is_late() -> None:
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(_HOLD, [HELD_WHEN_LATE_BY, _AT_ONCE])
+            cursor.execute(_HOLD, [HELD_WHEN_LATE_BY.total_seconds(), _AT_ONCE])
             held: dict[uuid.UUID, int] = dict(cursor.fetchall())
         for organization in Organization.objects.filter(pk__in=held) if held else ():
             record_action("webhook_deliveries.held", organization, {"count": held[organization.pk]})
