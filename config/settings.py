@@ -212,6 +212,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(days=1),
         "options": {"expires": 86_400},
     },
+    "remove files of deleted webhooks": {
+        "task": "webhooks.tasks.remove_files",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "sweep webhook deliveries": {
         "task": "webhooks.tasks.sweep_deliveries",
         "schedule": 5.0,
