@@ -85,5 +85,6 @@ def test_an_endpoint_that_is_known_costs_no_query_and_one_that_is_not_there_none
     with CaptureQueriesContext(connection) as queries:
         found = known_endpoints.find_endpoint(endpoint.pk)
         assert known_endpoints.find_endpoint(absent) is None
-    assert found is not None and found.pk == endpoint.pk
+    assert found is not None
+    assert found.pk == endpoint.pk
     assert not queries.captured_queries
