@@ -148,6 +148,7 @@ class CertificateByAddress(ProviderSigned):
 class WithCertificate(Outside):
     slug, name = "outside_certificate", "Names its certificate by address"
     signature = CertificateByAddress()
+    event_types: ClassVar = {"told": EventType.UNKNOWN}
 
 
 ALL = (
