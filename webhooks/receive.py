@@ -37,6 +37,7 @@ T = TypeVar("T")
 _RETRY_SECONDS = 30
 _RECEIVED = Reply(200, b'{"received": true}')
 # What is kept of the headers beside the signature: enough to read the body by, nothing that identifies or authorizes.
+# A provider adds those in which it names its events.
 _KEPT_HEADERS = ("content-type", "content-encoding", "user-agent")
 
 
@@ -143,12 +144,13 @@ def _keep(
     endpoint: KnownEndpoint, inbound: InboundRequest, *, is_test: bool, signature_verified: bool
 ) -> ReceivedEvent:
     provider = get_provider(endpoint.slug)
+    kept = (*_KEPT_HEADERS, *provider.webhook_headers)
     event = ReceivedEvent(
         organization_id=endpoint.organization_id,
         endpoint_id=endpoint.pk,
         identity=_identify(provider, inbound),
         body=inbound.body,
-        headers={name: inbound.headers[name] for name in _KEPT_HEADERS if name in inbound.headers},
+        headers={name: inbound.headers[name] for name in kept if name in inbound.headers},
         signature=inbound.headers.get(_signature(provider).header, ""),
         is_test=is_test,
         signature_verified=signature_verified,

@@ -64,9 +64,11 @@ def _sample(provider: Provider, known: KnownEndpoint, event_type: str, event_id:
     now = timezone.now()
     payload = provider.sample_event(event_type, event_id=event_id, now=now)
     content_type = provider.webhook_content_type
+    named = {"event_id": event_id, "event_type": event_type}
+    naming = {name: template.format(**named) for name, template in provider.webhook_headers.items()}
     return InboundRequest(
         body=write_payload(payload, content_type),
-        headers={"content-type": content_type, "user-agent": "Hub test event"},
+        headers={"content-type": content_type, "user-agent": "Hub test event", **naming},
         received_at=now.timestamp(),
         url=known.url,
         fetch=fetch_certificate,

@@ -81,7 +81,10 @@ def test_a_test_event_about_a_payment_that_there_is_changes_it_no_more(connectio
     assert not payment.operations.filter(kind="event").exists()
 
 
-@pytest.mark.parametrize("slug", ["outside_json", "outside_form", "outside_batch", "outside_query", "outside_path"])
+SCHEMES = ("outside_json", "outside_form", "outside_batch", "outside_query", "outside_path", "outside_headers")
+
+
+@pytest.mark.parametrize("slug", SCHEMES)
 def test_it_goes_by_whatever_scheme_the_provider_has(slug: str, outside_providers: None) -> None:
     stored = WebhookEvent.objects.get(pk=send_test_event(connect(slug), "told"))
     assert (stored.event_type, stored.is_test) == ("told", True)
