@@ -168,8 +168,8 @@ class WithCertificate(Outside):
 
 
 ALL = (
-    SignedJSON, FormSigned, Batched, TokenInQuery, TokenInPath, WithoutEventId, NamedByHeaders, FromKnownNetworks, Confirming,
-    WithCertificate,
+    SignedJSON, FormSigned, Batched, TokenInQuery, TokenInPath, WithoutEventId, NamedByHeaders, FromKnownNetworks,
+    Confirming, WithCertificate,
 )  # fmt: skip
 
 
