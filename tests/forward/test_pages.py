@@ -248,3 +248,13 @@ def test_the_kinds_of_provider_are_boxes_that_stay_checked(staff: Client) -> Non
     boxes = re.findall(r'<input type="checkbox" name="provider_types"[^>]*>', form)
     assert [re.search(r'value="(\w+)"', box)[1] for box in boxes if "checked" in box] == ["payment"]
     assert len(boxes) > 5
+
+
+def test_a_test_that_failed_is_not_offered_to_be_sent_again(
+    staff: Client, destination: WebhookDestination, receiver: Receiver
+) -> None:
+    receiver.answers = 500
+    post(staff, "webhook-destination-test", destination.pk)
+    shown = page(staff, "webhook-destination", destination.pk)
+    assert "hub.test" in shown
+    assert 'name="delivery"' not in shown
