@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -158,6 +159,8 @@ def test_named_events_are_replayed(api: ApiClient, endpoint: dict[str, Any]) -> 
     assert {row["id"]: row["replays"] for row in found} == {str(first.pk): 1, str(second.pk): 1}
     assert error_of(api.post("webhook-events/replay/", {**body, "status": "failed"}))["field"] == "ids"
     assert error_of(api.post("webhook-events/replay/", {"ids": []}))["field"] == "ids"
+    stranger = error_of(api.post("webhook-events/replay/", {"ids": [str(uuid4())]}))
+    assert (stranger["field"], stranger["message"]) == ("ids", "There is no such event.")
     assert [row["id"] for row in api.get("webhook-replays/").json()["results"]] == [run["replay"]]
 
 
