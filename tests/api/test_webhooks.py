@@ -75,7 +75,7 @@ def test_an_endpoint_names_the_field_that_is_wrong(
 def _event(endpoint: dict[str, Any], name: str, **fields: Any) -> WebhookEvent:
     row = WebhookEndpoint.objects.get(pk=endpoint["id"])
     body = b'{"id": "evt_1",  "type": "charge.refunded"}'
-    return WebhookEvent.objects.create(signature_verified=True, 
+    return WebhookEvent.objects.create(signature_verified=True,
         organization=row.organization, webhook_endpoint=row, event_id=name,
         **{"raw_body": body, "event_type": "charge.refunded", "processing_status": "failed", **fields},
     )  # fmt: skip

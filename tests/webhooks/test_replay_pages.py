@@ -152,7 +152,7 @@ def test_a_run_shows_how_far_it_is(staff: Client, endpoint: WebhookEndpoint) -> 
 
 def test_a_run_is_stopped(staff: Client, endpoint: WebhookEndpoint) -> None:
     WebhookEvent.objects.bulk_create(
-        WebhookEvent(signature_verified=True, 
+        WebhookEvent(signature_verified=True,
             organization=endpoint.organization, webhook_endpoint=endpoint, event_id=str(number), event_type="x",
             processing_status="failed",
         )

@@ -4,15 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0012_fees_of_gateways'),
-        ('webhooks', '0010_files_to_remove'),
+        ("integrations", "0012_fees_of_gateways"),
+        ("webhooks", "0010_files_to_remove"),
     ]
 
     operations = [
         migrations.AddConstraint(
-            model_name='webhookevent',
-            constraint=models.CheckConstraint(condition=models.Q(('signature_verified', True), ('is_test', True), _connector='OR'), name='webhook_events_verified'),
+            model_name="webhookevent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("signature_verified", True), ("is_test", True), _connector="OR"),
+                name="webhook_events_verified",
+            ),
         ),
     ]
