@@ -78,13 +78,15 @@ class Gateway(StripeWire):
 
     def _do(self, path: list[str], form: dict[str, str]) -> dict[str, Any]:
         try:
-            return self._told(super()._do(path, form))
+            return deepcopy(super()._do(path, form))
         finally:
             for intent in self.intents.values():
                 self.note(intent)
 
-    def _told(self, answer: dict[str, Any]) -> dict[str, Any]:
-        return deepcopy(answer)
+    def _refund(self, intent: dict[str, Any], units: int) -> dict[str, Any]:
+        refund = super()._refund(intent, units)
+        self.refunds[-1]["intent"] = intent["id"]
+        return refund
 
     def _answer(self, request: WireRequest) -> WireAnswer:
         refusal = self._refusal(request)
@@ -231,9 +233,18 @@ class Shop(RuleBasedStateMachine):
             assert (payment.amount_captured * 100, payment.amount_refunded * 100) == (taken, back), payment.status
             if payment.status == "cancelled":
                 assert not taken
+            self._compare_refunds(payment, back)
         assert not any(intent["amount_received"] for intent in intents.values()), "money that we do not know of"
         owners = [intent["metadata"]["hub_payment"] for intent in self.gateway.intents.values()]
         assert len(owners) == len(set(owners)), "a payment was made twice"
+
+    def _compare_refunds(self, payment: Payment, given_back: int) -> None:
+        """Each that was asked for was made once or not at all, and we know which."""
+        made = [refund for refund in self.gateway.refunds if refund["intent"] == payment.provider_reference]
+        asked = payment.operations.filter(kind="refund")
+        known = [operation.amount * 100 for operation in asked.filter(status="succeeded")]
+        assert len(made) <= asked.count()
+        assert sum(known) == given_back
 
     def _row(self, payment: Any) -> Payment | None:
         return Payment.objects.filter(idempotency_key=payment[0]).first()
