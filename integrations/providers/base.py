@@ -235,7 +235,7 @@ class PaymentProvider(Provider):
     """
 
     type = ProviderType.PAYMENT
-    operations: ClassVar[frozenset[str]] = frozenset()  # of create, get, find, capture, void, refund
+    operations: ClassVar[frozenset[str]] = frozenset()  # of create, get, find, complete, capture, void, refund
     payment_capabilities: ClassVar[frozenset[str]] = frozenset()
     # Operations that are done once however often they are asked for under one key; all, with an idempotency header.
     repeatable: ClassVar[frozenset[str]] = frozenset()
@@ -263,6 +263,15 @@ class PaymentProvider(Provider):
         """The payment that `create_payment` made of the same arguments without our hearing of it; None where it made
         none for certain."""
         raise NotSupported("{provider} finds no payment by our reference.", provider=self.name)
+
+    def complete_payment(
+        self, client: Client, provider_reference: str, *, capture: bool, idempotency_key: str
+    ) -> PaymentResult:
+        """Take the money, or authorise it, where `get_payment` found that the payer has agreed (`awaits_completion`).
+
+        Asked for again, under the same key or another, it does no more than once.
+        """
+        raise NotSupported("{provider} takes the money by itself.", provider=self.name)
 
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
