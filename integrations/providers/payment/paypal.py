@@ -222,6 +222,8 @@ class PayPal(PaymentProvider):
                 return now
             raise
         voided = answer.json() if answer.body else {**authorisation, "status": "VOIDED"}
+        if voided.get("status") != "VOIDED":
+            raise InvalidResponse("PayPal does not say that the authorisation is voided.")
         return order.with_authorisation(voided).result()
 
 
@@ -236,8 +238,13 @@ def _amount(amount: Decimal | None, currency: str) -> dict[str, Any]:
 def _after_refusal(now: PaymentResult, refusal: Rejected) -> PaymentResult:
     """What the order is after we were refused to complete it. Raises the refusal where that says nothing."""
     if refusal.provider_code in DECLINES and now.status in _AGREEING:
-        declined = {"failure_code": refusal.provider_code, "failure_message": refusal.message}
-        return replace(now, status=PaymentStatus.FAILED, awaits_completion=False, **declined)
+        return replace(
+            now,
+            status=PaymentStatus.FAILED,
+            awaits_completion=False,
+            failure_code=refusal.provider_code,
+            failure_message=refusal.message,
+        )
     if not now.awaits_completion or refusal.provider_status == _ANOTHER_IS_AT_WORK:
         return now
     if refusal.provider_code in _BACK_TO_THE_PAGE:

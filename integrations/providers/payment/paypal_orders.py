@@ -75,7 +75,6 @@ def _payer(request: PaymentRequest, configuration: Mapping[str, Any]) -> dict[st
     context = {
         "brand_name": str(configuration.get("brand_name") or ""),
         "locale": _LOCALES[request.language],
-        "landing_page": "GUEST_CHECKOUT" if request.method == "card" else "NO_PREFERENCE",
         "shipping_preference": "SET_PROVIDED_ADDRESS" if _shipping(request) else "NO_SHIPPING",
         "user_action": "PAY_NOW",
         "return_url": request.success_url,

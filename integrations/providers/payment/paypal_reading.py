@@ -182,12 +182,10 @@ class Order:
 
     def _fee(self) -> Decimal | None:
         """Where each capture that was taken tells it: it is not known of one that is pending."""
-        told = [
-            (one.get("seller_receivable_breakdown") or {}).get("paypal_fee") for one in self.captures if _is_taken(one)
-        ]
-        if not told or not all(told):
+        taken = [mapping(one.get("seller_receivable_breakdown")) for one in self.captures if _is_taken(one)]
+        if not taken or not all("paypal_fee" in breakdown for breakdown in taken):
             return None
-        return sum((read_money(fee, self.currency) for fee in told), Decimal(0))
+        return sum((read_money(breakdown["paypal_fee"], self.currency) for breakdown in taken), Decimal(0))
 
     def _refusal(self) -> JSON:
         return (self.captures or self.authorisations)[-1]

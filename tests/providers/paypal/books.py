@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-CURRENCIES = frozenset(
-    "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS JPY MXN MYR NOK NZD PHP PLN SEK SGD THB TWD USD".split()
-)
+from integrations.providers.base import codes
+
+CURRENCIES = codes("AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS JPY MXN MYR NOK NZD PHP PLN SEK SGD THB TWD USD")
 WHOLE = frozenset({"HUF", "JPY", "TWD"})
 API = "https://api-m.sandbox.paypal.com"
 JSON = dict[str, Any]
@@ -51,7 +51,7 @@ def amount_of(given: JSON) -> Decimal:
 
 @dataclass
 class Books:
-    """`declines`: the issue with which completing an order is refused. `holds`: the reason why captures stay pending."""
+    """`declines`: the issue with which an order's completion is refused. `holds`: why captures stay pending."""
 
     orders: dict[str, JSON] = field(default_factory=dict)
     declines: str = ""
