@@ -16,13 +16,14 @@ from ..models import Connection, Payment, PaymentOperation
 from ..providers.results import PaymentResult
 from .payment_attempts import payment_provider
 
+EXPIRED = "expired"  # the failure code of a payment that nobody paid in time
 _OPEN = (Payment.Status.PENDING, Payment.Status.REQUIRES_ACTION, Payment.Status.FAILED)
 _TIMEOUT_SECONDS = 12.0
 
 
 def complete_payment(connection: Connection, agreed: PaymentResult, own_id: str = "") -> PaymentResult:
     """What became of a payment whose payer has agreed: taken, authorised, declined; or as it was, where it is not ours,
-    or was given up here. With a void of it under way nothing is taken: that was asked for before.
+    or was given up here, by a person or since its time was over. With a void of it under way nothing is taken either.
 
     Raises InvalidResponse when other money was agreed to than was ordered, and what the call raises: then the payment
     is to be looked at again. No transaction may be open.
@@ -47,7 +48,8 @@ def _still_open(connection: Connection, provider_reference: str, own_id: str) ->
     if key := _as_uuid(own_id):
         named |= Q(pk=key, provider_reference="")
     voids = PaymentOperation.objects.filter(kind=PaymentOperation.Kind.VOID, status=PaymentOperation.Status.PENDING)
-    return Payment.objects.filter(named, connection=connection, status__in=_OPEN).exclude(operations__in=voids)
+    still_open = Payment.objects.filter(named, connection=connection, status__in=_OPEN)
+    return still_open.exclude(operations__in=voids).exclude(failure_code=EXPIRED)
 
 
 def _key(payment: Payment, agreed: PaymentResult) -> str:

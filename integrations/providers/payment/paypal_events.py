@@ -69,16 +69,17 @@ def _dispute(kind: EventType, dispute: Mapping[str, Any], moment: datetime | Non
     if kind is EventType.PAYMENT_DISPUTE_LOST and outcome in _WON:
         kind = EventType.PAYMENT_DISPUTE_WON
     told = {
-        "amount": amount.get("value"),
-        "currency": amount.get("currency_code"),
-        "failure_code": _text(dispute.get("reason")),
-        "failure_message": " ".join(filter(None, (_text(dispute.get("dispute_id")), _text(dispute.get("status"))))),
+        "dispute": dispute.get("dispute_id"),
+        "dispute_reason": dispute.get("reason"),
+        "dispute_amount": amount.get("value"),
+        "dispute_currency": amount.get("currency_code"),
+        "respond_by": dispute.get("seller_response_due_date"),
     }
     return NormalizedEvent(
         kind,
         _text(transaction.get("seller_transaction_id")),
         moment,
-        attributes={name: value for name, value in told.items() if value},
+        attributes={name: value for name, value in told.items() if _text(value)},
         payment_id=_text(transaction.get("custom")),
     )
 

@@ -89,8 +89,9 @@ class Order:
     @property
     def authorisation(self) -> JSON | None:
         """The one to capture or void: the newest that is still open, else the newest."""
-        still_open = [one for one in self.authorisations if one.get("status") in _CAPTURABLE]
-        return (still_open or [*self.authorisations] or [None])[-1]
+        still_open = [one for one in self.authorisations if one["status"] in _CAPTURABLE]
+        candidates = still_open or self.authorisations
+        return candidates[-1] if candidates else None
 
     def with_capture(self, capture: JSON) -> Self:
         """The order after this capture. Raises InvalidResponse when it is none as documented."""

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +18,10 @@ from django.db import connection as database
 from django.test import Client
 
 from integrations.errors import Conflict, ConnectionNotReady, IntegrationError, InvalidRequest, InvalidResponse
-from integrations.models import Connection, Organization, Payment, PaymentOperation
+from integrations.models import Connection, Organization, Payment, PaymentDispute, PaymentOperation
 from integrations.operations.looks import MustAsk
 from integrations.operations.payment_events import look_at_payment
+from integrations.operations.payment_reconciliation import reconcile_payment
 from integrations.operations.payments import (
     PaymentOrder,
     apply_event,
@@ -43,6 +46,7 @@ from .wire import CREDENTIALS, PayPalWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 S = Payment.Status
+EVENTS = Path(__file__).parent / "events"
 
 
 @dataclass
@@ -315,6 +319,66 @@ def test_what_a_payer_has_agreed_to_is_voided_no_more(agreed: Payment, far: Far)
     with pytest.raises(Conflict):
         void_payment(agreed)
     assert sync_payment(agreed).status == S.CAPTURED
+
+
+def ordered_long_ago(payment: Payment) -> Payment:
+    long_ago = payment.created_at - timedelta(hours=4)
+    Payment.objects.filter(pk=payment.pk).update(created_at=long_ago, next_look_at=long_ago)
+    return Payment.objects.get(pk=payment.pk)
+
+
+def test_a_payer_who_comes_too_late_is_not_charged(create: Create, far: Far) -> None:
+    payment = ordered_long_ago(create())
+    expired = reconcile_payment(payment)
+    assert (expired.status, expired.failure_code) == (S.CANCELLED, "expired")
+
+    far.books.approve(payment.provider_reference)
+    assert sync_payment(payment).status == S.CANCELLED
+    assert "capture" not in far.wire.done
+
+
+def test_what_a_payer_agreed_to_in_time_is_taken_when_it_is_looked_at(agreed: Payment) -> None:
+    """Nobody came back, and no event came."""
+    assert reconcile_payment(ordered_long_ago(agreed)).status == S.CAPTURED
+
+
+def test_an_order_that_paypal_has_forgotten_unpaid_has_expired(create: Create, far: Far) -> None:
+    payment = ordered_long_ago(create())
+    far.books.orders.clear()
+
+    expired = reconcile_payment(payment)
+    assert (expired.status, expired.failure_code, expired.difference) == (S.FAILED, "expired", "")
+
+
+def test_an_order_that_is_gone_before_its_time_or_was_paid_is_for_a_person_to_look_at(
+    create: Create, agreed: Payment, far: Far
+) -> None:
+    young, paid = create(reference="order-2"), sync_payment(agreed)
+    far.books.orders.clear()
+
+    assert reconcile_payment(young).difference == "missing"
+    assert reconcile_payment(ordered_long_ago(paid)).difference == "missing"
+
+
+def test_a_payment_that_has_expired_is_not_taken_after_all(agreed: Payment, far: Far) -> None:
+    Payment.objects.filter(pk=agreed.pk).update(status=S.FAILED, failure_code="expired")
+    assert sync_payment(agreed).amount_captured == 0
+    assert "capture" not in far.wire.done
+
+
+def test_a_dispute_is_written_down_beside_its_payment(agreed: Payment, endpoint: WebhookEndpoint) -> None:
+    """By its custom text alone: PayPal names the capture, and no order. The order tells nothing of it."""
+    sync_payment(agreed)
+    dispute = json.loads((EVENTS / "CUSTOMER.DISPUTE.UPDATED.json").read_bytes())
+    dispute["resource"]["disputed_transactions"][0]["custom"] = str(agreed.pk)
+    assert deliver(endpoint, dispute) == 200
+    drain()
+
+    written = PaymentDispute.objects.get(payment=agreed)
+    assert (written.provider_reference, written.status) == ("PP-D-1234", PaymentDispute.Status.OPEN)
+    assert (written.amount, written.reason) == (Decimal("12.50"), "MERCHANDISE_OR_SERVICE_NOT_RECEIVED")
+    agreed.refresh_from_db()
+    assert agreed.status == S.CAPTURED
 
 
 def test_another_amount_than_was_ordered_is_not_taken(agreed: Payment, far: Far) -> None:
