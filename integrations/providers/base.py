@@ -198,8 +198,11 @@ class Provider:
         """The provider's error code and message, from the JSON of an answer that is not 2xx."""
         return str(body.get("code", "")), str(body.get("message", ""))
 
-    def register_webhook(self, client: Client, url: str, secret: str) -> None:
-        """Tell the provider to send its events to `url`, signed with `secret`; again, to rotate it."""
+    def register_webhook(self, client: Client, url: str, secret: str) -> str | None:
+        """Tell the provider to send its events to `url`, signed with `secret`; again, to rotate it.
+
+        Returns the secret to verify with where the provider issues that itself.
+        """
         raise NotSupported("{provider} is told the webhook's address in its dashboard.", provider=self.name)
 
     def issue_credential(self, client: Client, key: str, *, idempotency_key: str) -> str:

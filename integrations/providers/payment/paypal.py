@@ -102,8 +102,8 @@ class PayPal(PaymentProvider):
             required=False,
             secret=True,
             pattern=r"[A-Za-z0-9_-]{1,64}",
-            help="Apps & Credentials → your app → Webhooks: given out once our address is entered there.",
-            help_ar="Apps & Credentials ← تطبيقك ← Webhooks: يظهر بعد إدخال عنواننا هناك.",
+            help="Only for an address that you enter there yourself: Apps & Credentials → your app → Webhooks.",
+            help_ar="فقط لعنوان تُدخله هناك بنفسك: Apps & Credentials ← تطبيقك ← Webhooks.",
             credential_type="webhook_secret",
         ),
     )
@@ -119,6 +119,7 @@ class PayPal(PaymentProvider):
         ),
     )
     signature = PayPalTransmission()
+    registers_webhooks = True
     webhook_secret_help = "Apps & Credentials → your app → Webhooks → Webhook ID."  # noqa: S105 - no secret
     event_types: ClassVar = EVENT_TYPES
     recommended_events = tuple(EVENT_TYPES)
@@ -194,6 +195,14 @@ class PayPal(PaymentProvider):
         code = first.get("issue") or body.get("name") or body.get("error") or ""
         message = first.get("description") or body.get("message") or body.get("error_description") or ""
         return str(code), str(message)
+
+    def register_webhook(self, client: Client, url: str, secret: str) -> str:
+        """Returns the webhook's id. PayPal wants https, on port 443, and takes ten addresses an app."""
+        body = {"url": url, "event_types": [{"name": name} for name in EVENT_TYPES]}
+        webhook_id = client.post("/v1/notifications/webhooks", json=body).json().get("id")
+        if not isinstance(webhook_id, str):
+            raise InvalidResponse("PayPal's webhook is not as documented.")
+        return webhook_id
 
     def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
         event_id, event_type = payload.get("id"), payload.get("event_type")

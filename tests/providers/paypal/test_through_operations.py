@@ -17,7 +17,14 @@ import pytest
 from django.db import connection as database
 from django.test import Client
 
-from integrations.errors import Conflict, ConnectionNotReady, IntegrationError, InvalidRequest, InvalidResponse
+from integrations.errors import (
+    Conflict,
+    ConnectionNotReady,
+    IntegrationError,
+    InvalidRequest,
+    InvalidResponse,
+    Rejected,
+)
 from integrations.models import Connection, Organization, Payment, PaymentDispute, PaymentOperation
 from integrations.operations.looks import MustAsk
 from integrations.operations.payment_events import look_at_payment
@@ -37,7 +44,7 @@ from tests.factories import ConnectionFactory, OrganizationFactory
 from tests.providers.signers import PAYPAL_ADDRESS, issue, paypal_request
 from tests.wire import WireAnswer, WireRequest, WireServer
 from webhooks import certificates
-from webhooks.endpoints import create_endpoint
+from webhooks.endpoints import create_endpoint, rotate_secret
 from webhooks.inbox import drain
 from webhooks.models import WebhookEndpoint, WebhookEvent
 
@@ -154,14 +161,19 @@ def test_an_authorisation_is_voided(create: Create, far: Far) -> None:
 
 
 @pytest.fixture
-def endpoint(connection: Connection) -> Iterator[WebhookEndpoint]:
-    """PayPal's certificate is at hand, as once it was fetched."""
+def certificate() -> Iterator[None]:
+    """PayPal's is at hand, as once it was fetched."""
     certificates.forget()
     issued = issue("messageverificationcerts.paypal.com", at=_today())
     kept = certificates._Answer(time.monotonic() + 60, certificate=issued.pem)
     certificates._answers[PAYPAL_ADDRESS] = kept
-    yield create_endpoint(connection)[0]
+    yield
     certificates.forget()
+
+
+@pytest.fixture
+def endpoint(connection: Connection, certificate: None) -> WebhookEndpoint:
+    return create_endpoint(connection)[0]
 
 
 def _today() -> int:
@@ -186,6 +198,43 @@ def test_an_order_that_paypal_tells_of_is_completed(agreed: Payment, endpoint: W
     agreed.refresh_from_db()
     assert (agreed.status, agreed.amount_captured) == (S.CAPTURED, Decimal("12.50"))
     assert far.wire.done["capture"] == 1
+
+
+def test_paypal_is_told_the_address_and_issues_the_id_that_its_events_are_verified_with(
+    organization: Organization, agreed: Payment, certificate: None, far: Far
+) -> None:
+    two = {key: value for key, value in CREDENTIALS.items() if key != "webhook_secret"}
+    configuration = {"base_url": far.server.url}
+    bare = ConnectionFactory(organization=organization, slug="paypal", configuration=configuration, credentials=two)
+    endpoint, secret = create_endpoint(bare, register=True)
+
+    (webhook,) = far.wire.webhooks
+    assert (webhook["id"], webhook["url"]) == (secret, endpoint.webhook_url)
+    assert {"name": "CHECKOUT.ORDER.APPROVED"} in webhook["event_types"]
+    event = told("CHECKOUT.ORDER.APPROVED", agreed)
+    assert deliver(endpoint, event) == 401
+    assert deliver(endpoint, event, webhook_id=secret) == 200
+
+
+def test_an_endpoint_that_paypal_refuses_is_not_kept(connection: Connection, far: Far) -> None:
+    far.wire.override = lambda request: (
+        WireAnswer(400, {"name": "VALIDATION_ERROR"}) if request.path.endswith("/webhooks") else None
+    )
+    with pytest.raises(Rejected):
+        create_endpoint(connection, register=True)
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_another_id_is_entered_and_not_asked_for(
+    connection: Connection, agreed: Payment, certificate: None, far: Far
+) -> None:
+    endpoint, _ = create_endpoint(connection, register=True)
+    with pytest.raises(InvalidRequest):
+        rotate_secret(endpoint)
+    rotate_secret(endpoint, webhook_secret="2AB12345CD6789012")
+
+    assert deliver(endpoint, told("CHECKOUT.ORDER.APPROVED", agreed), webhook_id="2AB12345CD6789012") == 200
+    assert len(far.wire.webhooks) == 1
 
 
 def test_an_event_that_another_webhook_s_id_signed_is_refused(agreed: Payment, endpoint: WebhookEndpoint) -> None:

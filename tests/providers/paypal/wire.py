@@ -42,6 +42,7 @@ class PayPalWire:
     books: Books = field(default_factory=Books)
     override: Override = lambda request: None
     lose_answers: bool = False
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
     done: dict[str, int] = field(default_factory=dict)
     answered: dict[tuple[str, str], tuple[bytes, WireAnswer]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,14 +70,18 @@ class PayPalWire:
             raise Refused(401, "AUTHENTICATION_FAILURE")
         if request.method == "POST" and request.headers.get("content-type") != "application/json":
             raise Refused(415, "UNSUPPORTED_MEDIA_TYPE")
-        if request.method == "POST" and not request.headers.get("paypal-request-id"):
+        if (
+            request.path.startswith("/v2/")
+            and request.method == "POST"
+            and not request.headers.get("paypal-request-id")
+        ):
             raise Refused(400, "INVALID_REQUEST", "PAYPAL_REQUEST_ID_REQUIRED")
         check_request(request)
 
     def _once(self, request: WireRequest) -> WireAnswer:
         """What was asked for under the same key before is answered as then; voids have no keys."""
         key = (request.path, request.headers.get("paypal-request-id", ""))
-        is_keyed = request.method == "POST" and not request.path.endswith("/void")
+        is_keyed = request.method == "POST" and key[1] != "" and not request.path.endswith("/void")
         if is_keyed and key in self.answered:
             body, answer = self.answered[key]
             if body != request.body:
@@ -92,7 +97,7 @@ class PayPalWire:
             kind = request.path.rpartition("/")[2]
             self.done[kind] = self.done.get(kind, 0) + 1
             if request.headers.get("prefer") != "return=representation":
-                document = {"id": document["id"], "status": document["status"]}
+                document = {name: document[name] for name in ("id", "status", "url", "event_types") if name in document}
         answer = WireAnswer(status, copy.deepcopy(document))
         if is_keyed:
             self.answered[key] = (request.body, answer)
@@ -101,7 +106,9 @@ class PayPalWire:
     def _do(self, request: WireRequest) -> tuple[int, dict[str, Any]]:
         match request.method, request.path.strip("/").split("/")[1:]:
             case "GET", ["notifications", "webhooks"]:
-                return 200, {"webhooks": []}
+                return 200, {"webhooks": self.webhooks}
+            case "POST", ["notifications", "webhooks"]:
+                return 201, self._register(request.json())
             case "POST", ["checkout", "orders"]:
                 return 201, self.books.create(request.json())
             case "GET", ["checkout", "orders", key]:
@@ -115,6 +122,12 @@ class PayPalWire:
             case "POST", ["payments", "captures", key, "refund"]:
                 return 201, self.books.refund(key, request.json())
         raise Refused(404, "RESOURCE_NOT_FOUND")
+
+    def _register(self, given: dict[str, Any]) -> dict[str, Any]:
+        if any(webhook["url"] == given["url"] for webhook in self.webhooks):
+            raise Refused(400, "WEBHOOK_URL_ALREADY_EXISTS", description="Webhook URL already exists")
+        self.webhooks.append({"id": f"0EH40505U7160970{len(self.webhooks)}", **given})
+        return self.webhooks[-1]
 
 
 def answer(request: WireRequest) -> WireAnswer:
