@@ -4,6 +4,7 @@ There: `wire.py`, and payloads in `events/`. The wire has `answer`, `CREDENTIALS
 reference of a captured payment of 12.50), and where they differ from the usual
 
     AUTHORISED       the reference of one that is only authorised (PAYMENT)
+    APPROVED         the reference of one that its payer has agreed to, and that awaits completion (PAYMENT)
     CURRENCY         in which all of them are (AED)
     ORDER            what an everyday order has beside amount, currency and reference, as fields of PaymentRequest ({})
     CONFIGURATION    the connection's ({})
@@ -49,6 +50,7 @@ METHODS = {
     "create": "create_payment",
     "get": "get_payment",
     "find": "find_payment",
+    "complete": "complete_payment",
     "capture": "capture_payment",
     "void": "void_payment",
     "refund": "refund_payment",
@@ -104,6 +106,9 @@ def perform(slug: str, operation: str, client: WireClient) -> Any:
             return getattr(provider, METHODS[operation])(client, order, **once)
         case "get":
             return provider.get_payment(client, wire.PAYMENT)
+        case "complete":
+            approved = getattr(wire, "APPROVED", wire.PAYMENT)
+            return provider.complete_payment(client, approved, capture=True, **once)
         case "void":
             return provider.void_payment(client, authorised, **once)
         case "capture":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def test_a_schema_refuses_what_is_not_as_documented() -> None:
 @pytest.mark.parametrize("captured", CAPTURED, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 def test_every_captured_payload_becomes_events_as_documented(db: None, captured: Path) -> None:
     provider = providers()[captured.parts[-3]]
-    endpoint, _ = create_endpoint(ConnectionFactory(slug=provider.slug))
+    wire = import_module(f"tests.providers.{provider.slug}.wire")
+    endpoint, _ = create_endpoint(ConnectionFactory(slug=provider.slug, credentials=wire.CREDENTIALS))
     payload = json.loads(captured.read_bytes())
     stored = WebhookEvent.objects.create(
         signature_verified=True,
