@@ -126,7 +126,7 @@ def _payment(order: Object) -> PaymentResult:
     amount, status = _money(order["amount"], currency), STATUSES[payment["state"]]
     if payment["state"] == "REVERSED" and order.get("action") == "PURCHASE":
         status = PaymentStatus.REFUNDED  # what was taken at once is given back before it is settled
-    captured, refunded = _totals(payment, status, amount)
+    captured, refunded = _totals(payment, status, amount, currency)
     if status in _PAID and refunded is not None:
         status = _settled(captured, refunded)
     failure = payment.get("authResponse") or {}
@@ -146,9 +146,9 @@ def _payment(order: Object) -> PaymentResult:
     )
 
 
-def _totals(payment: Object, status: PaymentStatus, amount: Decimal) -> tuple[Decimal, Decimal | None]:
+def _totals(payment: Object, status: PaymentStatus, amount: Decimal, currency: str) -> tuple[Decimal, Decimal | None]:
     """Captured and refunded. A purchase has no captures, and is taken whole."""
-    none, currency = amount - amount, payment["amount"]["currencyCode"]
+    none = amount - amount
     if status not in _PAID:
         return none, none
     captures, refunds = embedded(payment, CAPTURE), embedded(payment, REFUND)

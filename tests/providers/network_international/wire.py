@@ -1,7 +1,7 @@
 """N-Genius Online's end of the wire: media types, a token, minor units, and what each payment's state allows.
 
-Every order is kept with what was authorised, captured and given back. `answer`, for a single operation, begins anew with
-each call.
+Every order is kept with what was authorised, captured and given back. `answer`, for a single operation, begins anew
+with each call.
 """
 
 from __future__ import annotations
