@@ -29,6 +29,7 @@ from urllib.parse import quote, urlsplit
 from ...errors import InvalidResponse, NotSupported, Rejected, UnreadablePayload
 from ..auth import HeaderKey, TokenExchange
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import SharedToken
@@ -188,7 +189,7 @@ class NetworkInternational(PaymentProvider):
     ) -> PaymentResult:
         """What is not captured stays authorised, and can be captured in the portal until the bank lets it go."""
         at = _orders(client, provider_reference)
-        order = _fetch(client, at)
+        order = _look_first(client, at)
         path = self._path(client, at, link(payment_of(order), CAPTURE)) or _if_authorised(at, order, "captures")
         asked = order["amount"] if amount is None else money(amount, currency)
         captured = read_order(with_payment(order, client.post(path, json={"amount": asked}, headers=PAYMENT).json()))
@@ -198,7 +199,7 @@ class NetworkInternational(PaymentProvider):
 
     def void_payment(self, client: Client, provider_reference: str, *, idempotency_key: str) -> PaymentResult:
         at = _orders(client, provider_reference)
-        order = _fetch(client, at)
+        order = _look_first(client, at)
         stands = read_order(order)
         if stands.status is PaymentStatus.CANCELLED:
             return stands
@@ -215,7 +216,7 @@ class NetworkInternational(PaymentProvider):
     ) -> RefundResult:
         """A purchase that is not settled yet can only be reversed as a whole; a capture is refunded by itself."""
         at = _orders(client, provider_reference)
-        order = _fetch(client, at)
+        order = _look_first(client, at)
         stands, payment = read_order(order), payment_of(order)
         asked = (stands.amount_captured or stands.amount) if amount is None else amount
         reversal = self._path(client, at, link(payment, CANCEL))
@@ -285,6 +286,11 @@ def _fetch(client: Client, at: str) -> dict[str, Any]:
     if not at.endswith(f"/{quote(reference, safe='')}"):
         raise InvalidResponse("N-Genius answered with another order than the one it was asked for.")
     return order
+
+
+def _look_first(client: Client, at: str) -> dict[str, Any]:
+    with changes_nothing():
+        return _fetch(client, at)
 
 
 def _cancel(client: Client, at: str, order: Object, path: str) -> PaymentResult:

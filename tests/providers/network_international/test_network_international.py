@@ -18,6 +18,7 @@ from integrations.errors import (
     InvalidResponse,
     NotSupported,
     Rejected,
+    Unavailable,
     UnreadablePayload,
 )
 from integrations.providers.payment.network_international import NetworkInternational
@@ -463,6 +464,16 @@ def test_a_change_that_does_not_show_in_the_answer_is_in_doubt(
     if damage == "_embedded":
         with pytest.raises(InvalidResponse):
             refund(client, PAYMENT, "5.00")
+
+
+def test_a_question_that_fails_leaves_no_doubt_of_the_change_that_was_to_come(
+    client: WireClient, server: WireServer, ngenius: NGenius
+) -> None:
+    server.answer = lambda request: ngenius.answer(request) if request.method == "POST" else WireAnswer(200, {})
+    for ask in (lambda: refund(client, PAYMENT, "5.00"), lambda: void(client, PAYMENT)):
+        with pytest.raises(Unavailable) as failed:
+            ask()
+        assert not failed.value.may_have_taken_effect
 
 
 def test_a_refusal_is_quoted() -> None:
