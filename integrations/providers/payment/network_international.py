@@ -122,12 +122,12 @@ class NetworkInternational(PaymentProvider):
     configuration = (
         Field(
             "tenant",
-            "Part of the address",
-            "جزء العنوان",
+            "Country or bank",
+            "البلد أو المصرف",
             required=False,
             pattern=r"[a-z][a-z0-9-]{0,30}",
-            help="Empty in the UAE, ksa in Saudi Arabia, else your bank's: api-gateway.….ngenius-payments.com.",
-            help_ar="فارغ في الإمارات، وksa في السعودية، وإلا فما لمصرفك: api-gateway.….ngenius-payments.com.",
+            help="Empty in the UAE, ksa in Saudi Arabia; else BANK of your api-gateway.BANK.ngenius-payments.com.",
+            help_ar="فارغ في الإمارات، وksa في السعودية، وإلا فموضع BANK في api-gateway.BANK.ngenius-payments.com.",
         ),
         Field(
             "realm",
