@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit
+from xml.sax.saxutils import escape
 
 MASK = "[redacted]"
 MAX_BODY_CHARACTERS = 16_384
@@ -172,11 +173,12 @@ def is_secret_name(name: str, parent: str = "") -> bool:
 
 
 def _ways_to_write(secret: str) -> set[str]:
-    """A secret as it stands, as it looks in a URL, a form or JSON, and in base64."""
+    """A secret as it stands, as it looks in a URL, a form, JSON or XML, and in base64."""
     encoded = base64.b64encode(secret.encode()).decode("ascii")
     if _SAME_EVERYWHERE.fullmatch(secret):
         return {secret, encoded}
-    return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], encoded}
+    in_urls = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    return {secret, encoded, json.dumps(secret)[1:-1], escape(secret), *in_urls}
 
 
 def _mask_pair(match: re.Match[str]) -> str:

@@ -113,7 +113,7 @@ def _lay_over_ours(
     settle_operations(locked)
     if is_untouched:
         know_as_of(locked, asked_at)
-        drop_operations_without_effect(locked)
+        drop_operations_without_effect(locked, result)
     _note(locked, PaymentOperation.Kind.SYNC, result, key=None).save()
     record_action("payment.sync", locked, {"status": [before, locked.status]})
     return None

@@ -121,7 +121,8 @@ def test_tokens_are_known_by_their_form(token: str) -> None:
 
 def test_a_secret_is_found_however_it_is_written() -> None:
     redactor = Redactor([SECRET, 'quo"te'])
-    written = [SECRET, quote_plus(SECRET), base64.b64encode(SECRET.encode()).decode(), json.dumps('quo"te')]
+    in_base64, in_xml = base64.b64encode(SECRET.encode()).decode(), "canary/8d1+f0 &amp;key"
+    written = [SECRET, quote_plus(SECRET), in_base64, in_xml, json.dumps('quo"te')]
     assert MASK in redactor.text(" ".join(written))
     assert all(way not in redactor.text(" ".join(written)) for way in [*written, SECRET.split()[0]])
 
