@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
 
+from integrations.operations.connection_test import probe
 from integrations.operations.payments import (
     PaymentOrder,
     capture_payment,
@@ -155,6 +157,17 @@ def test_the_api_key_proves_the_webhooks_and_is_not_shown_again(
     assert tell(endpoint, wire.objects[payment.provider_reference]) == 200
     payment.refresh_from_db()
     assert (payment.status, payment.failure_code, payment.failure_message) == ("failed", "507", "Declined")
+
+
+def test_a_connection_is_tested_by_a_list_of_charges(connection: Connection, wire: TapWire) -> None:
+    tested = probe(connection, Tap())
+    assert (tested.ok, tested.http_status) == (True, 200)
+    wire.make(
+        {"amount": Decimal(1), "currency": "AED", "reference": {}, "customer": {}, "source": {"id": "tok_x"}},
+        "chg_x",
+        "FAILED",
+    )
+    assert probe(connection, Tap()).ok
 
 
 def test_a_connection_without_its_key_has_nothing_to_prove_webhooks_with(db: None) -> None:
