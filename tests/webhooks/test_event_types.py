@@ -178,5 +178,5 @@ def test_the_api_lists_every_type_with_its_schema(db: None) -> None:
     for entry in catalogue():
         row = listed[entry.type]
         assert (row["schema"], row["example"]) == (entry.schema, entry.example)
-    assert listed["payment.captured"]["providers"] == ["sandbox", "stripe"]
+    assert {"sandbox", "stripe"} <= set(listed["payment.captured"]["providers"])
     assert ApiClient().get("event-types/").status_code == 401
