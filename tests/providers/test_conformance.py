@@ -9,6 +9,7 @@ reference of a captured payment of 12.50), and where they differ from the usual
     CONFIGURATION    the connection's ({})
     CREATED          the status that `create_payment` answers (CAPTURED)
     REFUNDED         the status of the refund (SUCCEEDED)
+    EVENT_OBJECT     the field of an event that holds what it is about ("data")
     IN_THE_BODY      keys of the credentials that the provider wants in bodies ({})
 """
 
@@ -335,7 +336,7 @@ def test_event_ids_differ(slug: str) -> None:
 @pytest.mark.parametrize("damage", [None, {}, [], "text", 7, {"object": {"object": "payment_intent"}}], ids=str)
 def test_a_damaged_payload_is_unreadable_at_worst(slug: str, path: Path, damage: Any) -> None:
     provider, payload = provider_of(slug), json.loads(path.read_bytes())
-    payload["data"] = damage
+    payload[getattr(wire_of(slug), "EVENT_OBJECT", "data")] = damage
     try:
         events = provider.parse_events(payload, {})
     except UnreadablePayload:
