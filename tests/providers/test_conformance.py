@@ -8,6 +8,7 @@ reference of a captured payment of 12.50), and where they differ from the usual
     ORDER            what an everyday order has beside amount, currency and reference, as fields of PaymentRequest ({})
     CONFIGURATION    the connection's ({})
     CREATED          the status that `create_payment` answers (CAPTURED)
+    FOUND            the status that `find_payment` answers (CREATED)
     REFUNDED         the status of the refund (SUCCEEDED)
     EVENT_OBJECT     the field of an event that holds what it is about ("data")
     IN_THE_BODY      keys of the credentials that the provider wants in bodies ({})
@@ -211,7 +212,8 @@ def test_an_operation_sends_what_the_documentation_says(
         getattr(wire, "CREATED", PaymentStatus.CAPTURED),
         getattr(wire, "REFUNDED", RefundStatus.SUCCEEDED),
     )
-    expected = {"void": PaymentStatus.CANCELLED, "refund": refunded, "create": created, "find": created}
+    found = getattr(wire, "FOUND", created)
+    expected = {"void": PaymentStatus.CANCELLED, "refund": refunded, "create": created, "find": found}
     assert isinstance(result, RefundResult if operation == "refund" else PaymentResult)
     assert result.status == expected.get(operation, PaymentStatus.CAPTURED)
     assert result.currency == getattr(wire, "CURRENCY", "AED")
