@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def test_a_schema_refuses_what_is_not_as_documented() -> None:
 @pytest.mark.parametrize("captured", CAPTURED, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 def test_every_captured_payload_becomes_events_as_documented(db: None, captured: Path) -> None:
     provider = providers()[captured.parts[-3]]
-    endpoint, _ = create_endpoint(ConnectionFactory(slug=provider.slug))
+    credentials = import_module(f"tests.providers.{provider.slug}.wire").CREDENTIALS
+    endpoint, _ = create_endpoint(ConnectionFactory(slug=provider.slug, credentials=credentials))
     payload = json.loads(captured.read_bytes())
     stored = WebhookEvent.objects.create(
         organization=endpoint.organization, webhook_endpoint=endpoint, event_id="evt", event_type=captured.stem
@@ -168,5 +170,5 @@ def test_the_api_lists_every_type_with_its_schema(db: None) -> None:
     for entry in catalogue():
         row = listed[entry.type]
         assert (row["schema"], row["example"]) == (entry.schema, entry.example)
-    assert listed["payment.captured"]["providers"] == ["sandbox", "stripe"]
+    assert {"sandbox", "stripe"} <= set(listed["payment.captured"]["providers"])
     assert ApiClient().get("event-types/").status_code == 401

@@ -363,10 +363,14 @@ def test_keys_of_two_accounts_are_told_apart_before_anything_is_sent(
     assert not server.requests
 
 
-def test_the_probe_tells_a_bad_secret_key_too(client: WireClient) -> None:
+def test_the_probe_changes_nothing_and_a_bad_secret_key_is_told_by_the_first_payment(
+    client: WireClient, server: WireServer
+) -> None:
     client.credentials = BAD_SECRET_KEY
+    assert Paymob().check(client).ok
+    assert {request.path for request in server.requests} == {"/api/auth/tokens", "/api/ecommerce/integrations"}
     with pytest.raises(AuthenticationFailed):
-        Paymob().check(client)
+        create(client, order())
 
 
 @pytest.mark.parametrize(
