@@ -67,7 +67,11 @@ def test_every_captured_payload_becomes_events_as_documented(db: None, captured:
     endpoint, _ = create_endpoint(ConnectionFactory(slug=provider.slug, credentials=credentials))
     payload = json.loads(captured.read_bytes())
     stored = WebhookEvent.objects.create(
-        organization=endpoint.organization, webhook_endpoint=endpoint, event_id="evt", event_type=captured.stem
+        signature_verified=True,
+        organization=endpoint.organization,
+        webhook_endpoint=endpoint,
+        event_id="evt",
+        event_type=captured.stem,
     )
     stored.refresh_from_db()
     told = provider.parse_events(payload, {})
@@ -81,7 +85,11 @@ def test_every_captured_payload_becomes_events_as_documented(db: None, captured:
 def test_events_that_came_in_one_call_have_ids_of_their_own(db: None) -> None:
     endpoint, _ = create_endpoint(ConnectionFactory())
     stored = WebhookEvent.objects.create(
-        organization=endpoint.organization, webhook_endpoint=endpoint, event_id="evt", event_type="batch"
+        signature_verified=True,
+        organization=endpoint.organization,
+        webhook_endpoint=endpoint,
+        event_id="evt",
+        event_type="batch",
     )
     stored.refresh_from_db()
     told = [NormalizedEvent(EventType.MESSAGE_READ, f"SM{n}", position=n) for n in range(3)]
