@@ -44,6 +44,7 @@ from .paymob_calls import (
     follow_up,
     host,
     known_order,
+    order_before_change,
     public_key,
 )
 from .paymob_reading import Transaction, read_transaction
@@ -197,7 +198,7 @@ class Paymob(PaymentProvider):
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> PaymentResult:
-        order = known_order(client, provider_reference)
+        order = order_before_change(client, provider_reference)
         if order.held is None:
             raise Conflict("Paymob holds nothing of this payment that could be captured.")
         units = _units(client, order.held.units, amount, currency)
@@ -206,7 +207,7 @@ class Paymob(PaymentProvider):
 
     def void_payment(self, client: Client, provider_reference: str, *, idempotency_key: str) -> PaymentResult:
         """Of an authorisation, on the day that it was made. A page that nobody has paid on expires within the hour."""
-        order = known_order(client, provider_reference)
+        order = order_before_change(client, provider_reference)
         if order.held is None:
             raise NotSupported("Paymob voids authorisations alone; a page that nobody paid on expires by itself.")
         accepted(follow_up(client, "/api/acceptance/void_refund/void", order.held, "void", None))
@@ -215,7 +216,7 @@ class Paymob(PaymentProvider):
     def refund_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> RefundResult:
-        order = known_order(client, provider_reference)
+        order = order_before_change(client, provider_reference)
         taken = order.refundable
         if taken is None:
             raise Conflict("Paymob has taken nothing of this payment that could be refunded.")

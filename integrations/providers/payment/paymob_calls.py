@@ -12,6 +12,7 @@ from ...errors import ConfigurationError, InvalidRequest, InvalidResponse, Rejec
 from ...money import to_minor_units
 from ..auth import TokenExchange, Unauthenticated
 from ..base import Answer, Client
+from ..before_changes import changes_nothing
 from ..results import PaymentRequest
 from .paymob_reading import Order, Transaction, read_transaction
 
@@ -137,6 +138,12 @@ def known_order(client: Client, reference: str) -> Order:
     if order is None:
         raise Rejected("Paymob shows nothing of this payment: nobody has tried to pay it yet.", provider_status=404)
     return order
+
+
+def order_before_change(client: Client, reference: str) -> Order:
+    """`known_order` for a change: where the question fails, the change was never asked for."""
+    with changes_nothing():
+        return known_order(client, reference)
 
 
 def ask(client: Client, reference: str) -> Order | None:

@@ -34,6 +34,7 @@ from .paytabs_calls import (
     MISCONFIGURED,
     accepted,
     ask,
+    cart_before_change,
     cart_of,
     creation,
     follow_up,
@@ -176,7 +177,7 @@ class PayTabs(PaymentProvider):
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> PaymentResult:
-        cart = known_cart(client, provider_reference)
+        cart = cart_before_change(client, provider_reference)
         if cart.held is None:
             raise Conflict("PayTabs holds nothing of this payment that could be captured.")
         captured = accepted(follow_up(client, "capture", cart.held, amount, currency))
@@ -184,7 +185,7 @@ class PayTabs(PaymentProvider):
 
     def void_payment(self, client: Client, provider_reference: str, *, idempotency_key: str) -> PaymentResult:
         """Of an authorisation: a page that nobody has paid on cannot be closed, and expires by itself."""
-        cart = known_cart(client, provider_reference)
+        cart = cart_before_change(client, provider_reference)
         if cart.held is None:
             raise NotSupported("PayTabs voids authorisations alone; a page that nobody paid on expires by itself.")
         voided = accepted(follow_up(client, "void", cart.held, None, cart.held.currency))
@@ -193,7 +194,7 @@ class PayTabs(PaymentProvider):
     def refund_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> RefundResult:
-        taken = known_cart(client, provider_reference).refundable()
+        taken = cart_before_change(client, provider_reference).refundable()
         if taken is None:
             raise Conflict("PayTabs has taken nothing of this payment that could be refunded.")
         refund = follow_up(client, "refund", taken, amount, currency)

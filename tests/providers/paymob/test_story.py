@@ -232,6 +232,19 @@ def test_no_secret_is_kept_with_the_payment(connection: Connection) -> None:
     assert "csk_" not in told
 
 
+def test_a_refund_whose_first_question_failed_was_never_asked_for(
+    connection: Connection, account: Account, server: WireServer
+) -> None:
+    payment = order(connection)
+    account.pay(str(payment.pk))
+    sync_payment(payment)
+    server.answer = lambda request: WireAnswer(502, {}) if "inquiry" in request.path else account.answer(request)
+    with pytest.raises(Unavailable):
+        refund_payment(payment, amount="5.00")
+    assert payment.operations.get(kind="refund").status == PaymentOperation.Status.FAILED
+    assert len(account.of(str(payment.pk))) == 1
+
+
 def lost(account: Account) -> Any:
     """The work is done and the answer to it is lost; questions and tokens are answered."""
 

@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db.models import F
 from django.test import Client
 
-from integrations.errors import InvalidRequest, Rejected
+from integrations.errors import InvalidRequest, Rejected, Unavailable
 from integrations.models import Connection, Payment, PaymentOperation, PaymentSettings
 from integrations.operations.payments import (
     PaymentOrder,
@@ -120,7 +121,7 @@ def test_what_is_done_in_the_dashboard_is_fetched_when_it_is_told(
     sale = profile.pay(str(payment.pk))
     notify(endpoint, profile.notice(sale))
     drain()
-    refund = profile._add("Refund", str(payment.pk), 5, "AED", sale["tran_ref"])  # type: ignore[arg-type]
+    refund = profile.add("Refund", str(payment.pk), Decimal(5), "AED", sale["tran_ref"])
     refund["payment_result"] = {**sale["payment_result"], "response_code": "R"}
     notify(endpoint, profile.notice(refund))
     assert drain() == 1
@@ -180,7 +181,7 @@ def test_a_refund_whose_answer_was_lost_is_settled_by_the_cart(
     profile.pay(str(payment.pk))
     sync_payment(payment)
     server.answer = lost(profile)
-    with pytest.raises(Exception, match="PayTabs"):
+    with pytest.raises(Unavailable):
         refund_payment(payment, amount="5.00")
     server.answer = profile.answer
     sync_payment(payment)
@@ -214,6 +215,19 @@ def test_the_server_key_signs_without_being_entered_twice_or_shown(connection: C
     assert rotate_secret(endpoint) == ""
     endpoint.refresh_from_db()
     assert endpoint.webhook_secret.reveal() == SERVER_KEY
+
+
+def test_a_refund_whose_first_question_failed_was_never_asked_for(
+    connection: Connection, profile: Profile, server: WireServer
+) -> None:
+    payment = order(connection)
+    profile.pay(str(payment.pk))
+    sync_payment(payment)
+    server.answer = lambda request: WireAnswer(502, {}) if request.path == "/payment/query" else profile.answer(request)
+    with pytest.raises(Unavailable):
+        refund_payment(payment, amount="5.00")
+    assert payment.operations.get(kind="refund").status == PaymentOperation.Status.FAILED
+    assert len(profile.of(str(payment.pk))) == 1
 
 
 def lost(profile: Profile) -> Any:

@@ -65,7 +65,7 @@ class Profile:
             return WireAnswer(refused.status, refused.body)
 
     def open(self, cart_id: str, *, amount: str = "12.50", kind: str = "Sale", currency: str = "AED") -> dict[str, Any]:
-        return self._add(kind, cart_id, Decimal(amount), currency, "")
+        return self.add(kind, cart_id, Decimal(amount), currency, "")
 
     def pay(self, cart_id: str, status: str = "A", *, method: str = "Visa") -> dict[str, Any]:
         """The payer ends what is open of a cart; a page that was declined can be tried again."""
@@ -73,7 +73,7 @@ class Profile:
         transaction = next((one for one in tries if "payment_result" not in one), None)
         if transaction is None:
             first = tries[0]
-            transaction = self._add(first["tran_type"], cart_id, Decimal(first["cart_amount"]), "AED", "")
+            transaction = self.add(first["tran_type"], cart_id, Decimal(first["cart_amount"]), "AED", "")
         transaction.pop("redirect_url", None)
         transaction["payment_result"] = _result(status, next(self.numbers))
         transaction["payment_info"] = {"payment_method": method, "card_type": "Credit", "card_scheme": method}
@@ -123,7 +123,7 @@ class Profile:
     def _pay(self, body: dict[str, Any]) -> dict[str, Any]:
         _check_payment(body)
         kind, cart_id = body["tran_type"].capitalize(), body["cart_id"]
-        made = self._add(kind, cart_id, body["cart_amount"], body["cart_currency"], "")
+        made = self.add(kind, cart_id, body["cart_amount"], body["cart_currency"], "")
         token = body.get("payment_token")
         if token in (TOKEN, DECLINED_TOKEN):
             return self.pay(cart_id, "A" if token == TOKEN else "D")
@@ -145,13 +145,13 @@ class Profile:
         )
         if body["cart_amount"] > left or (kind == "void" and body["cart_amount"] != left):
             raise Refused(400, 311, "The amount is more than what is left.")
-        made = self._add(
+        made = self.add(
             kind.capitalize(), body["cart_id"], body["cart_amount"], body["cart_currency"], parent["tran_ref"]
         )
         made["payment_result"] = _result(self.follow_up_status, next(self.numbers))
         return made
 
-    def _add(self, kind: str, cart_id: str, amount: Decimal, currency: str, previous: str) -> dict[str, Any]:
+    def add(self, kind: str, cart_id: str, amount: Decimal, currency: str, previous: str) -> dict[str, Any]:
         transaction = {
             "tran_ref": f"TST26330{next(self.numbers):08d}",
             "profile_id": int(CONFIGURATION["profile_id"]),
