@@ -9,7 +9,9 @@ reference of a captured payment of 12.50), and where they differ from the usual
     ORDER            what an everyday order has beside amount, currency and reference, as fields of PaymentRequest ({})
     CONFIGURATION    the connection's ({})
     CREATED          the status that `create_payment` answers (CAPTURED)
+    FOUND            the status that `find_payment` answers (CREATED)
     REFUNDED         the status of the refund (SUCCEEDED)
+    EVENT_OBJECT     the field of an event that holds what it is about ("data")
     IN_THE_BODY      keys of the credentials that the provider wants in bodies ({})
 """
 
@@ -216,7 +218,8 @@ def test_an_operation_sends_what_the_documentation_says(
         getattr(wire, "CREATED", PaymentStatus.CAPTURED),
         getattr(wire, "REFUNDED", RefundStatus.SUCCEEDED),
     )
-    expected = {"void": PaymentStatus.CANCELLED, "refund": refunded, "create": created, "find": created}
+    found = getattr(wire, "FOUND", created)
+    expected = {"void": PaymentStatus.CANCELLED, "refund": refunded, "create": created, "find": found}
     assert isinstance(result, RefundResult if operation == "refund" else PaymentResult)
     assert result.status == expected.get(operation, PaymentStatus.CAPTURED)
     assert result.currency == getattr(wire, "CURRENCY", "AED")
@@ -356,7 +359,7 @@ def test_each_type_of_event_can_be_tried_and_is_no_genuine_one(slug: str) -> Non
 @pytest.mark.parametrize("damage", [None, {}, [], "text", 7, {"object": {"object": "payment_intent"}}], ids=str)
 def test_a_damaged_payload_is_unreadable_at_worst(slug: str, path: Path, damage: Any) -> None:
     provider, payload = provider_of(slug), json.loads(path.read_bytes())
-    payload["data"] = damage
+    payload[getattr(wire_of(slug), "EVENT_OBJECT", "data")] = damage
     try:
         events = provider.parse_events(payload, {})
     except UnreadablePayload:
