@@ -212,6 +212,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(days=1),
         "options": {"expires": 86_400},
     },
+    "remove files of deleted webhooks": {
+        "task": "webhooks.tasks.remove_files",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "sweep webhook deliveries": {
         "task": "webhooks.tasks.sweep_deliveries",
         "schedule": 5.0,
@@ -232,6 +237,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "integrations.tasks.resume_abandoned_payments",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "reconcile payments": {
+        "task": "integrations.tasks.reconcile_payments",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "sum up settlements": {
+        "task": "integrations.tasks.sum_up_settlements",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
     },
     "look after credentials": {
         "task": "integrations.tasks.look_after_credentials",

@@ -17,6 +17,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("jsi18n/", JavaScriptCatalog.as_view(), name="javascript-catalog"),
+    path("pay/", include("integrations.payer_urls")),
     path("integrations/", include("integrations.urls")),
     path("integrations/", include("webhooks.pages.urls")),
     path("integrations/", include("monitoring.pages.urls")),

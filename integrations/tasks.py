@@ -5,7 +5,10 @@ from celery import shared_task
 from . import limits
 from .models.base import uuid7
 from .operations.credential_upkeep import look_after_credentials as look_after
+from .operations.payment_reconciliation import reconcile_due_payments
+from .operations.payment_recovery import give_up_on_unanswered_payments
 from .operations.payment_recovery import resume_abandoned_payments as resume
+from .operations.settlement_summaries import sum_up_recent_days
 from .request_id import Origin, originating
 
 
@@ -23,4 +26,16 @@ def look_after_credentials() -> dict[str, int]:
 @shared_task
 def resume_abandoned_payments() -> int:
     with originating(Origin(str(uuid7()), actor="recovery")):
+        give_up_on_unanswered_payments()
         return resume()
+
+
+@shared_task
+def reconcile_payments() -> int:
+    with originating(Origin(str(uuid7()), actor="reconciliation")):
+        return reconcile_due_payments()
+
+
+@shared_task
+def sum_up_settlements() -> int:
+    return sum_up_recent_days()

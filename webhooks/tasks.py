@@ -8,9 +8,10 @@ from integrations.errors import Unavailable
 from integrations.models.base import uuid7
 from integrations.request_id import Origin, originating
 
-from . import archive, inbox, replay_batches, retention
+from . import archive, file_removal, inbox, replay_batches, retention
 from .confirmations import visit
 from .forward.drain import drain
+from .forward.inactive import hold_what_is_late
 
 
 @shared_task
@@ -45,6 +46,12 @@ def purge_bodies() -> None:
         purge_bodies.delay()
 
 
+@shared_task
+def remove_files() -> int:
+    """Of deleted events, what lies in object storage."""
+    return file_removal.remove_files()
+
+
 @shared_task(autoretry_for=(Unavailable,), retry_backoff=5, max_retries=6)  # type: ignore[untyped-decorator]
 def confirm_address(endpoint_id: str, sealed: str) -> None:
     """Visit what a provider named to confirm an endpoint's address."""
@@ -54,15 +61,13 @@ def confirm_address(endpoint_id: str, sealed: str) -> None:
 @shared_task
 def drain_deliveries() -> int:
     """The wake-up when there is something to forward."""
-    return _forward()
+    with originating(Origin(str(uuid7()), actor="webhook forwarding")):
+        return drain()
 
 
 @shared_task
 def sweep_deliveries() -> int:
     """Every few seconds: retries that have come due, and what a lost wake-up left."""
-    return _forward()
-
-
-def _forward() -> int:
     with originating(Origin(str(uuid7()), actor="webhook forwarding")):
+        hold_what_is_late()
         return drain()

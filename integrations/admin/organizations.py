@@ -16,7 +16,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ..models import Membership, Organization, User
+from ..models import Connection, Membership, Organization, User
 from ..object_storage import has_storage
 from ..tenancy import acting_as_service
 from .base import HubModelAdmin, TenantAdmin
@@ -42,6 +42,10 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
         region = str(self.cleaned_data["data_region"])
         if not has_storage(region):
             raise forms.ValidationError(_("No storage is set up in this region."))
+        if "data_region" in self.changed_data and Connection.objects.filter(organization_id=self.instance.pk).exists():
+            raise forms.ValidationError(
+                _("Its files would stay behind: the region is settled by the first connection.")
+            )
         return region
 
 

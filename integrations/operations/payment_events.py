@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,6 +18,8 @@ from ..providers.results import PaymentResult
 from .announce import record_action
 from .looks import Look, MustAsk
 from .payment_attempts import payment_provider
+from .payment_differences import note_difference
+from .payment_disputes import record_dispute
 from .payment_ledger import PaymentLedger
 from .payment_news import follow_dispute, is_late, know_as_of, must_ask
 from .payment_settlement import drop_operations_without_effect, fail_refunds_sent_back, settle_operations
@@ -66,6 +68,7 @@ def write_event(
         raise
     if getattr(payment, "has_open_operations", True):
         settle_operations(payment)
+    record_dispute(payment, event, trust)
     ledger.note(_note(payment, PaymentOperation.Kind.EVENT, told, key=_fingerprint(event)))
     return payment
 
@@ -88,17 +91,31 @@ def read_payment(payment: Payment) -> Payment:
     result = _fetch(payment.connection, payment.provider_reference)
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
-        is_untouched = locked.updated_at == payment.updated_at
-        before = locked.status
-        apply_result(locked, result, fresh=is_untouched)
-        settle_operations(locked)
-        if is_untouched:
-            know_as_of(locked, asked_at)
-            drop_operations_without_effect(locked)
+        impossible = _lay_over_ours(locked, result, seen=payment.updated_at, asked_at=asked_at)
         locked.save()
-        _note(locked, PaymentOperation.Kind.SYNC, result, key=None).save()
-        record_action("payment.sync", locked, {"status": [before, locked.status]})
+    if impossible is not None:
+        raise impossible
     return locked
+
+
+def _lay_over_ours(
+    locked: Payment, result: PaymentResult, *, seen: datetime, asked_at: datetime
+) -> InvalidResponse | None:
+    """Returns what is wrong with an answer that cannot be: of it only the difference is kept."""
+    is_untouched, before = locked.updated_at == seen, locked.status
+    if is_untouched:
+        note_difference(locked, result)
+    try:
+        apply_result(locked, result, fresh=is_untouched)
+    except InvalidResponse as impossible:
+        return impossible
+    settle_operations(locked)
+    if is_untouched:
+        know_as_of(locked, asked_at)
+        drop_operations_without_effect(locked)
+    _note(locked, PaymentOperation.Kind.SYNC, result, key=None).save()
+    record_action("payment.sync", locked, {"status": [before, locked.status]})
+    return None
 
 
 def _apply(connection: Connection, event: NormalizedEvent, trust: Trust, look: Look | None = None) -> Payment | None:

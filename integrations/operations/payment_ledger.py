@@ -25,7 +25,7 @@ OUR_ID = "hub_payment"  # in the metadata that the provider keeps, so that its e
 _TOLD = (
     "provider_reference", "status", "amount_captured", "amount_refunded", "failure_code", "failure_message",
     "redirect_url", "client_secret", "known_as_of", "dispute_known_as_of", "dispute_won", "method", "fee",
-    "fee_currency", "difference", "difference_seen_at",
+    "fee_currency", "difference", "difference_seen_at", "next_look_at", "looks",
 )  # fmt: skip
 _standing = attrgetter(*_TOLD)
 _UPDATE = """
@@ -35,12 +35,12 @@ UPDATE payments SET
     redirect_url = told.redirect_url, client_secret = told.client_secret, known_as_of = told.known_as_of,
     dispute_known_as_of = told.dispute_known_as_of, dispute_won = told.dispute_won, method = told.method,
     fee = told.fee, fee_currency = told.fee_currency, difference = told.difference,
-    difference_seen_at = told.difference_seen_at, updated_at = %s
+    difference_seen_at = told.difference_seen_at, next_look_at = told.next_look_at, looks = told.looks, updated_at = %s
 FROM jsonb_to_recordset(%s::jsonb) AS told (
     id uuid, provider_reference text, status text, amount_captured numeric, amount_refunded numeric, failure_code text,
     failure_message text, redirect_url text, client_secret text, known_as_of timestamptz,
     dispute_known_as_of timestamptz, dispute_won boolean, method text, fee numeric, fee_currency text, difference text,
-    difference_seen_at timestamptz
+    difference_seen_at timestamptz, next_look_at timestamptz, looks smallint
 ) WHERE payments.id = told.id
 """
 

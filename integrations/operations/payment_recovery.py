@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from ..errors import IntegrationError
-from ..models import Payment
+from ..models import Connection, Payment
 from ..tenancy import acting_for
-from .payment_attempts import ABANDONED_AFTER
+from .announce import record_action
+from .payment_attempts import ABANDONED_AFTER, payment_provider
+from .payment_differences import mark
+from .payment_order import stored_request
 from .payments import sync_payment
 
 logger = logging.getLogger(__name__)
@@ -46,6 +50,45 @@ def resume_abandoned_payments() -> int:
         with acting_for(payment.organization_id):
             settled += _resume(payment)
     return settled
+
+
+def give_up_on_unanswered_payments() -> int:
+    """Those of which nobody can tell any more: where creating them charges, money may have been taken, and a person has
+    to look; the others can be paid by nobody, and have failed."""
+    old = Payment.objects.filter(
+        status=Payment.Status.PENDING,
+        provider_reference="",
+        difference="",
+        organization__is_active=True,
+        created_at__lte=timezone.now() - _GIVEN_UP_AFTER,
+    )
+    count = 0
+    for payment in old.order_by("pk")[:_AT_ONCE]:
+        with acting_for(payment.organization_id):
+            _give_up(payment)
+            count += 1
+    return count
+
+
+def _give_up(payment: Payment) -> None:
+    was_asked = any(attempt["outcome"] == "unknown" for attempt in payment.attempts) or not payment.attempts
+    connection = payment.connection
+    may_be_taken = was_asked and connection is not None and _charges(payment, connection)
+    with transaction.atomic():
+        locked = Payment.objects.select_for_update().get(pk=payment.pk)
+        if locked.status != Payment.Status.PENDING or locked.provider_reference:
+            return
+        if may_be_taken:
+            mark(locked, Payment.Difference.NEVER_ANSWERED)
+        else:
+            locked.status = Payment.Status.FAILED
+            locked.failure_code, locked.failure_message = "expired", "The gateway never answered."
+        locked.save()
+        record_action("payment.given_up", locked, {"status": locked.status, "difference": locked.difference})
+
+
+def _charges(payment: Payment, connection: Connection) -> bool:
+    return payment_provider(connection).charges_at_once(stored_request(payment))
 
 
 def _resume(payment: Payment) -> bool:

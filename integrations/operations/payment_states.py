@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from django.utils import timezone
-
 from ..errors import InvalidResponse
 from ..models import Payment, PaymentOperation
 from ..providers.results import PaymentResult
+from .payment_differences import note_difference
+from .payment_look_plan import plan_look
 
 S = Payment.Status
 _PAID = frozenset({S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED})
@@ -57,10 +57,10 @@ def apply_result(payment: Payment, result: PaymentResult, *, fresh: bool = False
     refund is said to have failed. Raises InvalidResponse for another currency and for totals that cannot be.
     """
     _check(payment, result)
+    before = payment.status
     payment.provider_reference = payment.provider_reference or result.provider_reference
     if payment.status == S.CANCELLED:
-        if result.amount_captured or S(result.status) in _PAID:
-            differ(payment, Payment.Difference.PAID_AFTER_END)
+        note_difference(payment, result)
         return
     payment.method = result.method or payment.method
     if result.fee is not None:
@@ -75,12 +75,7 @@ def apply_result(payment: Payment, result: PaymentResult, *, fresh: bool = False
     payment.redirect_url = result.redirect_url or payment.redirect_url
     if result.client_secret and not payment.client_secret:
         payment.client_secret = result.client_secret
-
-
-def differ(payment: Payment, difference: Payment.Difference) -> None:
-    """Mark the payment, which the caller saves, for a person to look at."""
-    if payment.difference != difference:
-        payment.difference, payment.difference_seen_at = difference, timezone.now()
+    plan_look(payment, is_news=payment.status != before)
 
 
 def needs_fresh_look(payment: Payment, result: PaymentResult) -> bool:

@@ -109,7 +109,7 @@ def test_one_that_stays_in_doubt_is_asked_for_more_and_more_rarely(
     wire.lose_answers = True
     payment = create_payment(organization, ORDER)
     now = timezone.now()
-    for age, untouched, due in [(3, 3, True), (3, 1, False), (60, 31, True), (60, 29, False), (21 * 60, 700, False)]:
+    for age, untouched, due in [(3, 3, True), (3, 1, False), (60, 31, True), (60, 29, False), (4 * 1440, 2900, False)]:
         Payment.objects.filter(pk=payment.pk).update(
             created_at=now - timedelta(minutes=age), updated_at=now - timedelta(minutes=untouched)
         )

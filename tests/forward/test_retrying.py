@@ -161,18 +161,22 @@ def failing_since(destination: WebhookDestination, **ago: float) -> None:
     WebhookDestination.objects.filter(pk=destination.pk).update(failing_since=timezone.now() - timedelta(**ago))
 
 
+def warned(destination: WebhookDestination, **ago: float) -> None:
+    WebhookDestination.objects.filter(pk=destination.pk).update(warned_at=timezone.now() - timedelta(**ago))
+
+
 def test_five_days_of_nothing_but_failure_switch_it_off_after_a_warning(
     endpoint: WebhookEndpoint, destination: WebhookDestination, receiver: Receiver
 ) -> None:
     told: list[str] = []
 
-    def warned(**kwargs: Any) -> None:
+    def failing(**kwargs: Any) -> None:
         told.append("failing")
 
     def disabled(reason: str, **kwargs: Any) -> None:
         told.append(reason)
 
-    signals.destination_failing.connect(warned)
+    signals.destination_failing.connect(failing)
     signals.destination_disabled.connect(disabled)
     receiver.answers = 500
     plant_deliveries(endpoint, destination, 1)
@@ -185,12 +189,33 @@ def test_five_days_of_nothing_but_failure_switch_it_off_after_a_warning(
         destination.refresh_from_db()
         assert destination.is_active
     failing_since(destination, hours=121)
+    warned(destination, hours=60)
     drain()
     destination.refresh_from_db()
     assert told == ["failing", "failing"]
     assert (destination.is_active, destination.disabled_reason) == (False, "failing")
     assert WebhookDelivery.objects.get().status in ("held", "retrying")
     assert AuditLog.objects.filter(action="webhook_destination.failing").count() == 1
+
+
+def test_one_that_is_seldom_sent_anything_is_warned_of_before_it_is_switched_off(
+    endpoint: WebhookEndpoint, destination: WebhookDestination, receiver: Receiver
+) -> None:
+    """It failed once, a month ago, and not a message has come since."""
+    receiver.answers = 500
+    failing_since(destination, days=30)
+    plant_deliveries(endpoint, destination, 1)
+    drain()
+    make_due()
+    drain()
+    destination.refresh_from_db()
+    assert destination.is_active
+    assert destination.warned_at is not None
+    warned(destination, days=1, seconds=1)
+    make_due()
+    drain()
+    destination.refresh_from_db()
+    assert (destination.is_active, destination.disabled_reason) == (False, "failing")
 
 
 def test_one_success_ends_the_failure(

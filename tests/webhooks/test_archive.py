@@ -331,6 +331,23 @@ def test_the_admin_takes_no_region_without_storage(buckets: str, client: Client)
     assert Organization.objects.get(slug="nowhere").webhook_body_days is None
 
 
+def test_the_admin_leaves_a_region_where_there_may_be_bodies(buckets: str, client: Client) -> None:
+    client.force_login(UserFactory(is_superuser=True, is_staff=True))
+    organization = in_region("ae").organization
+    path = reverse("admin:integrations_organization_change", args=[organization.pk])
+    fields = {
+        "name": "Renamed", "slug": organization.slug, "country": "AE", "timezone": "Asia/Dubai", "locale": "en",
+        "webhook_body_days": "", "webhook_summary_days": "30", "is_active": "on",
+    }  # fmt: skip
+    assert client.post(path, {**fields, "data_region": "ae"}).status_code == 302
+    refused = client.post(path, {**fields, "data_region": "eu"})
+    assert "Its files would stay behind: the region is settled by the first connection." in refused.content.decode()
+    Connection.objects.all().delete()
+    assert client.post(path, {**fields, "data_region": "eu"}).status_code == 302
+    organization.refresh_from_db()
+    assert organization.data_region == "eu"
+
+
 def test_an_object_that_is_gone_from_the_bucket_is_a_clear_error(buckets: str) -> None:
     row = completed(in_region("ae"))
     archive_bodies()

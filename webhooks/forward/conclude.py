@@ -34,8 +34,11 @@ WITH met AS MATERIALIZED (
         at, response_status, response_headers, response_body, error, duration_ms
     )
 ), locked AS MATERIALIZED (
-    SELECT id, is_active, updated_at FROM webhook_destinations
-    WHERE id IN (SELECT destination_id FROM met) ORDER BY id FOR NO KEY UPDATE
+    SELECT destination.id, destination.is_active, destination.updated_at,
+        destination.is_active AND organization.is_active AS is_served
+    FROM webhook_destinations AS destination
+    JOIN organizations AS organization ON organization.id = destination.organization_id
+    WHERE destination.id IN (SELECT destination_id FROM met) ORDER BY destination.id FOR NO KEY UPDATE OF destination
 ), ended AS (
     UPDATE webhook_deliveries AS delivery
     SET status = CASE WHEN met.status = 'retrying' AND NOT locked.is_active THEN 'held' ELSE met.status END,
@@ -72,16 +75,16 @@ WITH met AS MATERIALIZED (
     WHERE destination.id = summed.destination_id
     RETURNING destination.id, failing_since, next_send_at
 )
-SELECT id, is_active, updated_at, failing_since, next_send_at FROM locked LEFT JOIN counted USING (id)
+SELECT id, is_served, updated_at, failing_since, next_send_at FROM locked LEFT JOIN counted USING (id)
 """
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a destination stands after the attempts."""
+    """How a destination stands after the attempts; `is_served`: it and its organization are on."""
 
     pk: uuid.UUID
-    is_active: bool
+    is_served: bool
     updated_at: datetime
     failing_since: datetime | None
     next_send_at: datetime | None
@@ -110,9 +113,9 @@ def _judged(standing: Standing, *, is_gone: bool) -> Standing:
     """Switched off, where that is what the attempts mean."""
     if is_gone:
         switch_off_gone(standing.pk)
-        return replace(standing, is_active=False)
+        return replace(standing, is_served=False)
     if standing.failing_since is not None and look_at_failures(standing.pk, standing.failing_since):
-        return replace(standing, is_active=False)
+        return replace(standing, is_served=False)
     return standing
 
 

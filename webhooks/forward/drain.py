@@ -161,7 +161,7 @@ class _Drain:
             changed[key].renew(destination)
         failed = {one.destination_id for one, result in ended if not result.ok}
         for key, lane in lanes.items():
-            is_off = key not in standing or not standing[key].is_active
+            is_off = key not in standing or not standing[key].is_served
             if is_off or key in failed:
                 self._after_failure(lane, is_off=is_off)
 

@@ -23,7 +23,8 @@ _EACH = 128  # claimed of a destination at once: a flood to one leaves room for 
 
 _OPEN = "status IN ('pending', 'sending', 'retrying')"
 # `waiting` jumps from destination to destination along an index, whatever lies between. Within a destination the
-# earliest due come first; where order is asked for, the oldest that are open, up to the first that is not due.
+# earliest due come first; where order is asked for, the oldest that are open, up to the first that is not due. Of an
+# organization that is off none is claimed: all wait as they are, see `inactive`.
 # Both are partial indexes: webhook_deliveries_due and webhook_deliveries_oldest_open.
 _CLAIM = f"""
 WITH RECURSIVE waiting AS (
@@ -36,11 +37,12 @@ WITH RECURSIVE waiting AS (
 ), served AS MATERIALIZED (
     SELECT destination.id, destination.is_ordered FROM webhook_destinations AS destination
     JOIN waiting ON waiting.destination_id = destination.id
+    JOIN organizations AS organization ON organization.id = destination.organization_id
     CROSS JOIN LATERAL (
         SELECT next_attempt_at FROM webhook_deliveries WHERE destination_id = destination.id AND {_OPEN}
         ORDER BY next_attempt_at LIMIT 1
     ) AS earliest
-    WHERE destination.is_active AND NOT destination.id = ANY(%(full)s)
+    WHERE destination.is_active AND organization.is_active AND NOT destination.id = ANY(%(full)s)
         AND (destination.sender IS NULL OR destination.sender = %(me)s OR destination.sender_until <= now())
         AND (destination.next_send_at IS NULL OR destination.next_send_at <= now() + interval '1 second')
         AND earliest.next_attempt_at <= now()

@@ -17,6 +17,7 @@ from .. import signals
 from ..models import WebhookDelivery, WebhookDestination
 
 DISABLED_AFTER = timedelta(days=5)  # of nothing but failure; the warning comes after half of it
+WARNED_FOR = timedelta(days=1)  # at least: one that is seldom sent anything fails first again when all of it is over
 Reason = WebhookDestination.DisabledReason
 _OFF_AND_ON = (
     "is_active",
@@ -31,17 +32,20 @@ _OFF_AND_ON = (
 
 def look_at_failures(destination_id: uuid.UUID, since: datetime) -> bool:
     """Warn of a destination of which nothing but failure has come for long, or switch it off: returns whether."""
-    if timezone.now() - since < DISABLED_AFTER / 2:
+    if not _has_lasted(since, DISABLED_AFTER / 2):
         return False
     with transaction.atomic():
         destination = _locked(destination_id)
         if destination is None or destination.failing_since is None or not destination.is_active:
             return False
-        is_over = timezone.now() - destination.failing_since >= DISABLED_AFTER
+        if destination.warned_at is None:
+            _warn(destination, destination.failing_since)
+            return False
+        is_over = _has_lasted(destination.failing_since, DISABLED_AFTER) and _has_lasted(
+            destination.warned_at, WARNED_FOR
+        )
         if is_over:
             switch_off(destination, Reason.FAILING)
-        elif destination.warned_at is None:
-            _warn(destination, destination.failing_since)
     return is_over
 
 
@@ -86,6 +90,10 @@ def _warn(destination: WebhookDestination, since: datetime) -> None:
     destination.save(update_fields=["warned_at"])
     record_action("webhook_destination.failing", destination, {"since": since.isoformat()})
     _tell(partial(signals.destination_failing.send_robust, WebhookDestination, destination=destination, since=since))
+
+
+def _has_lasted(since: datetime, time: timedelta) -> bool:
+    return timezone.now() - since >= time
 
 
 def _locked(destination_id: uuid.UUID) -> WebhookDestination | None:

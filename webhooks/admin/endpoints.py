@@ -1,4 +1,4 @@
-"""The door's addresses and what came in. A body is read on the event's own page, which writes down who read it."""
+"""The door's addresses."""
 
 from __future__ import annotations
 
@@ -11,20 +11,14 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import (
-    AutocompleteSelectFilter,
-    BooleanRadioFilter,
-    ChoicesDropdownFilter,
-    RangeDateTimeFilter,
-)
-from unfold.decorators import display
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter
 
-from integrations.admin.base import STATUS_LABELS, SecretField, TenantAdmin, TenantRecordAdmin
+from integrations.admin.base import SecretField, TenantAdmin
 from integrations.errors import InvalidRequest
-from webhooks import admin_forwarding as admin_forwarding
-from webhooks.addresses import check_networks
-from webhooks.endpoints import create_endpoint, rotate_secret, update_endpoint
-from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay
+
+from ..addresses import check_networks
+from ..endpoints import create_endpoint, rotate_secret, update_endpoint
+from ..models import WebhookEndpoint
 
 
 class NewEndpointForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -112,36 +106,3 @@ class WebhookEndpointAdmin(TenantAdmin):
         if not secret:
             shown = _("Copy the signing secret now, it is not shown again:")
             messages.warning(request, format_html('{} <code class="hub-mono hub-token">{}</code>', shown, text))
-
-
-@admin.register(WebhookEvent)
-class WebhookEventAdmin(TenantRecordAdmin):
-    list_display = ("event_type", "event_id", "state", "signature_verified", "retry_count", "received_at")
-    list_filter = (
-        ("processing_status", ChoicesDropdownFilter),
-        ("webhook_endpoint", AutocompleteSelectFilter),
-        ("received_at", RangeDateTimeFilter),
-    )
-    search_fields = ("=event_id", "=event_type")
-    exclude = ("payload", "raw_body", "body", "body_key", "headers", "signature")
-
-    @display(description=_("status"), ordering="processing_status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
-    def state(self, event: WebhookEvent) -> tuple[str, str]:
-        return event.processing_status, event.get_processing_status_display()
-
-
-@admin.register(WebhookReplay)
-class WebhookReplayAdmin(TenantRecordAdmin):
-    list_display = ("created_at", "created_by", "status", "done", "total")
-    list_filter = (("status", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
-    search_fields = ("created_by",)
-    exclude = ("event_ids",)
-
-
-@admin.register(WebhookAccessLog)
-class WebhookAccessLogAdmin(TenantRecordAdmin):
-    list_display = ("created_at", "actor", "action", "webhook_event_id", "ip_address", "reason")
-    list_filter = (("action", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
-    search_fields = ("actor",)
-    fields = ("created_at", "actor", "action", "webhook_event_id", "ip_address", "reason")
-    readonly_fields = fields

@@ -1,4 +1,4 @@
-"""Destinations and what was sent there. Secrets and headers go in, and are not shown again."""
+"""Destinations. Secrets and headers go in, and are not shown again."""
 
 from __future__ import annotations
 
@@ -9,19 +9,13 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import (
-    AutocompleteSelectFilter,
-    BooleanRadioFilter,
-    ChoicesDropdownFilter,
-    RangeDateTimeFilter,
-)
-from unfold.decorators import display
+from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from integrations.admin.base import STATUS_LABELS, SecretField, TenantAdmin, TenantRecordAdmin, blame
+from integrations.admin.base import SecretField, TenantAdmin, blame
 from integrations.errors import InvalidRequest
 
-from .forward.destination_input import (
+from ..forward.destination_input import (
     check_filters,
     check_limits,
     check_secret,
@@ -29,8 +23,8 @@ from .forward.destination_input import (
     checked_headers,
     header_lines,
 )
-from .forward.destinations import create_destination, delete_destination, rotate_secret, update_destination
-from .models import WebhookDelivery, WebhookDeliveryAttempt, WebhookDestination
+from ..forward.destinations import create_destination, delete_destination, rotate_secret, update_destination
+from ..models import WebhookDestination
 
 
 class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -131,28 +125,3 @@ class WebhookDestinationAdmin(TenantAdmin):
         if not secret:
             shown = _("Copy the signing secret now, it is not shown again:")
             messages.warning(request, format_html('{} <code class="hub-mono hub-token">{}</code>', shown, text))
-
-
-@admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(TenantRecordAdmin):
-    list_display = ("event_type", "destination", "state", "response_status", "attempt", "created_at")
-    list_filter = (
-        ("status", ChoicesDropdownFilter),
-        ("destination", AutocompleteSelectFilter),
-        ("created_at", RangeDateTimeFilter),
-    )
-    list_select_related = ("destination",)
-    search_fields = ("=event_type",)
-    exclude = ("tries", "event_index")
-
-    @display(description=_("status"), ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
-    def state(self, delivery: WebhookDelivery) -> tuple[str, str]:
-        return delivery.status, delivery.get_status_display()
-
-
-@admin.register(WebhookDeliveryAttempt)
-class WebhookDeliveryAttemptAdmin(TenantRecordAdmin):
-    list_display = ("delivery", "number", "at", "response_status", "duration_ms", "error")
-    list_filter = (("at", RangeDateTimeFilter),)
-    list_select_related = ("delivery",)
-    search_fields = ("=response_status",)

@@ -1,0 +1,12 @@
+"""The pages that payers see, under /pay/: no session, no account."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from .pages import payer
+
+urlpatterns = [
+    path("<uuid:payment_id>/return/", payer.come_back, name="payer-return"),
+    path("<uuid:payment_id>/cancel/", payer.come_back, {"gave_up": True}, name="payer-cancel"),
+]
