@@ -182,6 +182,7 @@ class Provider:
     webhook_networks: ClassVar[tuple[str, ...]] = ()  # documented addresses (CIDR) that its webhooks come from
     registers_webhooks: ClassVar[bool] = False  # has register_webhook; otherwise a person enters the address by hand
     issues_credentials: ClassVar[frozenset[str]] = frozenset()  # keys that issue_credential and revoke_credential know
+    webhook_secret_key: ClassVar[str] = "webhook_secret"  # noqa: S105 - names the credential that signs its webhooks
     webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found
     event_types: ClassVar[Mapping[str, str]] = {}  # the provider's name -> EventType
     recommended_events: ClassVar[tuple[str, ...]] = ()

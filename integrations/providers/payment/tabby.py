@@ -24,7 +24,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from ...errors import AuthenticationFailed, Rejected
+from ...errors import AuthenticationFailed, IntegrationError, Rejected
 from ...secrecy import Secret
 from ..auth import Bearer
 from ..base import Client, Field, PaymentProvider, Probe, codes
@@ -37,6 +37,7 @@ from .tabby_reading import (
     entry_of,
     identify,
     is_to_be_captured,
+    of_a_dispute,
     our_id,
     read_payment,
     read_refund,
@@ -228,7 +229,10 @@ class Tabby(PaymentProvider):
         event_type = EventType(self.event_types.get(event.event_type, EventType.UNKNOWN))
         if event_type is EventType.UNKNOWN:
             return [NormalizedEvent(EventType.UNKNOWN, occurred_at=event.occurred_at)]
-        return [NormalizedEvent(event_type, event.subject, event.occurred_at, payment_id=our_id(payload))]
+        told = of_a_dispute(payload)
+        return [
+            NormalizedEvent(event_type, event.subject, event.occurred_at, attributes=told, payment_id=our_id(payload))
+        ]
 
 
 def _path(provider_reference: str, action: str = "") -> str:
@@ -248,14 +252,11 @@ def _ask_once(client: Client, provider_reference: str, kind: str, wanted: Mappin
 
 
 def _close_the_rest(client: Client, captured: PaymentResult) -> PaymentResult:
-    """Also where somebody else has closed it meanwhile."""
+    """Where that fails the capture has been made all the same: the rest is still to be captured, or made void."""
     try:
         return read_payment(client.post(_path(captured.provider_reference, "/close")).json())
-    except Rejected:
-        result = read_payment(client.get(_path(captured.provider_reference)).json())
-        if result.status is PaymentStatus.AUTHORISED:
-            raise
-        return result
+    except IntegrationError:
+        return captured
 
 
 def _register(client: Client, path: str, wanted: Mapping[str, Any]) -> None:

@@ -112,6 +112,14 @@ def identify(payload: Mapping[str, Any]) -> EventIdentity:
     return EventIdentity(event_id, _event_type(status, captures, refunds), payment, _newest(payload))
 
 
+def of_a_dispute(payload: Mapping[str, Any]) -> Mapping[str, str]:
+    """What a dispute's webhook says of it; nothing of a payment's."""
+    names = {"dispute": "dispute_id", "dispute_amount": "amount", "dispute_currency": "currency"}
+    if not payload.get("dispute_id"):
+        return {}
+    return {name: told for name, theirs in names.items() if isinstance(told := payload.get(theirs), str)}
+
+
 def our_id(payload: Mapping[str, Any]) -> str:
     order = payload.get("order")
     reference = order.get("reference_id") if isinstance(order, Mapping) else ""

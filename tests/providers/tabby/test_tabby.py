@@ -235,6 +235,16 @@ def test_a_capture_of_a_part_lets_the_rest_go(client: WireClient, wire: TabbyWir
         capture(client, key, "1.00", "key-another")
 
 
+def test_a_part_stays_captured_where_the_rest_cannot_be_let_go_just_now(client: WireClient, wire: TabbyWire) -> None:
+    key = paid(client, wire)
+    away = WireAnswer(503, {"error": "Internal Server error"})
+    with WireServer(lambda request: away if request.path.endswith("/close") else wire.answer(request)) as other:
+        done = capture(replace(client, base_url=other.url), key, "5.00")
+
+    assert (done.status, done.amount_captured) == (S.AUTHORISED, Decimal("5.00"))
+    assert TABBY.void_payment(client, key, idempotency_key="v").status is S.CAPTURED
+
+
 def test_a_capture_or_refund_that_is_repeated_is_made_once(client: WireClient, wire: TabbyWire) -> None:
     key = paid(client, wire)
     for _ in range(2):  # the second time the payment is closed, and Tabby captures no more of it

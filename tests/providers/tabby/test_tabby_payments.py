@@ -10,7 +10,7 @@ import pytest
 from django.db.models import Sum
 
 from integrations.errors import InvalidRequest
-from integrations.models import Connection, Payment
+from integrations.models import Connection, Payment, PaymentDispute
 from integrations.operations.payments import (
     capture_payment,
     create_payment,
@@ -122,6 +122,8 @@ def test_a_dispute_is_told_of_and_the_payment_looked_up(connection: Connection, 
     assert WebhookEvent.objects.get().event_type == "dispute.pending"
     payment.refresh_from_db()
     assert payment.status == S.CAPTURED
+    dispute = PaymentDispute.objects.get(payment=payment)
+    assert (dispute.provider_reference, dispute.status, dispute.amount) == ("d-1", "open", Decimal("12.50"))
 
 
 def test_a_token_that_is_registered_is_not_written_into_the_log(connection: Connection, wire: tabby.TabbyWire) -> None:
