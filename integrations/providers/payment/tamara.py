@@ -236,7 +236,7 @@ def _moved_on(client: Client, order: Mapping[str, Any]) -> PaymentResult:
     if order["status"] == "approved":
         order = _done(client, order, _path(result.provider_reference, "/authorise"))
         result = read_order(order)
-    if is_to_be_captured(order, result):
+    if is_to_be_captured(order):
         wanted = _capture(client, result.provider_reference, result.amount, result.currency)
         result = read_order(_done(client, order, "/payments/capture", wanted))
     return result

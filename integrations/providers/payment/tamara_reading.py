@@ -72,10 +72,9 @@ def after_capture(order: Mapping[str, Any], answer: Mapping[str, Any], amount: D
     return read_order({**order, "status": answer.get("status"), "captured_amount": captured})
 
 
-def is_to_be_captured(order: Mapping[str, Any], result: PaymentResult) -> bool:
-    """Whether it is authorised, and was ordered to be captured at once."""
-    wants = str(order.get("order_reference_id")).endswith(AT_ONCE)
-    return wants and order.get("status") == "authorised" and not result.amount_captured
+def is_to_be_captured(order: Mapping[str, Any]) -> bool:
+    """Whether it is authorised and nothing of it captured, though it was ordered to be captured at once."""
+    return order.get("status") == "authorised" and str(order.get("order_reference_id")).endswith(AT_ONCE)
 
 
 def left_to_cancel(order: Mapping[str, Any]) -> dict[str, Any]:
