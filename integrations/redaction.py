@@ -30,6 +30,8 @@ _SECRET_NAMES = re.compile(
 _CARD_NAMES = re.compile(
     r"card[^a-z]*num|(?:^|[^a-z])pan$|cv[cv]2?\W*$|security[-_]?code|exp[-_]?(?:month|year)|expiry", re.IGNORECASE
 )
+# A header that a provider is to send to us, written as its name and its value: `{"header": {"title", "value"}}`.
+_HEADER_VALUES = re.compile(r"(?:^|\.)headers?\.value$", re.IGNORECASE)
 # Tokens whose form gives them away, wherever they stand.
 _SECRET_SHAPES = re.compile(
     r"\b(?:sk|rk|pk)_(?:test|live|sandbox)_\w+|\bwhsec_[A-Za-z0-9+/=_-]+|\bhub_[A-Za-z0-9_-]{20,}"
@@ -169,7 +171,8 @@ class Redactor:
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str, parent: str = "") -> bool:
     """Whether what stands under this name is a secret or a card's: `client_secret`, `card[number]`, `X-API-Key`."""
-    return bool(_SECRET_NAMES.search(name) or _CARD_NAMES.search(f"{parent}.{name}"))
+    place = f"{parent}.{name}"
+    return bool(_SECRET_NAMES.search(name) or _CARD_NAMES.search(place) or _HEADER_VALUES.search(place))
 
 
 def _ways_to_write(secret: str) -> set[str]:
