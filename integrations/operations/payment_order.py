@@ -25,6 +25,11 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Issuers' ranges (ISO/IEC 7812): 3 to 6 for most, sixteen digits for those that begin with 2, 8 or 9. Narrower than
 # "13 to 19 digits", because timestamps and order numbers pass the Luhn check one time in ten. A "+" makes it a phone's.
 _CARD = re.compile(r"(?<![\d+])(?:[3-6](?:[ -]?\d){12,18}|[289](?:[ -]?\d){15})(?!\d)", re.ASCII)
+# Ids in hexadecimal, of which one in some hundreds would pass for a card's number: with a letter within, UUIDs or as long.
+_IDS = re.compile(
+    r"(?<![0-9a-z])(?=[0-9-]*[a-f])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{24,})(?![0-9a-z])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,7 @@ _TEXT_LIMITS = {
 
 def holds_card_number(text: str) -> bool:
     """Whether a run of digits in `text` has a card's length, an issuer's beginning and a right check digit."""
-    return any(passes_luhn(re.sub(r"\D", "", match)) for match in _CARD.findall(text))
+    return any(passes_luhn(re.sub(r"\D", "", match)) for match in _CARD.findall(_IDS.sub(" ", text)))
 
 
 def _check_mapping(name: str, value: Any, *, max_items: int) -> None:

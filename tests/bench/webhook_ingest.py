@@ -9,22 +9,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-import requests
 from django.conf import settings
 from django.db import connection
 
 from tests.bench.floor import SECRET
-from tests.bench.load import ROOT, post, run_load
-from tests.served import free_port
+from tests.bench.load import post, run_load
+from tests.bench.serving import serving
 
 EVENTS = (
     6000  # a round: enough that one hiccup of the disk, which all 64 senders feel, is less than its slowest hundredth
@@ -39,8 +35,8 @@ def run() -> list[dict[str, object]]:
     threads = _best_threads_for_the_floor()
     sent: list[str] = []
     with (
-        _serving("config.wsgi:application", settings.WEB_THREADS) as door,
-        _serving("tests.bench.floor:application", threads, floor=True) as floor,
+        serving("config.wsgi:application", settings.WEB_THREADS, workers=WORKERS) as door,
+        serving("tests.bench.floor:application", threads, workers=WORKERS, floor=True) as floor,
     ):
         _measure(door, path, sent.append, 400)
         _measure(floor, "/webhooks/", count=400)
@@ -75,7 +71,7 @@ def _best_threads_for_the_floor() -> int:
         cursor.execute("CREATE TABLE bench_floor (id bigserial PRIMARY KEY, body bytea, signature text)")
     rates: dict[int, float] = {}
     for threads in FLOOR_THREADS:
-        with _serving("tests.bench.floor:application", threads, floor=True) as floor:
+        with serving("tests.bench.floor:application", threads, workers=WORKERS, floor=True) as floor:
             _measure(floor, "/webhooks/", count=400)
             rates[threads] = statistics.median(_measure(floor, "/webhooks/", count=2000)["rate"] for _ in range(3))
     print(f"the floor's rates by threads: { {n: round(rate) for n, rate in rates.items()} }", file=sys.stderr)
@@ -97,34 +93,6 @@ def _endpoint_path() -> str:
     endpoint, _secret = create_endpoint(ConnectionFactory(), webhook_secret=SECRET.decode())
     update_endpoint(endpoint, max_per_minute=1_000_000)
     return f"/webhooks/{endpoint.pk}/"
-
-
-@contextmanager
-def _serving(application: str, threads: int, *, floor: bool = False) -> Iterator[int]:
-    port = free_port()
-    environment = {**os.environ} | ({"HUB_BENCH_FLOOR": "1"} if floor else {})
-    if floor:
-        environment.pop("DJANGO_SETTINGS_MODULE")
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-ws", "--no-log"]
-    command += ["--workers", str(WORKERS), "--blocking-threads", str(threads), application]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        try:
-            requests.get(f"http://127.0.0.1:{port}/", timeout=1, allow_redirects=False)
-        except (requests.ConnectionError, requests.Timeout):
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("The server did not start.")
 
 
 def _measure(
