@@ -48,6 +48,9 @@ class CapableProviders(serializers.Serializer[Any]):
     results = CapableProviderRow(many=True)
 
 
+_ONE_ANSWER = forced_singular_serializer(CapableProviders)  # type: ignore[no-untyped-call]
+
+
 class PaymentProviderViewSet(OrganizationViewSet):
     """Payment providers by what they can take."""
 
@@ -57,7 +60,7 @@ class PaymentProviderViewSet(OrganizationViewSet):
     filter_backends = ()
     scope = "payments"
 
-    @extend_schema(parameters=[CapabilityQuestion], responses=forced_singular_serializer(CapableProviders))
+    @extend_schema(parameters=[CapabilityQuestion], responses=_ONE_ANSWER)
     def list(self, request: Request) -> Response:
         """The providers that offer the capability in the country, and which of your connections would take it now.
 

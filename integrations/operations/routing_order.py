@@ -45,6 +45,10 @@ class Candidate:
     success_rate: Decimal
 
     @property
+    def success_percent(self) -> Decimal:
+        return (self.success_rate * 100).quantize(Decimal(1))
+
+    @property
     def is_down(self) -> bool:
         return self.connection.health_status == Connection.Health.DOWN
 
