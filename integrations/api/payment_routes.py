@@ -31,6 +31,11 @@ class Bound(Money):
         return getattr(instance, str(self.source)), instance.currency
 
 
+@extend_schema_field({"oneOf": [{"type": "string", "nullable": True}, {"type": "number"}]})
+class BoundAmount(Amount):
+    """An end of a range on its way in; null takes it away."""
+
+
 class RouteRow(serializers.ModelSerializer[PaymentRoute]):
     min_amount = Bound()
     max_amount = Bound()
@@ -53,8 +58,8 @@ class RouteChanges(StrictSerializer):
     country = serializers.CharField(max_length=2, required=False, allow_blank=True, help_text="ISO 3166-1")
     currency = serializers.CharField(max_length=3, required=False, allow_blank=True, help_text="ISO 4217")
     method = serializers.CharField(max_length=32, required=False, allow_blank=True)
-    min_amount = Amount(required=False, allow_null=True, help_text="Needs a currency.")
-    max_amount = Amount(required=False, allow_null=True)
+    min_amount = BoundAmount(required=False, allow_null=True, help_text="Needs a currency.")
+    max_amount = BoundAmount(required=False, allow_null=True)
     is_active = serializers.BooleanField(required=False)
 
 

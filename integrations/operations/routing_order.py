@@ -37,16 +37,17 @@ class Rank(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A connection with what speaks for it. `rule`: the first of the organization's that gives it this payment."""
+    """A connection with what speaks for it. `rule`: the first of the organization's that gives it this payment;
+    `success_rate`: None where too few payments went there of late to tell."""
 
     connection: Connection
     rank: Rank
     rule: PaymentRoute | None
-    success_rate: Decimal
+    success_rate: Decimal | None
 
     @property
-    def success_percent(self) -> Decimal:
-        return (self.success_rate * 100).quantize(Decimal(1))
+    def success_percent(self) -> Decimal | None:
+        return None if self.success_rate is None else (self.success_rate * 100).quantize(Decimal(1))
 
     @property
     def is_down(self) -> bool:
@@ -73,7 +74,8 @@ def ranked(organization: Organization, fitting: Sequence[Connection], order: Pay
 
     def candidate(connection: Connection) -> Candidate:
         place, rule = first_rules.get(connection.pk, (len(rules), None))
-        return Candidate(connection, _rank(connection, place, record, amount), rule, record.success_rate(connection.pk))
+        rate = record.known_success_rate(connection.pk)
+        return Candidate(connection, _rank(connection, place, record, amount), rule, rate)
 
     return sorted(map(candidate, fitting), key=lambda one: one.rank)
 
