@@ -258,6 +258,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "bring alerts of payments up to date": {
+        "task": "monitoring.tasks.watch_payments",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "bring alerts of webhook destinations up to date": {
+        "task": "monitoring.tasks.watch_destinations",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "make log partitions ahead": {"task": "monitoring.tasks.ensure_partitions", "schedule": timedelta(days=1)},
 }
 

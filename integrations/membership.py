@@ -101,6 +101,10 @@ _VIEWED = [
     *_STAFF_CHANGES,
     "integrations.integrationprovider",
     "integrations.paymentoperation",
+    "integrations.paymentroute",
+    "integrations.paymentdispute",
+    "integrations.paymentmovement",
+    "integrations.paymentsettlement",
     "webhooks.webhookreplay",
     "webhooks.webhookdeliveryattempt",
     "monitoring.calllog",
@@ -110,7 +114,12 @@ _VIEWED = [
     "monitoring.alert",
 ]
 _ADMIN_VIEWS = ["integrations.organization", "webhooks.webhookaccesslog", "monitoring.auditlog"]
-_ADMIN_CHANGES = ["integrations.credential", "integrations.apitoken", "integrations.membership"]
+_ADMIN_CHANGES = [
+    "integrations.credential",
+    "integrations.apitoken",
+    "integrations.membership",
+    "integrations.paymentroute",
+]
 
 
 def _codes(models: list[str], *actions: str) -> frozenset[str]:

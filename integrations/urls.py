@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from .pages import connections, organizations, payments, setup
+from .pages import connections, organizations, payment_routes, payments, setup
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("switch-organization/", organizations.switch_organization, name="switch-organization"),
@@ -18,6 +18,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/<uuid:connection_id>/reset-circuit/", connections.close_circuit, name="connection-reset-circuit"),
     path("connections/<uuid:connection_id>/delete/", connections.delete, name="connection-delete"),
     path("payments/", payments.payment_list, name="payments"),
+    path("payments/routes/", payment_routes.route_list, name="payment-routes"),
+    path("payments/routes/new/", payment_routes.new_route, name="payment-route-new"),
+    path("payments/routes/<uuid:route_id>/", payment_routes.change_route, name="payment-route"),
+    path("payments/routes/<uuid:route_id>/move/<slug:direction>/", payment_routes.move, name="payment-route-move"),
+    path("payments/routes/<uuid:route_id>/toggle/", payment_routes.toggle, name="payment-route-toggle"),
+    path("payments/routes/<uuid:route_id>/delete/", payment_routes.remove, name="payment-route-delete"),
     path("payments/<uuid:payment_id>/", payments.payment_detail, name="payment"),
     path("payments/<uuid:payment_id>/<slug:kind>/", payments.change, name="payment-change"),
 ]

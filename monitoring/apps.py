@@ -12,7 +12,7 @@ class MonitoringConfig(AppConfig):
         from integrations import signals
         from webhooks import signals as webhook_signals
 
-        from . import alerts, audit, call_log, health, notices
+        from . import alerts, audit, call_log, destination_alerts, health, notices
 
         signals.api_call_finished.connect(call_log.write_call, dispatch_uid="hub.call_log")
         signals.action_taken.connect(audit.write_action, dispatch_uid="hub.audit")
@@ -22,5 +22,7 @@ class MonitoringConfig(AppConfig):
         signals.credential_due.connect(notices.credential_due, dispatch_uid="hub.notices.credential")
         signals.credential_due.connect(alerts.open_for_credential, dispatch_uid="hub.alerts.credential")
         signals.connection_changed.connect(alerts.resolve_of_connection, dispatch_uid="hub.alerts.resolved")
+        for told in (webhook_signals.destination_failing, webhook_signals.destination_disabled):
+            told.connect(destination_alerts.open_for_destination, dispatch_uid="hub.alerts.destination")
         webhook_signals.destination_failing.connect(notices.destination_failing, dispatch_uid="hub.notices.failing")
         webhook_signals.destination_disabled.connect(notices.destination_disabled, dispatch_uid="hub.notices.disabled")

@@ -207,12 +207,25 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.filter(resolved_at=None)
 
 
-class Alert(TenantModel, LoggedConnection, IdentifiedModel):
-    """Something that somebody has to do. One at a time is open about a subject: a credential, say."""
+class Alert(TenantModel, IdentifiedModel):
+    """Something that somebody has to do. One at a time is open about a subject: a credential, say. `connection` is
+    empty where it concerns none, or all of them."""
 
     class Kind(models.TextChoices):
         CREDENTIAL_EXPIRING = "credential_expiring", _("Credential due")
+        WEBHOOK_FAILING = "webhook_failing", _("Webhook destination failing")
+        PAYMENT_DIFFERENCE = "payment_difference", _("Payments differ")
+        DISPUTE_DUE = "dispute_due", _("Dispute to answer")
 
+    connection = models.ForeignKey(
+        "integrations.Connection",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+        verbose_name=_("connection"),
+    )
     kind = models.CharField(_("kind"), max_length=24, choices=Kind)
     subject_id = models.UUIDField(editable=False)
     message = models.TextField(_("message"))  # a sentence in English, with places for `message_values`

@@ -5,7 +5,7 @@ from celery import shared_task
 from integrations.models import Connection
 from integrations.tenancy import acting_for
 
-from . import alerts, health, partitions
+from . import alerts, destination_alerts, health, partitions, payment_alerts
 from . import rollup as rollups
 
 
@@ -22,6 +22,16 @@ def rollup() -> int:
 @shared_task
 def watch_credentials() -> tuple[int, int]:
     return alerts.watch_credentials()
+
+
+@shared_task
+def watch_payments() -> tuple[int, int]:
+    return payment_alerts.watch_payments()
+
+
+@shared_task
+def watch_destinations() -> tuple[int, int]:
+    return destination_alerts.watch_destinations()
 
 
 @shared_task

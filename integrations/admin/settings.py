@@ -23,7 +23,10 @@ def _several(label: Any, choices: type[TextChoices]) -> forms.MultipleChoiceFiel
 
 @admin.register(PaymentSettings)
 class PaymentSettingsAdmin(TenantAdmin):
-    list_display = ("connection", "provider_name", "merchant_id", "is_test_mode", "auto_capture", "settlement_schedule")
+    list_display = (
+        "connection", "provider_name", "merchant_id", "is_test_mode", "auto_capture", "fee_percent", "fee_fixed",
+        "settlement_schedule",
+    )  # fmt: skip
     list_filter = (("settlement_schedule", ChoicesDropdownFilter),)
     list_select_related = ("connection",)
     search_fields = ("provider_name", "merchant_id", "connection__connection_name")

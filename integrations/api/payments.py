@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import django_filters
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
@@ -15,6 +14,8 @@ from ..models import Connection, Payment, PaymentOperation
 from ..operations import payments
 from .idempotency import idempotency_key
 from .openapi import IDEMPOTENCY_KEY
+from .payment_books import DisputeRow
+from .payment_filters import PaymentFilter
 from .permissions import HasScope
 from .serializers import Amount, Money, OwnRow, SecretField, StrictSerializer
 from .viewsets import OrganizationViewSet
@@ -58,9 +59,10 @@ class PaymentRow(serializers.ModelSerializer[Payment]):
 class PaymentDetail(PaymentRow):
     client_secret = serializers.SerializerMethodField()
     operations = OperationRow(many=True, read_only=True)
+    disputes = DisputeRow(many=True, read_only=True)
 
     class Meta(PaymentRow.Meta):
-        fields = (*PaymentRow.Meta.fields, "client_secret", "operations")  # type: ignore[assignment]
+        fields = (*PaymentRow.Meta.fields, "client_secret", "operations", "disputes")  # type: ignore[assignment]
 
     @extend_schema_field(
         serializers.CharField(allow_null=True, help_text="For the payer's browser, while unpaid; not for readers.")
@@ -146,16 +148,6 @@ class PaymentAmount(StrictSerializer):
 
 class Refund(PaymentAmount):
     reason = serializers.CharField(max_length=255, required=False, allow_blank=True)
-
-
-class PaymentFilter(django_filters.FilterSet):
-    connection = django_filters.UUIDFilter()
-    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
-
-    class Meta:
-        model = Payment
-        fields = ("status", "currency", "reference", "method", "provider_reference")
 
 
 class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):

@@ -10,6 +10,9 @@ from rest_framework.routers import SimpleRouter
 
 from .connections import ConnectionViewSet
 from .credentials import CredentialViewSet
+from .payment_books import PaymentDisputeViewSet, PaymentSettlementViewSet
+from .payment_providers import PaymentProviderViewSet
+from .payment_routes import PaymentRouteViewSet
 from .payments import PaymentViewSet
 from .providers import ProviderViewSet
 from .proxy import ProxyView
@@ -20,6 +23,10 @@ router.register("providers", ProviderViewSet, basename="provider")
 router.register("connections", ConnectionViewSet, basename="api-connection")
 router.register("connections/<uuid:connection_pk>/credentials", CredentialViewSet, basename="api-credential")
 router.register("connections/<uuid:connection_pk>/rate-limits", RateLimitViewSet, basename="api-rate-limit")
+router.register("payments/providers", PaymentProviderViewSet, basename="api-payment-provider")
+router.register("payment-routes", PaymentRouteViewSet, basename="api-payment-route")
+router.register("payment-disputes", PaymentDisputeViewSet, basename="api-payment-dispute")
+router.register("payment-settlements", PaymentSettlementViewSet, basename="api-payment-settlement")
 router.register("payments", PaymentViewSet, basename="api-payment")
 
 _OPEN: dict[str, Any] = {"permission_classes": [], "authentication_classes": []}

@@ -68,7 +68,10 @@ class PaymentDispute(TenantModel, TimestampedModel):
         verbose_name = _("dispute")
         verbose_name_plural = _("disputes")
         ordering = ("-id",)
-        indexes: ClassVar = [models.Index(fields=["organization", "status"], name="payment_disputes_status")]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "status"], name="payment_disputes_status"),
+            models.Index(fields=["respond_by"], name="payment_disputes_due", condition=models.Q(status="open")),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["payment", "provider_reference"], name="payment_disputes_reference"),
         ]

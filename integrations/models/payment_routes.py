@@ -17,6 +17,8 @@ from .payments import MoneyField
 class PaymentRoute(TenantModel, TimestampedModel):
     """Payments that fit every part that is filled in go to `connection`; of several rules to the first by position."""
 
+    LAST_POSITION = 32_767  # what the column holds
+
     name = models.CharField(_("name"), max_length=100)
     position = models.PositiveSmallIntegerField(_("position"), default=100)
     connection = models.ForeignKey(

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from ..errors import ConfigurationError, ConnectionNotReady, InvalidRequest
-from ..models import Connection, Organization, PaymentRoute, PaymentSettings
+from ..models import Connection, Organization
 from ..models.connections import ConnectionQuerySet
 from ..providers.base import PaymentProvider, ProviderType
 from .catalogue import offered_provider
 from .payment_order import PaymentOrder
-from .track_record import track_record
-
-_HEALTH_RANK = {
-    Connection.Health.HEALTHY: 0,
-    Connection.Health.UNKNOWN: 1,
-    Connection.Health.DEGRADED: 2,
-    Connection.Health.DOWN: 3,
-}
-_GAUGED_IN = 20  # success rates within one twentieth of each other count as equal
+from .routing_order import in_order, settings_of
 
 
 @dataclass(frozen=True)
 class Route:
-    """The connections to try, in order, never empty; and those passed over that are down and would have come first."""
+    """The connections to try, in order; and those passed over that are down and would have come first."""
 
     connections: Sequence[Connection]
     passed_over: Sequence[Connection] = ()
@@ -48,40 +37,59 @@ def route_payment(organization: Organization, order: PaymentOrder) -> Route:
     """
     if order.connection_id:
         return Route([_named(organization, order)])
-    active = _active(organization, order.environment)
-    fitting = [connection for connection in active if not misfit(connection, order)]
-    if not fitting:
+    active = active_connections(organization, order.environment)
+    route = _route(organization, active, order)
+    if not route.connections:
         raise _none(active, order)
-    in_order = _in_order(organization, fitting, order)
-    standing = [connection for connection in in_order if connection.health_status != Connection.Health.DOWN]
-    if not standing:
-        return Route(in_order)
-    return Route(standing, in_order[: in_order.index(standing[0])])
+    return route
+
+
+def connections_in_order(organization: Organization, order: PaymentOrder) -> Sequence[Connection]:
+    """Those that a payment would be tried with now; none where there are none. What is empty in the order is open."""
+    return _route(organization, active_connections(organization, order.environment), order).connections
 
 
 def misfit(connection: Connection, order: PaymentOrder) -> str:
-    """The field of the order that this connection cannot serve, or an empty string."""
+    """The field of the order that this connection cannot serve, or an empty string. What is empty in it is served."""
     provider = offered_provider(connection.provider.slug)
     settings = settings_of(connection)
+    currencies = settings.supported_currencies if settings else ()
+    methods = settings.supported_payment_methods if settings else ()
     if not isinstance(provider, PaymentProvider) or "create" not in provider.operations:
         return "connection"
     if not order.capture and "capture" not in provider.operations:
         return "capture"
-    if not _serves(order.currency, provider.currencies, settings.supported_currencies if settings else ()):
+    if order.currency and not _serves(order.currency, provider.currencies, currencies):
         return "currency"
     if order.country and not _serves(order.country, provider.countries):
         return "country"
-    methods = settings.supported_payment_methods if settings else ()
     if order.method and not _serves(order.method, provider.payment_capabilities, methods):
         return "method"
     return ""
 
 
-def settings_of(connection: Connection) -> PaymentSettings | None:
-    try:
-        return connection.payment_settings
-    except PaymentSettings.DoesNotExist:
-        return None
+def active_connections(organization: Organization, environment: str) -> list[Connection]:
+    """The active payment connections of the environment, or of the most serious one that has any."""
+    active = list(payment_connections(organization).usable())
+    for candidate in [environment] if environment else Connection.Environment.values:
+        if here := [connection for connection in active if connection.environment == candidate]:
+            return here
+    return []
+
+
+def payment_connections(organization: Organization) -> ConnectionQuerySet:
+    """All of them, each with what `misfit` asks of it: nothing is read once more for each connection."""
+    connections = Connection.objects.filter(organization=organization, provider_type=ProviderType.PAYMENT)
+    return connections.select_related("provider", "payment_settings")
+
+
+def _route(organization: Organization, active: list[Connection], order: PaymentOrder) -> Route:
+    fitting = [connection for connection in active if not misfit(connection, order)]
+    tried = in_order(organization, fitting, order)
+    standing = [connection for connection in tried if connection.health_status != Connection.Health.DOWN]
+    if not standing:
+        return Route(tried)
+    return Route(standing, tried[: tried.index(standing[0])])
 
 
 def _serves(wanted: str, *offers: object) -> bool:
@@ -90,7 +98,7 @@ def _serves(wanted: str, *offers: object) -> bool:
 
 
 def _named(organization: Organization, order: PaymentOrder) -> Connection:
-    found = _payment_connections(organization).filter(pk=_as_uuid(order.connection_id)).first()
+    found = payment_connections(organization).filter(pk=_as_uuid(order.connection_id)).first()
     if found is None:
         raise InvalidRequest("There is no such payment connection.", field="connection")
     if found.status != Connection.Status.ACTIVE:
@@ -107,51 +115,6 @@ def _named(organization: Organization, order: PaymentOrder) -> Connection:
             field=field,
         )
     return found
-
-
-def _active(organization: Organization, environment: str) -> list[Connection]:
-    """The active payment connections of the environment, or of the most serious one that has any."""
-    active = list(_payment_connections(organization).usable())
-    for candidate in [environment] if environment else Connection.Environment.values:
-        if here := [connection for connection in active if connection.environment == candidate]:
-            return here
-    return []
-
-
-def _payment_connections(organization: Organization) -> ConnectionQuerySet:
-    connections = Connection.objects.filter(organization=organization, provider_type=ProviderType.PAYMENT)
-    return connections.select_related("provider", "payment_settings")
-
-
-def _in_order(organization: Organization, fitting: Sequence[Connection], order: PaymentOrder) -> list[Connection]:
-    if len(fitting) == 1:
-        return list(fitting)
-    named = [route.connection_id for route in _rules(organization) if _applies(route, order, fitting[0].environment)]
-    record = track_record(organization)
-
-    def rank(connection: Connection) -> tuple[object, ...]:
-        position = named.index(connection.pk) if connection.pk in named else len(named)
-        health = _HEALTH_RANK[Connection.Health(connection.health_status)]
-        missed = int((1 - record.success_rate(connection.pk)) * _GAUGED_IN)
-        fee = record.fee(connection.pk, Decimal(order.amount), settings_of(connection))
-        return position, not connection.is_primary, health, missed, fee, connection.pk
-
-    return sorted(fitting, key=rank)
-
-
-def _rules(organization: Organization) -> QuerySet[PaymentRoute]:
-    return PaymentRoute.objects.filter(organization=organization, is_active=True).order_by("position", "pk")
-
-
-def _applies(route: PaymentRoute, order: PaymentOrder, environment: str) -> bool:
-    """A part of a rule that is empty holds for every payment."""
-    parts = ((route.environment, environment), (route.country, order.country), (route.currency, order.currency))
-    if any(wanted and wanted != given for wanted, given in (*parts, (route.method, order.method))):
-        return False
-    amount = Decimal(order.amount)
-    return (route.min_amount is None or route.min_amount <= amount) and (
-        route.max_amount is None or amount <= route.max_amount
-    )
 
 
 def _none(active: list[Connection], order: PaymentOrder) -> ConfigurationError:

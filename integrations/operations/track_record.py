@@ -39,9 +39,13 @@ class TrackRecord:
 
     def success_rate(self, connection_id: UUID) -> Decimal:
         """Of the attempts of the last hour the share that succeeded, 0 to 1; 1 where they are too few to tell."""
+        known = self.known_success_rate(connection_id)
+        return Decimal(1) if known is None else known
+
+    def known_success_rate(self, connection_id: UUID) -> Decimal | None:
         tally = self.tallies.get(connection_id)
         if tally is None or tally.tried < _FEWEST:
-            return Decimal(1)
+            return None
         return Decimal(tally.taken) / tally.tried
 
     def fee(self, connection_id: UUID, amount: Decimal, settings: PaymentSettings | None) -> Decimal:

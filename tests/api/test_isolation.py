@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from integrations.models import Connection, Organization, Payment
+from integrations.models import Connection, Organization, Payment, PaymentRoute
+from integrations.operations.catalogue import sync_catalogue
 from tests.factories import ConnectionFactory, CredentialFactory, catalogue_row, token_for
 from tests.operations.stripe_wire import StripeWire, connect
 from tests.pages.rows import plant
@@ -18,8 +19,9 @@ from webhooks.models import WebhookDelivery, WebhookDestination, WebhookEndpoint
 from .client import ApiClient, error_of
 
 LISTS = [
-    "connections/", "payments/", "webhook-endpoints/", "webhook-events/", "webhook-replays/", "logs/", "health-checks/",
-    "analytics/", "metrics-hourly/", "alerts/", "audit-logs/", "webhook-destinations/", "webhook-deliveries/",
+    "connections/", "payments/", "payment-routes/", "payment-disputes/", "payment-settlements/", "webhook-endpoints/",
+    "webhook-events/", "webhook-replays/", "logs/", "health-checks/", "analytics/", "metrics-hourly/", "alerts/",
+    "audit-logs/", "webhook-destinations/", "webhook-deliveries/",
 ]  # fmt: skip
 CALLS = [
     ("GET", "connections/{connection}/", None),
@@ -43,6 +45,11 @@ CALLS = [
     ("POST", "payments/{payment}/void/", None),
     ("POST", "payments/{payment}/refund/", {}),
     ("POST", "payments/{payment}/sync/", None),
+    ("GET", "payment-routes/{route}/", None),
+    ("PATCH", "payment-routes/{route}/", {"name": "Taken"}),
+    ("DELETE", "payment-routes/{route}/", None),
+    ("POST", "payment-routes/", {"name": "Mine", "connection": "{connection}"}),
+    ("GET", "payment-disputes/{dispute}/", None),
     ("GET", "webhook-endpoints/{endpoint}/", None),
     ("PATCH", "webhook-endpoints/{endpoint}/", {"is_active": False}),
     ("POST", "webhook-endpoints/{endpoint}/rotate-secret/", {}),
@@ -77,7 +84,9 @@ CALLS = [
 ]  # fmt: skip
 _LABELS = {
     "connection": "integrations.Connection", "credential": "integrations.Credential", "limit": "integrations.RateLimit",
-    "payment": "integrations.Payment", "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
+    "route": "integrations.PaymentRoute", "dispute": "integrations.PaymentDispute",
+    "settlement": "integrations.PaymentSettlement", "payment": "integrations.Payment",
+    "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
     "replay": "webhooks.WebhookReplay",
     "destination": "webhooks.WebhookDestination", "delivery": "webhooks.WebhookDelivery",
     "log": "monitoring.CallLog", "check": "monitoring.HealthCheck", "day": "monitoring.DailyAnalytics",
@@ -121,6 +130,7 @@ def _assert_untouched(theirs: dict[str, str]) -> None:
     assert connection.credentials.count() == connection.rate_limits.count() == 1
     assert connection.credentials.get().is_active
     assert Payment.objects.get(pk=theirs["payment"]).status == Payment.Status.PENDING
+    assert PaymentRoute.objects.get().name == "theirs rule"
     assert WebhookEndpoint.objects.get().is_active
     assert WebhookEvent.objects.get().replays == 0
     assert WebhookReplay.objects.get().is_open
@@ -154,12 +164,23 @@ def test_a_credential_is_only_found_below_its_own_connection(
     assert elsewhere.is_active
 
 
+def test_who_can_take_a_payment_names_none_of_their_connections(
+    organization: Organization, other: Organization, api: ApiClient
+) -> None:
+    sync_catalogue()
+    ours, theirs = _ids(organization, "ours"), _ids(other, "theirs")
+    (stripe,) = api.get("payments/providers/", {"capability": "link", "country": "AE"}).json()["results"]
+    assert [one["id"] for one in stripe["connections"]] == [ours["connection"]]
+    assert theirs["connection"] not in str(stripe)
+
+
 def test_a_private_provider_is_its_organizations_secret(api: ApiClient, other: Organization) -> None:
     row = catalogue_row("stripe")
-    row.organization = other
+    row.organization, row.payment_capabilities = other, ["card"]
     row.save()
     assert api.get("providers/").json()["results"] == []
     assert api.get("providers/stripe/").status_code == 404
+    assert api.get("payments/providers/", {"capability": "card", "country": "AE"}).json()["results"] == []
     refused = api.post("connections/", {"provider": "stripe", "connection_name": "Mine"})
     unknown = api.post("connections/", {"provider": "nobody", "connection_name": "Mine"})
     assert error_of(refused)["message"].replace("stripe", "nobody") == error_of(unknown)["message"]

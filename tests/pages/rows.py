@@ -10,8 +10,12 @@ from django.utils import timezone
 
 from integrations.models import (
     Organization,
+    PaymentDispute,
+    PaymentMovement,
     PaymentOperation,
+    PaymentRoute,
     PaymentSettings,
+    PaymentSettlement,
     ShippingSettings,
     SocialAccount,
 )
@@ -74,6 +78,13 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         RateLimitFactory(connection=connection),
         MembershipFactory(organization=organization, user=UserFactory(username=f"{mark}-person")),
         PaymentSettings.objects.create(**own, provider_name=f"{mark} payments"),
+        PaymentRoute.objects.create(**own, name=f"{mark} rule"),
+        PaymentDispute.objects.create(
+            organization=organization, payment=payment, provider_reference=f"{mark}-dispute", amount="5.00",
+            currency="AED",
+        ),
+        PaymentMovement.objects.create(**own, payment=payment, kind="capture", amount="5.00", currency="AED"),
+        PaymentSettlement.objects.create(**own, day=date(2026, 1, 2), currency="AED"),
         ShippingSettings.objects.create(**own, provider_name=f"{mark} shipping"),
         SocialAccount.objects.create(
             **own, platform="x", account_name=f"{mark} account", account_id="1", access_token=SECRET,

@@ -1,0 +1,53 @@
+"""The words in which payments are spoken of from outside: methods, countries, currencies."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from babel import Locale
+
+from ..errors import InvalidRequest
+from ..money import currency_exponent
+from ..providers.base import PaymentProvider
+from ..providers.registry import providers
+
+# Known in the field whether or not a provider here offers them: who asks for one of these has not misspelt anything.
+_OF_THE_FIELD = frozenset(
+    {"apple_pay", "bank_transfer", "benefit", "bnpl", "card", "cod", "fawry", "google_pay", "knet", "mada"}
+    | {"omannet", "valu", "wallet"}
+)
+
+
+@cache
+def known_methods() -> tuple[str, ...]:
+    """Every payment method (a provider's capability) that can be asked for, in alphabetical order."""
+    offered = [one.payment_capabilities for one in providers().values() if isinstance(one, PaymentProvider)]
+    return tuple(sorted(_OF_THE_FIELD.union(*offered)))
+
+
+def check_method(method: str, *, field: str = "method") -> None:
+    """Raises InvalidRequest for a method that nobody knows."""
+    if method in known_methods():
+        return
+    known = ", ".join(known_methods())
+    raise InvalidRequest(
+        "{method!r} is no payment method. Known are: {known}.", method=method, known=known, field=field
+    )
+
+
+def check_country(country: str) -> None:
+    """Raises InvalidRequest for what is no ISO 3166-1 code."""
+    if country not in _countries():
+        raise InvalidRequest("The country is an ISO 3166-1 code of two letters.", field="country")
+
+
+def check_currency(currency: str) -> None:
+    """Raises InvalidRequest for what is no ISO 4217 code that can be paid in."""
+    currency_exponent(currency)
+
+
+@cache
+def _countries() -> frozenset[str]:
+    """CLDR's territories by two letters, less those that are no country."""
+    territories = frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha())
+    return territories - {"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"}
