@@ -19,13 +19,16 @@ from ..providers.results import Address, PaymentRequest
 from ..redaction import passes_luhn
 from .order_details import read_address, read_customer, read_items
 
+_LONGEST_CARD = 19
 _LANGUAGES = ("", "en", "ar")
 _MAX_METADATA = 40  # Stripe takes 50 keys; some stay free for our own
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Digits that may be written in groups. A "+" makes them a phone's.
+_DIGITS = re.compile(r"(?<![\d+])\d(?:[ -]?\d){12,}(?!\d)", re.ASCII)
 # Issuers' ranges (ISO/IEC 7812): 3 to 6 for most, sixteen digits for those that begin with 2, 8 or 9. Narrower than
-# "13 to 19 digits", because timestamps and order numbers pass the Luhn check one time in ten. A "+" makes it a phone's.
-_CARD = re.compile(r"(?<![\d+])(?:[3-6](?:[ -]?\d){12,18}|[289](?:[ -]?\d){15})(?!\d)", re.ASCII)
-# Ids in hexadecimal, of which one in some hundreds would pass for a card's number: with a letter within, UUIDs or as long.
+# "13 to 19 digits", because timestamps and order numbers pass the Luhn check one time in ten.
+_ISSUED = re.compile(r"[3-6]\d{12,18}|[289]\d{15}", re.ASCII)
+# Ids in hexadecimal, of which one in some hundreds would pass for a card's number: UUIDs, and what has a letter within.
 _IDS = re.compile(
     r"(?<![0-9a-z])(?=[0-9-]*[a-f])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{24,})(?![0-9a-z])",
     re.IGNORECASE,
@@ -201,7 +204,22 @@ _TEXT_LIMITS = {
 
 def holds_card_number(text: str) -> bool:
     """Whether a run of digits in `text` has a card's length, an issuer's beginning and a right check digit."""
-    return any(passes_luhn(re.sub(r"\D", "", match)) for match in _CARD.findall(_IDS.sub(" ", text)))
+    return any(
+        _ISSUED.fullmatch(digits) and passes_luhn(digits)
+        for match in _DIGITS.findall(_IDS.sub(" ", text))
+        for digits in _runs(re.split("[ -]", match))
+    )
+
+
+def _runs(groups: Sequence[str]) -> Iterator[str]:
+    """The digits of one group, or of several in a row: others may stand beside a card's."""
+    for start in range(len(groups)):
+        digits = ""
+        for group in groups[start:]:
+            digits += group
+            if len(digits) > _LONGEST_CARD:
+                break
+            yield digits
 
 
 def _check_mapping(name: str, value: Any, *, max_items: int) -> None:
