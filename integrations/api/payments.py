@@ -13,8 +13,10 @@ from rest_framework.response import Response
 
 from ..models import Connection, Payment, PaymentOperation
 from ..operations import payments
+from ..operations.payment_instructions import instructions_of
 from .idempotency import idempotency_key
 from .openapi import IDEMPOTENCY_KEY
+from .payment_instructions import InstructionsRow
 from .permissions import HasScope
 from .serializers import Amount, Money, OwnRow, SecretField, StrictSerializer
 from .viewsets import OrganizationViewSet
@@ -58,9 +60,10 @@ class PaymentRow(serializers.ModelSerializer[Payment]):
 class PaymentDetail(PaymentRow):
     client_secret = serializers.SerializerMethodField()
     operations = OperationRow(many=True, read_only=True)
+    instructions = serializers.SerializerMethodField()
 
     class Meta(PaymentRow.Meta):
-        fields = (*PaymentRow.Meta.fields, "client_secret", "operations")  # type: ignore[assignment]
+        fields = (*PaymentRow.Meta.fields, "client_secret", "operations", "instructions")  # type: ignore[assignment]
 
     @extend_schema_field(
         serializers.CharField(allow_null=True, help_text="For the payer's browser, while unpaid; not for readers.")
@@ -72,6 +75,12 @@ class PaymentDetail(PaymentRow):
             return None
         may_take_payments = HasScope().allows(self.context["request"], self.context["view"], reading=False)
         return str(payment.client_secret.reveal()) if may_take_payments else None
+
+    @extend_schema_field(InstructionsRow(allow_null=True))
+    def get_instructions(self, payment: Payment) -> dict[str, Any] | None:
+        """How to pay where no gateway takes the money."""
+        instructions = instructions_of(payment)
+        return None if instructions is None else dict(InstructionsRow(instructions).data)
 
 
 class PaymentCustomer(StrictSerializer):

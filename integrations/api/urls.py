@@ -10,6 +10,7 @@ from rest_framework.routers import SimpleRouter
 
 from .connections import ConnectionViewSet
 from .credentials import CredentialViewSet
+from .offline_payments import OfflinePaymentViewSet, ProofViewSet
 from .payments import PaymentViewSet
 from .providers import ProviderViewSet
 from .proxy import ProxyView
@@ -21,6 +22,8 @@ router.register("connections", ConnectionViewSet, basename="api-connection")
 router.register("connections/<uuid:connection_pk>/credentials", CredentialViewSet, basename="api-credential")
 router.register("connections/<uuid:connection_pk>/rate-limits", RateLimitViewSet, basename="api-rate-limit")
 router.register("payments", PaymentViewSet, basename="api-payment")
+router.register("payments", OfflinePaymentViewSet, basename="api-offline-payment")
+router.register("payments/<uuid:payment_pk>/proofs", ProofViewSet, basename="api-payment-proof")
 
 _OPEN: dict[str, Any] = {"permission_classes": [], "authentication_classes": []}
 

@@ -59,6 +59,9 @@ def misfit(connection: Connection, order: PaymentOrder) -> str:
     settings = PaymentSettings.objects.filter(connection=connection).first()
     if not isinstance(provider, PaymentProvider) or "create" not in provider.operations:
         return "connection"
+    # Nobody who ordered a page to pay by is told to bring cash, but where a person has put that first.
+    if provider.is_offline and not (order.method or order.connection_id or connection.is_primary):
+        return "method"
     if not order.capture and "capture" not in provider.operations:
         return "capture"
     if not _serves(order.currency, provider.currencies, settings.supported_currencies if settings else ()):
