@@ -85,6 +85,12 @@ def attempt(event: WebhookEvent, lease_ends: datetime, *, may_ask: bool) -> Ende
     return ended
 
 
+def is_applied(event: WebhookEvent, one: NormalizedEvent) -> bool:
+    """Whether what the event says may change anything here. A test event tells of something that does not exist: it is
+    understood and passed on, and changes nothing."""
+    return owner_of(one.type) is not None and not event.is_test
+
+
 def _complete(started: Ended, *, may_ask: bool) -> Ended:
     event = started.event
     if _has_killed_workers(event):
@@ -169,12 +175,11 @@ def _read(event: WebhookEvent) -> Outcome:
 
 
 def _open(read: Sequence[Ended]) -> Ledgers:
-    """A ledger of each domain that the events are about. A test event tells of something that does not exist: it is
-    understood and passed on, and changes nothing."""
+    """A ledger of each domain that the events are about."""
     told: dict[str, list[tuple[Any, NormalizedEvent]]] = {}
     for ended in read:
         for one in ended.outcome.normalized:
-            if owner_of(one.type) is not None and not ended.event.is_test:
+            if is_applied(ended.event, one):
                 told.setdefault(one.type.domain, []).append((ended.event.webhook_endpoint.connection, one))
     return {domain: OWNERS[domain].open(several) for domain, several in told.items()}
 
@@ -193,7 +198,7 @@ def _apply(ended: Ended, ledgers: Ledgers, looks: Mapping[int, Look]) -> Ended:
 
 def _applied(event: WebhookEvent, one: NormalizedEvent, ledgers: Ledgers, look: Look | None) -> NormalizedEvent:
     owner, connection = owner_of(one.type), event.webhook_endpoint.connection
-    if owner is None or event.is_test:
+    if owner is None or not is_applied(event, one):
         return one
     signature = get_provider(connection.provider.slug).signature
     if signature is None:

@@ -20,7 +20,7 @@ from integrations.operations.announce import record_action
 from integrations.operations.payment_attempts import may_have_taken_effect
 from integrations.providers.base import Provider
 from integrations.providers.registry import get_provider
-from integrations.providers.signatures import InboundRequest, Signature
+from integrations.providers.signatures import Signature
 
 from .addresses import check_networks
 from .models import WebhookEndpoint, WebhookEvent
@@ -132,12 +132,7 @@ def resume(endpoint: WebhookEndpoint) -> WebhookEndpoint:
 
 def address_for(endpoint: WebhookEndpoint, secret: str) -> str:
     """The address to tell the provider: with the secret in it, where that is how the provider proves itself."""
-    signature = _signature(get_provider(endpoint.connection.provider.slug))
-    if not signature.can_sign:
-        return endpoint.webhook_url
-    bare = InboundRequest(b"{}", {"content-type": "application/json"}, received_at=0, url=endpoint.webhook_url)
-    signed = signature.sign_request(bare, secret, event_id="check", timestamp=0)
-    return signed.url
+    return _signature(get_provider(endpoint.connection.provider.slug)).address(endpoint.webhook_url, secret)
 
 
 def _let_go_of_held_events(endpoint: WebhookEndpoint) -> None:

@@ -37,6 +37,7 @@ T = TypeVar("T")
 _RETRY_SECONDS = 30
 _RECEIVED = Reply(200, b'{"received": true}')
 # What is kept of the headers beside the signature: enough to read the body by, nothing that identifies or authorizes.
+# A provider adds those in which it names its events.
 _KEPT_HEADERS = ("content-type", "content-encoding", "user-agent")
 
 
@@ -77,21 +78,17 @@ def receive(call: Call) -> Reply:
 
 def take_in(endpoint: KnownEndpoint, inbound: InboundRequest, *, is_test: bool = False) -> ReceivedEvent:
     """Verify an event and store it. Raises what is wrong with it, and DatabaseError."""
-    provider = get_provider(endpoint.slug)
-    signature = _signature(provider)
+    signature = _signature(get_provider(endpoint.slug))
     _with_secrets(endpoint, inbound, lambda secrets: signature.verify(inbound, secrets))
-    event = ReceivedEvent(
-        organization_id=endpoint.organization_id,
-        endpoint_id=endpoint.pk,
-        identity=_identify(provider, inbound),
-        body=inbound.body,
-        headers={name: inbound.headers[name] for name in _KEPT_HEADERS if name in inbound.headers},
-        signature=inbound.headers.get(signature.header, ""),
-        is_test=is_test,
-    )
-    store_event(event)
-    hint("webhooks.tasks.drain_inbox")
-    return event
+    return _keep(endpoint, inbound, is_test=is_test, signature_verified=True)
+
+
+def take_in_unsigned_test(endpoint: KnownEndpoint, inbound: InboundRequest) -> ReceivedEvent:
+    """Store a test event that only its provider could sign: what stands for it is that it was made here (`samples`).
+
+    No call from outside comes this way, and nothing that it says is applied.
+    """
+    return _keep(endpoint, inbound, is_test=True, signature_verified=False)
 
 
 def _answer(call: Call) -> Reply:
@@ -141,6 +138,26 @@ def _signature(provider: Provider) -> Signature:
     if provider.signature is None:
         raise SignatureRefused("This provider signs nothing that we know of.")
     return provider.signature
+
+
+def _keep(
+    endpoint: KnownEndpoint, inbound: InboundRequest, *, is_test: bool, signature_verified: bool
+) -> ReceivedEvent:
+    provider = get_provider(endpoint.slug)
+    kept = (*_KEPT_HEADERS, *provider.webhook_headers)
+    event = ReceivedEvent(
+        organization_id=endpoint.organization_id,
+        endpoint_id=endpoint.pk,
+        identity=_identify(provider, inbound),
+        body=inbound.body,
+        headers={name: inbound.headers[name] for name in kept if name in inbound.headers},
+        signature=inbound.headers.get(_signature(provider).header, ""),
+        is_test=is_test,
+        signature_verified=signature_verified,
+    )
+    store_event(event)
+    hint("webhooks.tasks.drain_inbox")
+    return event
 
 
 def _with_secrets(endpoint: KnownEndpoint, inbound: InboundRequest, step: Callable[[Sequence[str]], T]) -> T:

@@ -8,6 +8,7 @@ from integrations.errors import IntegrationError, UnreadablePayload
 from integrations.operations.payment_rehearsal import Rehearsal, rehearse_event
 from integrations.providers.registry import get_provider
 
+from .attempt import is_applied
 from .models import WebhookEvent
 from .payloads import payload_of
 
@@ -38,4 +39,6 @@ def _steps(event: WebhookEvent) -> tuple[Rehearsal, ...]:
         raise UnreadablePayload("This provider sends no events that we know of.")
     trust = provider.signature.trust
     said = provider.parse_events(payload_of(event), event.headers)
-    return tuple(rehearse_event(connection, one, trust=trust) for one in said)
+    return tuple(
+        rehearse_event(connection, one, trust=trust) if is_applied(event, one) else Rehearsal(one) for one in said
+    )

@@ -23,11 +23,11 @@ _MAX_SIGNATURE = 4096
 _INSERT = """
 INSERT INTO webhook_events (
     id, organization_id, webhook_endpoint_id, event_id, event_type, subject, occurred_at, is_test, raw_body, headers,
-    signature, normalized_type, signature_verified, processing_status, retry_count, error_message
+    signature, signature_verified, normalized_type, processing_status, retry_count, error_message
 )
-SELECT given.*, '', true, 'pending', 0, '' FROM unnest(
+SELECT given.*, '', 'pending', 0, '' FROM unnest(
     %b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::bool[], %b::bytea[],
-    %b::jsonb[], %b::text[]
+    %b::jsonb[], %b::text[], %b::bool[]
 ) AS given
 ON CONFLICT (webhook_endpoint_id, event_id) DO NOTHING
 """
@@ -35,6 +35,8 @@ ON CONFLICT (webhook_endpoint_id, event_id) DO NOTHING
 
 @dataclass(frozen=True)
 class ReceivedEvent:
+    """Only a test, which changes nothing, may be one whose signature was not verified."""
+
     organization_id: uuid.UUID
     endpoint_id: uuid.UUID
     identity: EventIdentity
@@ -42,14 +44,20 @@ class ReceivedEvent:
     headers: Mapping[str, str]
     signature: str = field(repr=False)
     is_test: bool = False
+    signature_verified: bool = True
     pk: uuid.UUID = field(default_factory=uuid7)
+
+    def __post_init__(self) -> None:
+        if not (self.signature_verified or self.is_test):
+            raise ValueError("What was not verified is stored as a test alone.")
 
     def row(self) -> list[Any]:
         headers = {name: value.replace("\x00", "") for name, value in self.headers.items()}
         signature = self.signature.replace("\x00", "")[:_MAX_SIGNATURE]
         identity = self.identity
         key = [self.pk, self.organization_id, self.endpoint_id, identity.event_id, identity.event_type]
-        return [*key, identity.subject, identity.occurred_at, self.is_test, self.body, json.dumps(headers), signature]
+        told = [identity.subject, identity.occurred_at, self.is_test, self.body, json.dumps(headers), signature]
+        return [*key, *told, self.signature_verified]
 
     @property
     def order(self) -> tuple[uuid.UUID, str]:

@@ -135,6 +135,11 @@ class NewPayment(StrictSerializer):
         help_text="The gateway's name for a way to pay.",
     )
     metadata = serializers.DictField(child=serializers.CharField(max_length=500), required=False)
+    environment = serializers.ChoiceField(
+        choices=Connection.Environment.choices,
+        required=False,
+        help_text="Left out: production where a connection is active there, else staging, else development.",
+    )
     description = serializers.CharField(
         max_length=255, required=False, allow_blank=True, help_text="What the payer is told that they pay for."
     )

@@ -50,6 +50,11 @@ class PaymentSettings(TenantModel, TimestampedModel):
     cancel_url = models.URLField(_("cancel address"), max_length=500, blank=True)
     is_test_mode = models.BooleanField(_("test mode"), default=False)
     auto_capture = models.BooleanField(_("capture at once"), default=True)
+    fee_percent = models.DecimalField(
+        _("fee (%)"), max_digits=6, decimal_places=3, null=True, blank=True,
+        help_text=_("What the gateway keeps of a payment: routing prefers the cheaper of two that are equally good."),
+    )  # fmt: skip
+    fee_fixed = MoneyField(_("fee per payment"), null=True, blank=True)
     settlement_schedule = models.CharField(
         _("settlement"), max_length=8, choices=SettlementSchedule, default=SettlementSchedule.DAILY
     )

@@ -19,6 +19,7 @@ from .announce import record_action
 from .looks import Look, MustAsk
 from .payment_attempts import payment_provider
 from .payment_differences import note_difference
+from .payment_disputes import record_dispute
 from .payment_ledger import PaymentLedger
 from .payment_news import follow_dispute, is_late, know_as_of, must_ask
 from .payment_settlement import drop_operations_without_effect, fail_refunds_sent_back, settle_operations
@@ -67,6 +68,7 @@ def write_event(
         raise
     if getattr(payment, "has_open_operations", True):
         settle_operations(payment)
+    record_dispute(payment, event, trust)
     ledger.note(_note(payment, PaymentOperation.Kind.EVENT, told, key=_fingerprint(event)))
     return payment
 

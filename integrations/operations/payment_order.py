@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from ..errors import InvalidRequest
-from ..models import Payment, PaymentOperation
+from ..models import Connection, Payment, PaymentOperation
 from ..money import currency_exponent, parse_amount
 from ..providers.results import Address, PaymentRequest
 from ..redaction import passes_luhn
@@ -51,11 +51,14 @@ class PaymentOrder:
     items: Sequence[Mapping[str, Any]] = ()
     shipping_address: Mapping[str, str] = field(default_factory=dict)
     billing_address: Mapping[str, str] = field(default_factory=dict)
+    environment: str = ""
 
     def request(self) -> PaymentRequest:
         """The order as providers take it. Raises InvalidRequest naming the field that is wrong."""
         self._check_shape()
         self._check_texts()
+        if self.environment and self.environment not in Connection.Environment.values:
+            raise InvalidRequest("There is no such environment.", field="environment")
         if self.language not in _LANGUAGES:
             raise InvalidRequest("The language is en or ar.", field="language")
         return PaymentRequest(
@@ -186,6 +189,7 @@ _TEXT_LIMITS = {
     "country": 8,
     "payment_token": 2000,
     "description": 255,
+    "environment": 16,
     "language": 2,
 }
 

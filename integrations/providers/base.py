@@ -184,6 +184,8 @@ class Provider:
     signature: ClassVar[Signature | None] = None
     handshake: ClassVar[Handshake | None] = None  # how it makes sure that a webhook address is ours
     webhook_content_type: ClassVar[str] = "application/json"  # or application/x-www-form-urlencoded
+    # Headers that say which event it is, kept with it; filled in for a test: {"x-github-event": "{event_type}"}
+    webhook_headers: ClassVar[Mapping[str, str]] = {}
     webhook_networks: ClassVar[tuple[str, ...]] = ()  # documented addresses (CIDR) that its webhooks come from
     registers_webhooks: ClassVar[bool] = False  # has register_webhook; otherwise a person enters the address by hand
     issues_credentials: ClassVar[frozenset[str]] = frozenset()  # keys that issue_credential and revoke_credential know

@@ -42,6 +42,7 @@ SUBJECT_NAMES: Mapping[str, str] = {
     "payroll": "external_id",
 }
 
+_OF_A_DISPUTE = frozenset({"dispute", "dispute_reason", "dispute_amount", "dispute_currency", "respond_by"})
 _MESSAGE: Schema = {
     "message_id": {**_TEXT, "description": "The provider's."},
     "channel": {"enum": ["sms", "whatsapp", "email", "voice", "messenger", "instagram", "x", "tiktok"]},
@@ -67,6 +68,11 @@ _DATA: Mapping[str, Schema] = {
         "amount_refunded": {**_AMOUNT, "description": "In all."},
         "failure_code": _TEXT,
         "failure_message": _TEXT,
+        "dispute": {**_TEXT, "description": "The provider's reference of the dispute."},
+        "dispute_reason": _TEXT,
+        "dispute_amount": _AMOUNT,
+        "dispute_currency": _CURRENCY,
+        "respond_by": {**_TIME, "description": "Until when the dispute can be answered."},
     },
     "shipping": {
         "shipment": _OWN_ID,
@@ -155,7 +161,7 @@ def schema_of(event_type: EventType) -> Schema:
     domain = event_type.domain
     data: Schema = {"type": "object", "properties": _DATA[domain]}
     if domain == "payment":
-        data["required"] = list(_DATA[domain])
+        data["required"] = [name for name in _DATA[domain] if name not in _OF_A_DISPUTE]
     elif domain in SUBJECT_NAMES:
         data["required"] = [SUBJECT_NAMES[domain]]
     return {

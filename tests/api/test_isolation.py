@@ -46,6 +46,7 @@ CALLS = [
     ("GET", "webhook-endpoints/{endpoint}/", None),
     ("PATCH", "webhook-endpoints/{endpoint}/", {"is_active": False}),
     ("POST", "webhook-endpoints/{endpoint}/rotate-secret/", {}),
+    ("POST", "webhook-endpoints/{endpoint}/test/", {"event_type": "charge.captured"}),
     ("GET", "webhook-events/{event}/", None),
     ("GET", "webhook-events/{event}/body/", None),
     ("POST", "webhook-events/{event}/replay/", None),

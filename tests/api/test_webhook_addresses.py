@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from integrations.models import Connection
+from integrations.models import Connection, Organization
 from monitoring.models import AuditLog
+from tests.factories import ConnectionFactory
+from tests.webhooks.conftest import outside_providers as outside_providers
 from webhooks.models import WebhookEndpoint, WebhookEvent
 
 from .client import ApiClient, error_of
@@ -51,6 +53,21 @@ def test_a_test_event_is_sent(api: ApiClient, path: str) -> None:
     assert WebhookEvent.objects.get(pk=sent.json()["id"]).is_test
     again = api.post(f"{path}test/", {"event_type": "payment_intent.succeeded"}, Idempotency_Key="try-1")
     assert again.json()["id"] == sent.json()["id"]
+
+
+def test_a_test_event_says_whether_its_signature_was_checked(
+    api: ApiClient, organization: Organization, path: str, outside_providers: None
+) -> None:
+    signed = api.post(f"{path}test/", {"event_type": "charge.captured"}).json()
+    assert (signed["signature_verified"], signed["note"]) == (True, "")
+    connection = ConnectionFactory(organization=organization, slug="outside_certificate")
+    made = api.post("webhook-endpoints/", {"connection": str(connection.pk), "webhook_secret": "outside-sample"}).json()
+    sent = api.post(f"webhook-endpoints/{made['id']}/test/", {"event_type": "told"})
+    assert sent.status_code == 201
+    assert (sent.json()["is_test"], sent.json()["signature_verified"]) == (True, False)
+    assert "Only Names its certificate by address itself can sign its events" in sent.json()["note"]
+    shown = api.get(f"webhook-events/{sent.json()['id']}/").json()
+    assert (shown["is_test"], shown["signature_verified"]) == (True, False)
 
 
 def test_a_test_event_of_no_known_type_says_so(api: ApiClient, path: str) -> None:

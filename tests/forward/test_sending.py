@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from standardwebhooks import WebhookVerificationError
 
+from tests.webhooks.conftest import outside_providers as outside_providers
+from tests.webhooks.outside import connect, deliver
 from webhooks.forward.destinations import create_destination, rotate_secret, update_destination
 from webhooks.forward.drain import drain
 from webhooks.inbox import drain as drain_inbox
@@ -60,6 +62,20 @@ def test_the_raw_form_is_the_provider_s_own_bytes(
     assert request.headers["hub-event-id"] == event.event_id
     assert request.headers["hub-provider"] == "stripe"
     assert WebhookDelivery.objects.get().destination == destination
+
+
+def test_the_raw_form_has_the_headers_in_which_the_provider_names_its_events(
+    receiver: Receiver, outside_providers: None
+) -> None:
+    endpoint = connect("outside_headers")
+    create_destination(endpoint.organization, url=receiver.url, form="raw")
+    named = {"x-outside-event": "push", "x-outside-delivery": "d-1"}
+    assert deliver(endpoint, b"{}", headers=named).status_code == 200
+    assert drain_inbox() == 1
+    assert drain() == 1
+    sent = receiver.requests[0].headers
+    assert {name: sent[name] for name in named} == named
+    assert "x-outside-signature" not in sent
 
 
 FILTERS = [

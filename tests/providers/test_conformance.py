@@ -19,6 +19,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -329,6 +330,21 @@ def test_event_ids_differ(slug: str) -> None:
     identities = {provider_of(slug).identify_event(payload, {}).event_id for payload in payloads}
 
     assert len(identities) == len(payloads)
+
+
+@each_signer
+def test_each_type_of_event_can_be_tried_and_is_no_genuine_one(slug: str) -> None:
+    provider, now = provider_of(slug), datetime.now(UTC)
+    assert provider.event_types
+    for event_type, meaning in provider.event_types.items():
+        payload = provider.sample_event(event_type, event_id="evt_test_1", now=now)
+        named = {"event_id": "evt_test_1", "event_type": event_type}
+        headers = {name: template.format(**named) for name, template in provider.webhook_headers.items()}
+        identity = provider.identify_event(payload, headers)
+        assert identity.event_type == event_type
+        # What it shared with a genuine one, a test could keep out.
+        assert "evt_test_1" in identity.event_id or not identity.event_id
+        assert meaning in {event.type for event in provider.parse_events(payload, headers)}
 
 
 @each_payload

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -270,6 +271,22 @@ def test_another_address_is_refused_where_the_address_counts(name: str) -> None:
     for url in ("", URL, genuine.url + "x", "https://[", "\ud800"):
         if url != genuine.url:
             refuses(case, replace(genuine, url=url), secret)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_the_address_to_tell_holds_the_secret_where_that_is_the_proof_and_no_signature(name: str) -> None:
+    scheme, secret = CASES[name].scheme, CASES[name].secrets[0]
+    expected = {
+        "token in the query": f"{URL}?token={quote(secret, safe='')}",
+        "token in the path": f"{URL}{quote(secret, safe='')}/",
+    }
+    assert scheme.address(URL, secret) == expected.get(name, URL)
+
+
+def test_one_of_several_schemes_tells_the_address_of_that_by_which_it_signs() -> None:
+    kinds = [SignedFields(QueryParameter("hmac"), ("id",), only_where=("type", kind)) for kind in ("a", "b")]
+    assert AnyOf(tuple(kinds)).address(URL, "sample") == URL
+    assert AnyOf((SharedToken(QueryParameter("token")), kinds[0])).address(URL, "sample") == f"{URL}?token=sample"
 
 
 @pytest.mark.parametrize("name", sorted(name for name, case in CASES.items() if case.scheme.can_sign))

@@ -104,6 +104,22 @@ class WithoutEventId(Outside):
         return EventIdentity("", super().identify_event(payload, headers).event_type)
 
 
+class NamedByHeaders(Outside):
+    """As GitHub: which event it is stands in headers alone."""
+
+    slug, name = "outside_headers", "Names its events in headers"
+    webhook_headers: ClassVar = {"x-outside-event": "{event_type}", "x-outside-delivery": "{event_id}"}
+
+    def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
+        return EventIdentity(headers.get("x-outside-delivery", ""), headers.get("x-outside-event", ""))
+
+    def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
+        return [NormalizedEvent(EventType.UNKNOWN, attributes={"kind": headers["x-outside-event"]})]
+
+    def sample_event(self, event_type: str, *, event_id: str, now: datetime) -> Mapping[str, Any]:
+        return {"thing": "of no account"}
+
+
 class FromKnownNetworks(Outside):
     slug, name = "outside_networks", "Calls from documented addresses alone"
     webhook_networks = ("192.0.2.0/24", "2001:db8::/32")
@@ -148,11 +164,12 @@ class CertificateByAddress(ProviderSigned):
 class WithCertificate(Outside):
     slug, name = "outside_certificate", "Names its certificate by address"
     signature = CertificateByAddress()
+    event_types: ClassVar = {"told": EventType.UNKNOWN}
 
 
 ALL = (
-    SignedJSON, FormSigned, Batched, TokenInQuery, TokenInPath, WithoutEventId, FromKnownNetworks, Confirming,
-    WithCertificate,
+    SignedJSON, FormSigned, Batched, TokenInQuery, TokenInPath, WithoutEventId, NamedByHeaders, FromKnownNetworks,
+    Confirming, WithCertificate,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 
 from webhooks.endpoints import update_endpoint
 from webhooks.models import WebhookEvent
-from webhooks.payloads import payload_of
+from webhooks.payloads import normalized_of, payload_of
 
 from .outside import SECRET, connect, deliver, post
 from .test_door import refusal
@@ -60,6 +60,19 @@ def test_a_form_is_handed_on_by_its_fields_and_a_repeated_name_as_a_list() -> No
     assert bytes(kept().raw_body or b"") == body
     told = {"id": "1", "kind": "told", "tag": ["a", "b"], "empty": "", "name": "علي &"}
     assert payload_of(kept()) == told
+
+
+def test_the_headers_in_which_a_provider_names_its_events_are_kept_and_handed_on() -> None:
+    headers = {"x-outside-event": "push", "x-outside-delivery": "d-1", "x-outside-token": "sample"}
+    assert deliver(connect("outside_headers"), b"{}", headers=headers).status_code == 200
+    stored = kept()
+    assert (stored.event_id, stored.event_type) == ("d-1", "push")
+    assert stored.headers == {
+        "content-type": "application/json",
+        "x-outside-event": "push",
+        "x-outside-delivery": "d-1",
+    }
+    assert normalized_of(stored, payload_of(stored))[0].attributes == {"kind": "push"}
 
 
 def test_a_form_that_twilio_s_own_package_signed_is_let_in() -> None:

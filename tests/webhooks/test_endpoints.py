@@ -2,18 +2,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
+from twilio.request_validator import RequestValidator
 
 from integrations.errors import InvalidRequest, NotSupported, Rejected
 from integrations.models import Connection
 from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory, CredentialFactory
 from tests.wire import WireAnswer, WireServer
-from webhooks.endpoints import create_endpoint, rotate_secret
+from webhooks.endpoints import address_for, create_endpoint, rotate_secret
 from webhooks.models import WebhookEndpoint
 
+from .outside import SECRET as OUTSIDE_SECRET
+from .outside import connect, post
 from .stripe_sender import SECRET
 
 SANDBOX_KEY = "sk_sandbox_sample"
@@ -83,6 +87,23 @@ def test_a_provider_is_told_the_address_and_the_secret(registering: Connection, 
     (told,) = gateway.requests
     assert told.json() == {"url": endpoint.webhook_url, "secret": secret}
     assert told.headers["authorization"] == f"Bearer {SANDBOX_KEY}"
+
+
+def test_the_address_to_tell_twilio_takes_what_twilio_signs_for_it(outside_providers: None) -> None:
+    endpoint = connect("outside_form")
+    told, fields = address_for(endpoint, OUTSIDE_SECRET), {"id": "SM1", "kind": "delivered"}
+    signed = RequestValidator(OUTSIDE_SECRET).compute_signature(told, fields)
+    headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": signed}
+    assert post(told, urlencode(fields).encode(), headers).status_code == 200
+
+
+@pytest.mark.parametrize("slug", ["outside_query", "outside_path"])
+def test_an_address_that_is_the_proof_holds_the_secret(slug: str, outside_providers: None) -> None:
+    endpoint = connect(slug)
+    told = address_for(endpoint, OUTSIDE_SECRET)
+    assert OUTSIDE_SECRET in told
+    assert post(told, b'{"kind": "told"}', {}).status_code == 200
+    assert post(endpoint.webhook_url, b'{"kind": "told"}', {}).status_code == 401
 
 
 def test_an_endpoint_that_the_provider_does_not_take_is_not_kept(registering: Connection, gateway: WireServer) -> None:

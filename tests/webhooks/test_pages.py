@@ -222,8 +222,37 @@ def test_a_new_secret_is_shown_once(administrator: Client, endpoint: WebhookEndp
     assert endpoint.previous_webhook_secret is not None
 
 
+def test_a_test_event_is_sent_signed(staff: Client, endpoint: WebhookEndpoint) -> None:
+    page = staff.get(reverse("webhook-endpoint", args=[endpoint.pk])).content.decode()
+    assert "signed as it signs" in page
+    assert "skips the signature" not in page
+    asked = {"event_type": "charge.captured"}
+    sent = staff.post(reverse("webhook-endpoint-test", args=[endpoint.pk]), asked, follow=True).content.decode()
+    assert "was signed, verified and stored" in sent
+    assert ("Signature verified" in sent, "Signature not checked" in sent) == (True, False)
+
+
+def test_a_test_event_that_only_the_provider_could_sign_says_that_it_skipped_the_signature(
+    staff: Client, connection: Connection, outside_providers: None
+) -> None:
+    theirs = ConnectionFactory(organization=connection.organization, slug="outside_certificate")
+    endpoint, _ = create_endpoint(theirs, webhook_secret=SECRET)
+    page = staff.get(reverse("webhook-endpoint", args=[endpoint.pk])).content.decode()
+    assert "Only Names its certificate by address itself can sign its events" in page
+    assert "signed as it signs" not in page
+    asked = {"event_type": "told"}
+    sent = staff.post(reverse("webhook-endpoint-test", args=[endpoint.pk]), asked, follow=True).content.decode()
+    assert "It skipped the signature, which was not checked." in sent
+    assert ("Signature verified" in sent, "Signature not checked" in sent) == (False, True)
+    dry_run = staff.get(reverse("webhook-event-rehearsal", args=[WebhookEvent.objects.get().pk])).content.decode()
+    assert "Nothing: it is a test event." in dry_run
+
+
 READS = ["webhook-event", "webhook-endpoint"]
-WRITES = ["webhook-event-body", "webhook-event-replay", "webhook-endpoint-toggle", "webhook-endpoint-rotate"]
+WRITES = [
+    "webhook-event-body", "webhook-event-replay", "webhook-endpoint-toggle", "webhook-endpoint-rotate",
+    "webhook-endpoint-test",
+]  # fmt: skip
 
 
 def address(name: str, event: WebhookEvent) -> str:

@@ -8,10 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from integrations.models import Connection, Payment
+from integrations.providers.events import EventType, NormalizedEvent
 from tests.factories import PaymentFactory
 from webhooks.models import WebhookEndpoint, WebhookEvent
 from webhooks.rehearsal import rehearse
+from webhooks.samples import send_test_event
 
+from .outside import SignedJSON, connect, deliver
 from .stripe_sender import event, post
 
 
@@ -50,6 +53,25 @@ def test_a_dry_run_tells_why_an_event_would_fail(endpoint: WebhookEndpoint, capt
     assert "usd" in step.problem.message.lower()
     WebhookEvent.objects.update(raw_body=b"\xff")
     assert rehearse(WebhookEvent.objects.get()).problem
+
+
+def test_a_dry_run_tells_that_a_test_event_would_change_nothing(endpoint: WebhookEndpoint) -> None:
+    sent = WebhookEvent.objects.get(pk=send_test_event(endpoint, "payment_intent.succeeded"))
+    PaymentFactory(connection=endpoint.connection, provider_reference=sent.subject, amount="10.00")
+    (step,) = rehearse(sent).steps
+    assert (step.event.type, step.payment, step.becomes, step.problem) == ("payment.succeeded", None, None, None)
+
+
+def test_a_dry_run_of_what_is_no_payment_s_affair_looks_for_no_payment(
+    outside_providers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = connect("outside_json")
+    PaymentFactory(connection=endpoint.connection, provider_reference="1001")
+    comment = NormalizedEvent(EventType.SOCIAL_COMMENT, "1001")
+    monkeypatch.setattr(SignedJSON, "parse_events", lambda self, payload, headers: [comment])
+    assert deliver(endpoint, b'{"id": "evt_1", "kind": "told"}').status_code == 200
+    (step,) = rehearse(WebhookEvent.objects.get()).steps
+    assert (step.payment, step.becomes, step.is_looked_up, step.problem) == (None, None, False, None)
 
 
 def test_a_dry_run_tells_that_an_event_concerns_nothing(endpoint: WebhookEndpoint) -> None:

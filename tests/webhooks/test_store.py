@@ -51,6 +51,15 @@ def test_events_that_come_together_are_all_stored(endpoint: WebhookEndpoint) -> 
     assert {bytes(event.raw_body or b"").decode() for event in WebhookEvent.objects.all()} == set(names)
 
 
+def test_a_burst_costs_fewer_commits_than_events(endpoint: WebhookEndpoint) -> None:
+    assert store_at_once([received(endpoint, f"evt_{number:02}") for number in range(60)]) == [None] * 60
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*), count(DISTINCT xmin::text) FROM webhook_events")
+        events, commits = cursor.fetchone()
+    assert events == 60
+    assert commits <= events / 3
+
+
 def test_an_event_that_cannot_be_stored_spoils_none_that_came_with_it(endpoint: WebhookEndpoint) -> None:
     good = [received(endpoint, f"evt_{number:02}") for number in range(12)]
     too_long = received(endpoint, "evt_long", kind="x" * 101)

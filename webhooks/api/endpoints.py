@@ -7,7 +7,7 @@ from uuid import UUID
 
 import django_filters
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -25,6 +25,8 @@ from ..models import WebhookEndpoint, WebhookEvent
 from ..retries import policy_of
 from ..samples import send_test_event
 from .events import EventRow
+
+_UNSIGNED = "Only {provider} itself can sign its events: this test skipped the signature, which was not checked."
 
 
 class EndpointRow(serializers.ModelSerializer[WebhookEndpoint]):
@@ -105,6 +107,19 @@ class TestEvent(StrictSerializer):
     event_type = serializers.CharField(max_length=100, help_text="The provider's name of it.")
 
 
+class SentTestEvent(EventRow):
+    note = serializers.SerializerMethodField(help_text="Says so where the signature was not checked; else empty.")
+
+    class Meta(EventRow.Meta):
+        fields = (*EventRow.Meta.fields, "note")  # type: ignore[assignment]
+
+    @extend_schema_field(serializers.CharField())
+    def get_note(self, event: WebhookEvent) -> str:
+        if event.signature_verified:
+            return ""
+        return _UNSIGNED.format(provider=event.webhook_endpoint.connection.provider.provider_name)
+
+
 class EndpointFilter(django_filters.FilterSet):
     connection = django_filters.UUIDFilter()
     is_active = YesNoFilter()
@@ -150,14 +165,18 @@ class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organiza
 
         return self._with_secret(once(request, rotate), status=200)
 
-    @extend_schema(request=TestEvent, responses={201: EventRow}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(request=TestEvent, responses={201: SentTestEvent}, parameters=[IDEMPOTENCY_KEY])
     @action(detail=True, methods=["post"])
     def test(self, request: Request, **kwargs: Any) -> Response:
-        """Send the address an event in the provider's own shape, signed as it signs them. It changes no payment."""
+        """Send the address an event in the provider's own shape, signed as it signs them. It changes no payment.
+
+        Where only the provider can sign, as SendGrid, PayPal and Amazon SNS, the test skips the signature:
+        `signature_verified` is false then, and `note` says so. All that follows is as for one from outside.
+        """
         endpoint, given = self.get_object(), self.validated(request)
         sent = once(request, lambda: send_test_event(endpoint, given["event_type"]))
-        event = WebhookEvent.objects.select_related("webhook_endpoint").get(pk=sent)
-        return self.shown(event, EventRow, created=True)
+        event = WebhookEvent.objects.select_related("webhook_endpoint__connection__provider").get(pk=sent)
+        return self.shown(event, SentTestEvent, created=True)
 
     def _with_secret(self, key: UUID, *, status: int) -> Response:
         endpoint = get_object_or_404(self.get_queryset(), pk=key)

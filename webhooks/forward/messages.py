@@ -11,6 +11,7 @@ from typing import Any
 from integrations.errors import IntegrationError, UnreadablePayload
 from integrations.operations.event_owners import named
 from integrations.providers.events import NormalizedEvent
+from integrations.providers.registry import get_provider
 
 from ..envelope import normalized_body
 from ..models import WebhookDelivery, WebhookDestination, WebhookEndpoint, WebhookEvent
@@ -104,6 +105,7 @@ def _raw_headers(event: WebhookEvent) -> dict[str, str]:
     return {
         "content-type": _for_a_header(event.headers.get("content-type") or _JSON),
         **({"content-encoding": _for_a_header(encoding)} if encoding else {}),
+        **{name: _for_a_header(event.headers[name]) for name in _naming(event)},
         "hub-event-id": _for_a_header(event.event_id),
         "hub-event": str(event.pk),
         "hub-provider": connection.provider.slug,
@@ -111,6 +113,12 @@ def _raw_headers(event: WebhookEvent) -> dict[str, str]:
         "hub-received-at": event.received_at.isoformat(),
         "hub-is-test": str(event.is_test).lower(),
     }
+
+
+def _naming(event: WebhookEvent) -> list[str]:
+    """The headers in which its provider says which event it is, without which the bytes do not."""
+    provider = get_provider(event.webhook_endpoint.connection.provider.slug)
+    return [name for name in provider.webhook_headers if name in event.headers]
 
 
 def _test_message(delivery: Claimed) -> Message:

@@ -14,6 +14,7 @@ from integrations.errors import IntegrationError
 from integrations.pages.rendering import staff_page
 
 from ..endpoints import pause, resume, set_active
+from ..models import WebhookEvent
 from ..samples import send_test_event
 from .endpoints import found_endpoint
 
@@ -47,7 +48,10 @@ def test_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     except IntegrationError as error:
         messages.error(request, error.translated())
         return redirect("webhook-endpoint", pk=pk)
-    messages.success(request, _("The test event was signed, verified and stored as one from outside."))
+    if WebhookEvent.objects.filter(pk=event, signature_verified=True).exists():
+        messages.success(request, _("The test event was signed, verified and stored as one from outside."))
+    else:
+        messages.warning(request, _("The test event was stored. It skipped the signature, which was not checked."))
     return redirect("webhook-event", pk=event)
 
 

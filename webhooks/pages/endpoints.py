@@ -115,6 +115,8 @@ def _shown(request: HttpRequest, found: WebhookEndpoint, *, secret: str) -> Http
         "address": address_for(found, secret) if secret else found.webhook_url,
         "secret": secret,
         "test_types": sampled_types(provider),
+        "tests_are_signed": provider.signature is not None and provider.signature.can_sign,
+        "provider_name": found.connection.provider.provider_name,
         "hours": hours_of([found.pk]),
         "registers": _registers(found.connection),
         "recommended_events": provider.recommended_events,

@@ -353,7 +353,27 @@ def _read_event(event_type: EventType, payload: Mapping[str, Any]) -> Normalized
         payment = _read_charge(subject) if reference else None
     if event_type is EventType.PAYMENT_DISPUTE_LOST and subject.get("status") != "lost":
         event_type = EventType.PAYMENT_DISPUTE_WON  # or an inquiry that ended before any money was taken back
-    return NormalizedEvent(event_type, reference, _created(payload), payment)
+    return NormalizedEvent(event_type, reference, _created(payload), payment, _dispute(subject))
+
+
+def _dispute(subject: Mapping[str, Any]) -> Mapping[str, Any]:
+    """https://docs.stripe.com/api/disputes/object"""
+    if subject.get("object") != "dispute":
+        return {}
+    currency = str(subject.get("currency", "")).upper()
+    due = _mapping(subject.get("evidence_details")).get("due_by")
+    try:
+        amount = str(_money(subject["amount"], currency))
+        answer_by = datetime.fromtimestamp(due, UTC).isoformat() if due else None
+    except (*UNDOCUMENTED, OverflowError, OSError) as error:
+        raise InvalidResponse("Stripe's dispute is not as documented.") from error
+    return {
+        "dispute": str(subject.get("id") or ""),
+        "dispute_reason": str(subject.get("reason") or ""),
+        "dispute_amount": amount,
+        "dispute_currency": currency,
+        "respond_by": answer_by,
+    }
 
 
 def _subject(payload: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -56,6 +56,9 @@ class AnyOf:
     def sign(self, body: bytes, secret: str, *, event_id: str, timestamp: int) -> Mapping[str, str]:
         return self._signer().sign(body, secret, event_id=event_id, timestamp=timestamp)
 
+    def address(self, url: str, secret: str) -> str:
+        return self._signer().address(url, secret)
+
     def generate_secret(self) -> str:
         return self._signer().generate_secret()
 

@@ -77,6 +77,10 @@ class Signature(Protocol):
         """
         ...
 
+    def address(self, url: str, secret: str) -> str:
+        """What to tell the provider as the endpoint's address: `url`, with `secret` in it where that is the proof."""
+        ...
+
     def generate_secret(self) -> str:
         """A fresh secret in the form that this scheme's senders use. Raises NotSupported where the provider issues it.
 
@@ -103,6 +107,9 @@ class Scheme:
         if (signed.body, signed.url) != (body, ""):
             raise NotSupported("This signature is not in the headers alone.")
         return signed.headers
+
+    def address(self, url: str, secret: str) -> str:
+        return url
 
     def generate_secret(self) -> str:
         return random.token_urlsafe(32)

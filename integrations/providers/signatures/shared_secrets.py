@@ -12,7 +12,7 @@ from ...errors import ConfigurationError, SignatureRefused
 from ..events import Trust
 from .base import InboundRequest, Scheme, check_any, octets
 from .encodings import from_base64
-from .places import Header, Place
+from .places import Header, PathEnd, Place, QueryParameter
 
 _BASIC = "basic "
 
@@ -46,6 +46,12 @@ class SharedToken(Scheme):
 
     def sign_request(self, request: InboundRequest, secret: str, *, event_id: str, timestamp: int) -> InboundRequest:
         return self._place().put(request, secret)
+
+    def address(self, url: str, secret: str) -> str:
+        place = self._place()
+        if not isinstance(place, QueryParameter | PathEnd):
+            return url
+        return place.put(InboundRequest(b"", {}, received_at=0, url=url), secret).url
 
     def _place(self) -> Place:
         return Header(self.place, self.prefix) if isinstance(self.place, str) else self.place
