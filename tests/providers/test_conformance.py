@@ -91,9 +91,7 @@ def client(slug: str, server: WireServer) -> WireClient:
     configuration = {field.key: field.default for field in provider_of(slug).configuration if field.default is not None}
     configuration |= getattr(wire, "CONFIGURATION", {})
     standing = getattr(wire, "STANDING", None)
-    return WireClient(
-        provider_of(slug), server.url, wire.CREDENTIALS, configuration=configuration, standing=standing
-    )
+    return WireClient(provider_of(slug), server.url, wire.CREDENTIALS, configuration=configuration, standing=standing)
 
 
 def perform(slug: str, operation: str, client: WireClient) -> Any:

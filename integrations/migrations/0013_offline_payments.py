@@ -7,7 +7,7 @@ import integrations.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0011_payments_of_many_gateways"),
+        ("integrations", "0012_fees_of_gateways"),
     ]
 
     operations = [
