@@ -13,10 +13,10 @@ from rest_framework.response import Response
 
 from ..models import Connection, Payment, PaymentOperation
 from ..operations import payments
-from ..operations.payment_instructions import instructions_of
 from .idempotency import idempotency_key
 from .openapi import IDEMPOTENCY_KEY
-from .payment_instructions import InstructionsRow
+from .payment_instructions import SCHEMA as INSTRUCTIONS
+from .payment_instructions import instructions_as_data
 from .permissions import HasScope
 from .serializers import Amount, Money, OwnRow, SecretField, StrictSerializer
 from .viewsets import OrganizationViewSet
@@ -76,11 +76,9 @@ class PaymentDetail(PaymentRow):
         may_take_payments = HasScope().allows(self.context["request"], self.context["view"], reading=False)
         return str(payment.client_secret.reveal()) if may_take_payments else None
 
-    @extend_schema_field(InstructionsRow(allow_null=True))
+    @extend_schema_field(INSTRUCTIONS)
     def get_instructions(self, payment: Payment) -> dict[str, Any] | None:
-        """How to pay where no gateway takes the money."""
-        instructions = instructions_of(payment)
-        return None if instructions is None else dict(InstructionsRow(instructions).data)
+        return instructions_as_data(payment)
 
 
 class PaymentCustomer(StrictSerializer):

@@ -43,6 +43,18 @@ CALLS = [
     ("POST", "payments/{payment}/void/", None),
     ("POST", "payments/{payment}/refund/", {}),
     ("POST", "payments/{payment}/sync/", None),
+    (
+        "POST", "payments/{payment}/confirm/",
+        {"amount": "12.50", "currency": "AED", "reference": "r", "received_on": "2026-01-02", "confirmed": True},
+    ),
+    ("POST", "payments/{payment}/refuse/", {"reason": "r"}),
+    (
+        "POST", "payments/{payment}/record-refund/",
+        {"refund": "{payment}", "method": "cash", "reference": "r", "paid_on": "2026-01-02"},
+    ),
+    ("POST", "payments/{payment}/drop-refund/", {"refund": "{payment}"}),
+    ("GET", "payments/{payment}/proofs/", None),
+    ("GET", "payments/{payment}/proofs/{proof}/file/", None),
     ("GET", "webhook-endpoints/{endpoint}/", None),
     ("PATCH", "webhook-endpoints/{endpoint}/", {"is_active": False}),
     ("POST", "webhook-endpoints/{endpoint}/rotate-secret/", {}),
@@ -77,7 +89,8 @@ CALLS = [
 ]  # fmt: skip
 _LABELS = {
     "connection": "integrations.Connection", "credential": "integrations.Credential", "limit": "integrations.RateLimit",
-    "payment": "integrations.Payment", "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
+    "payment": "integrations.Payment", "proof": "integrations.PaymentProof",
+    "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
     "replay": "webhooks.WebhookReplay",
     "destination": "webhooks.WebhookDestination", "delivery": "webhooks.WebhookDelivery",
     "log": "monitoring.CallLog", "check": "monitoring.HealthCheck", "day": "monitoring.DailyAnalytics",

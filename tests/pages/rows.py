@@ -11,6 +11,7 @@ from django.utils import timezone
 from integrations.models import (
     Organization,
     PaymentOperation,
+    PaymentProof,
     PaymentSettings,
     ShippingSettings,
     SocialAccount,
@@ -81,6 +82,10 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         ),
         PaymentOperation.objects.create(
             organization=organization, payment=payment, kind="create", raw={"secret": SECRET}
+        ),
+        PaymentProof.objects.create(
+            organization=organization, payment=payment, file_name=f"{mark} proof.pdf", content_type="application/pdf",
+            size=1, sha256=mark, storage_region="ae", storage_key=f"ae/payments/{mark}", data_key=SECRET,
         ),
         WebhookAccessLog.objects.create(organization=organization, webhook_event=event, actor=f"{mark} reader"),
         WebhookReplay.objects.create(organization=organization, created_by=f"{mark} actor"),
