@@ -44,7 +44,7 @@ def offline_section(payment: Payment) -> dict[str, Any] | None:
         "is_cash": is_cash,
         "takes_proofs": offline_provider(payment).takes_proofs,
         "proofs": payment.proofs.order_by("-pk"),
-        "receipts": operations.filter(kind=PaymentOperation.Kind.CAPTURE).order_by("pk"),
+        "receipts": [_receipt(one) for one in operations.filter(kind=PaymentOperation.Kind.CAPTURE).order_by("pk")],
         "refunds": operations.filter(kind=PaymentOperation.Kind.REFUND, status=PaymentOperation.Status.PENDING),
         "refund_methods": REFUND_METHODS,
         "may_be_confirmed": not (is_cash and payment.amount_captured),  # a payer may transfer twice, or too late
@@ -52,6 +52,16 @@ def offline_section(payment: Payment) -> dict[str, Any] | None:
         "left": max(payment.amount - payment.amount_captured, 0),
         "instructions": instructions_of(payment),
         "today": timezone.localdate().isoformat(),
+    }
+
+
+def _receipt(operation: PaymentOperation) -> dict[str, Any]:
+    day = operation.raw.get("received_on")
+    return {
+        "amount": operation.amount,
+        "reference": operation.provider_reference,
+        "received_on": f"{date.fromisoformat(day):%d/%m/%Y}" if day else "",
+        "is_told_again": operation.error_code == "told_again",
     }
 
 
