@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode, urlsplit
+from xml.sax.saxutils import escape
 
 MASK = "[redacted]"
 MAX_BODY_CHARACTERS = 16_384
@@ -29,6 +30,8 @@ _SECRET_NAMES = re.compile(
 _CARD_NAMES = re.compile(
     r"card[^a-z]*num|(?:^|[^a-z])pan$|cv[cv]2?\W*$|security[-_]?code|exp[-_]?(?:month|year)|expiry", re.IGNORECASE
 )
+# A header that a provider is to send to us, written as its name and its value: `{"header": {"title", "value"}}`.
+_HEADER_VALUES = re.compile(r"(?:^|\.)headers?\.value$", re.IGNORECASE)
 # Tokens whose form gives them away, wherever they stand.
 _SECRET_SHAPES = re.compile(
     r"\b(?:sk|rk|pk)_(?:test|live|sandbox)_\w+|\bwhsec_[A-Za-z0-9+/=_-]+|\bhub_[A-Za-z0-9_-]{20,}"
@@ -168,15 +171,17 @@ class Redactor:
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str, parent: str = "") -> bool:
     """Whether what stands under this name is a secret or a card's: `client_secret`, `card[number]`, `X-API-Key`."""
-    return bool(_SECRET_NAMES.search(name) or _CARD_NAMES.search(f"{parent}.{name}"))
+    place = f"{parent}.{name}"
+    return bool(_SECRET_NAMES.search(name) or _CARD_NAMES.search(place) or _HEADER_VALUES.search(place))
 
 
 def _ways_to_write(secret: str) -> set[str]:
-    """A secret as it stands, as it looks in a URL, a form or JSON, and in base64."""
+    """A secret as it stands, as it looks in a URL, a form, JSON or XML, and in base64."""
     encoded = base64.b64encode(secret.encode()).decode("ascii")
     if _SAME_EVERYWHERE.fullmatch(secret):
         return {secret, encoded}
-    return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], encoded}
+    in_urls = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    return {secret, encoded, json.dumps(secret)[1:-1], escape(secret), *in_urls}
 
 
 def _mask_pair(match: re.Match[str]) -> str:

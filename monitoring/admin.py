@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.admin import EmptyFieldListFilter
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -87,7 +87,7 @@ class AlertAdmin(LoggedAdmin):
 
     @display(description=_("state"), label={"open": "danger", "resolved": "success"})  # type: ignore[untyped-decorator]
     def state(self, alert: Alert) -> tuple[str, str]:
-        return ("resolved", gettext("Resolved")) if alert.resolved_at else ("open", gettext("Open"))
+        return ("resolved", gettext("Resolved")) if alert.resolved_at else ("open", pgettext("alert", "Open"))
 
 
 @admin.register(RollupWatermark)

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 Status = WebhookEvent.Status
 Leases = Mapping[UUID, datetime]
 Ledgers = Mapping[str, Ledger]
-LONGEST_LOOK = timedelta(seconds=20)  # at a provider that hangs
+LONGEST_LOOK = timedelta(seconds=40)  # at a provider that hangs, once it has said that the payment is to be completed
 
 
 class _LeaseLost(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from datetime import timedelta
+from secrets import token_urlsafe
 from typing import Any
 
 from django.conf import settings
@@ -41,12 +42,14 @@ def create_endpoint(
 ) -> tuple[WebhookEndpoint, str]:
     """Make an address for the connection's provider to call; returns it with its signing secret, seen only now.
 
-    The secret is the one given, else the connection's own `webhook_secret` credential, else a fresh one. `register`
-    tells the provider the address through its API. Raises NotSupported for a provider that sends no webhooks or
-    registers none, and what the provider makes of the call; then nothing is kept.
+    The secret is the one given, else the connection's own `webhook_secret` credential, else a fresh one. With a
+    provider that signs with an API key it is that one, which is not shown again: an empty text is returned. `register`
+    tells the provider the address through its API; a secret that it issues with its answer takes the place of that.
+    Raises NotSupported for a provider that sends no webhooks or registers none, and what the provider makes of the
+    call; then nothing is kept.
     """
     provider = get_provider(connection.provider.slug)
-    secret = webhook_secret or _own_secret(connection) or _fresh_secret(provider)
+    secret = webhook_secret or _own_secret(connection, provider) or _first_secret(provider, register=register)
     _check(provider, event_types, secret)
     check_networks(allowed_networks)
     if register and not provider.registers_webhooks:
@@ -65,33 +68,43 @@ def create_endpoint(
         record_action("webhook_endpoint.created", endpoint, {"connection": str(connection.pk)})
     if register:
         try:
-            _register(endpoint, provider, secret)
+            secret = _register(endpoint, provider, secret)
+            _keep_issued(endpoint, provider, secret)
         except Exception:
             with transaction.atomic():
                 record_action("webhook_endpoint.deleted", endpoint, {"reason": "the provider did not take it"})
                 endpoint.delete()
             raise
-    return endpoint, secret
+    return endpoint, secret_to_show(endpoint)
 
 
 def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overlap: timedelta = OVERLAP) -> str:
     """Give the endpoint another secret and return it; the old one is accepted for `overlap` too.
 
-    A provider that takes its webhooks through its API is told the new one; what it makes of that is raised, and unless
-    it may have taken the new secret all the same, everything is as before.
+    With a provider that signs with an API key it is the connection's present one, and an empty text is returned.
+
+    A provider that takes its webhooks through its API, with a secret of ours, is told the new one; what it makes of
+    that is raised, and unless it may have taken the new secret all the same, everything is as before.
     """
     provider = get_provider(endpoint.connection.provider.slug)
-    secret = webhook_secret or _fresh_secret(provider)
+    own = _own_secret(endpoint.connection, provider) if _signs_with_api_key(provider) else ""
+    secret = webhook_secret or own or _fresh_secret(provider)
     _check(provider, endpoint.event_types, secret)
     before, rotated = _replace_secret(endpoint, secret, overlap)
-    if provider.registers_webhooks:
+    if provider.registers_webhooks and _signature(provider).can_sign:
         try:
             _register(rotated, provider, secret)
         except IntegrationError as error:
             if not may_have_taken_effect(error):
                 _put_back(before, secret)
             raise
-    return secret
+    return secret_to_show(rotated)
+
+
+def secret_to_show(endpoint: WebhookEndpoint) -> str:
+    """The signing secret for whoever has just made it; empty where it is an API key, which is seen once only."""
+    is_api_key = _signs_with_api_key(get_provider(endpoint.connection.provider.slug))
+    return "" if is_api_key else endpoint.webhook_secret.reveal()
 
 
 def update_endpoint(endpoint: WebhookEndpoint, **changes: Any) -> WebhookEndpoint:
@@ -174,9 +187,19 @@ def _put_back(before: WebhookEndpoint, refused: str) -> None:
         record_action("webhook_endpoint.secret_put_back", locked)
 
 
-def _register(endpoint: WebhookEndpoint, provider: Provider, secret: str) -> None:
+def _register(endpoint: WebhookEndpoint, provider: Provider, secret: str) -> str:
+    """Returns the secret that the provider signs with from now on: its own, where it issues one."""
     client = client_for(endpoint.connection, operation="register_webhook", any_status=True)
-    provider.register_webhook(client, address_for(endpoint, secret), secret)
+    return provider.register_webhook(client, address_for(endpoint, secret), secret) or secret
+
+
+def _keep_issued(endpoint: WebhookEndpoint, provider: Provider, secret: str) -> None:
+    if secret == endpoint.webhook_secret.reveal():
+        return
+    _signature(provider).check_secret(secret)
+    with transaction.atomic():
+        endpoint.webhook_secret = secret
+        endpoint.save(update_fields=["webhook_secret", "updated_at"])
 
 
 def _signature(provider: Provider) -> Signature:
@@ -187,15 +210,27 @@ def _signature(provider: Provider) -> Signature:
 
 def _fresh_secret(provider: Provider) -> str:
     signature = _signature(provider)
-    if not signature.can_sign:
+    if not signature.can_sign or _signs_with_api_key(provider):
         raise InvalidRequest(
             "{provider} issues the signing secret itself: enter it.", provider=provider.name, field=_SECRET_KEY
         )
     return signature.generate_secret()
 
 
-def _own_secret(connection: Connection) -> str:
-    credential = Credential.objects.filter(connection=connection, credential_key=_SECRET_KEY).usable().first()
+def _first_secret(provider: Provider, *, register: bool) -> str:
+    """Where the provider issues the secret as it is told the address: until then one that nobody can sign with."""
+    if register and provider.registers_webhooks and not _signature(provider).can_sign:
+        return token_urlsafe(32)
+    return _fresh_secret(provider)
+
+
+def _signs_with_api_key(provider: Provider) -> bool:
+    return provider.webhook_secret_key != _SECRET_KEY
+
+
+def _own_secret(connection: Connection, provider: Provider) -> str:
+    own = Credential.objects.filter(connection=connection, credential_key=provider.webhook_secret_key)
+    credential = own.usable().first()
     return credential.reveal() if credential else ""
 
 

@@ -45,10 +45,10 @@ class LengthRequired(exceptions.APIException):
 
 
 class UnknownRow(exceptions.NotFound):
-    """The body names, in `field`, a row that the caller's organization does not have."""
+    """The body names, in `field`, a row that the caller's organization lacks; `thing` is what it is called."""
 
-    def __init__(self, field: str) -> None:
-        super().__init__(f"There is no such {field.replace('_', ' ')}.")
+    def __init__(self, field: str, thing: str = "") -> None:
+        super().__init__(f"There is no such {thing or field.replace('_', ' ')}.")
         self.field = field
 
 

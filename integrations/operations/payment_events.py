@@ -18,6 +18,7 @@ from ..providers.results import PaymentResult
 from .announce import record_action
 from .looks import Look, MustAsk
 from .payment_attempts import payment_provider
+from .payment_completion import complete_payment
 from .payment_differences import note_difference
 from .payment_disputes import record_dispute
 from .payment_ledger import PaymentLedger
@@ -76,7 +77,7 @@ def write_event(
 def look_at_payment(connection: Connection, must: MustAsk) -> Look:
     """Ask the provider how the payment stands that an event concerns. Raises what the call raises."""
     asked_at = timezone.now()
-    return Look(_fetch(connection, must.reference), must.seen, asked_at)
+    return Look(_fetch(connection, must.reference, must.event.payment_id), must.seen, asked_at)
 
 
 def read_payment(payment: Payment) -> Payment:
@@ -112,7 +113,7 @@ def _lay_over_ours(
     settle_operations(locked)
     if is_untouched:
         know_as_of(locked, asked_at)
-        drop_operations_without_effect(locked)
+        drop_operations_without_effect(locked, result)
     _note(locked, PaymentOperation.Kind.SYNC, result, key=None).save()
     record_action("payment.sync", locked, {"status": [before, locked.status]})
     return None
@@ -139,13 +140,15 @@ def _check_that_none_is_coming(connection: Connection, event: NormalizedEvent) -
     logger.info("Event %s on connection %s concerns no payment of ours.", event.type.value, connection.pk)
 
 
-def _fetch(connection: Connection, provider_reference: str) -> PaymentResult:
+def _fetch(connection: Connection, provider_reference: str, own_id: str = "") -> PaymentResult:
+    """How the payment stands, once what its payer has agreed to is taken; `own_id` is ours, where an event told it."""
     provider = payment_provider(connection)
     if not _can_be_asked(connection):
         raise NotSupported("{provider} cannot look up payments.", provider=provider.name)
     # Reading does no harm, and money that moved is to be known of even after the connection was closed.
     client = client_for(connection, operation="get_payment", any_status=True, timeout_seconds=_FETCH_TIMEOUT_SECONDS)
-    return provider.get_payment(client, provider_reference)
+    found = provider.get_payment(client, provider_reference)
+    return complete_payment(connection, found, own_id) if found.awaits_completion else found
 
 
 def _can_be_asked(connection: Connection) -> bool:

@@ -22,6 +22,7 @@ from ..tenancy import acting_for
 from .announce import record_action
 from .payment_attempts import payment_provider
 from .payment_changes import void_payment
+from .payment_completion import EXPIRED
 from .payment_differences import mark
 from .payment_events import read_payment
 from .payment_look_plan import next_look
@@ -63,7 +64,7 @@ def reconcile_payment(payment: Payment) -> Payment:
     except Rejected as refusal:
         if refusal.provider_status != _NOT_FOUND:
             raise
-        return _mark_as_missing(payment)
+        return _expire(payment) if _is_forgotten(payment) else _mark_as_missing(payment)
     return _expire(looked) if _is_abandoned(looked) else looked
 
 
@@ -134,6 +135,12 @@ def _is_abandoned(payment: Payment) -> bool:
     return timezone.now() - payment.created_at > lifetime + _MARGIN
 
 
+def _is_forgotten(payment: Payment) -> bool:
+    """Whether the gateway may know nothing of it any more, since nobody has paid."""
+    is_unpaid = payment.status == Payment.Status.REQUIRES_ACTION and _is_abandoned(payment)
+    return is_unpaid and payment.connection is not None and payment_provider(payment.connection).forgets_unpaid
+
+
 def _expire(payment: Payment) -> Payment:
     """Nobody has paid while they could. It is voided where the gateway does that, so that nobody can any more; but what
     is paid all the same is believed of a payment that failed, not of one that was cancelled. So it is not where there
@@ -151,7 +158,7 @@ def _expire(payment: Payment) -> Payment:
         if locked.status in _OPEN and not locked.amount_captured:
             locked.status = Payment.Status.FAILED
         if locked.status in (Payment.Status.FAILED, Payment.Status.CANCELLED) and not locked.failure_code:
-            locked.failure_code, locked.failure_message = "expired", "Nobody paid in time."
+            locked.failure_code, locked.failure_message = EXPIRED, "Nobody paid in time."
         locked.save()
         record_action("payment.expired", locked, {"status": locked.status})
     return locked

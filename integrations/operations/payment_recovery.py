@@ -15,6 +15,7 @@ from ..models import Connection, Payment
 from ..tenancy import acting_for
 from .announce import record_action
 from .payment_attempts import ABANDONED_AFTER, payment_provider
+from .payment_completion import EXPIRED
 from .payment_differences import mark
 from .payment_order import stored_request
 from .payments import sync_payment
@@ -82,7 +83,7 @@ def _give_up(payment: Payment) -> None:
             mark(locked, Payment.Difference.NEVER_ANSWERED)
         else:
             locked.status = Payment.Status.FAILED
-            locked.failure_code, locked.failure_message = "expired", "The gateway never answered."
+            locked.failure_code, locked.failure_message = EXPIRED, "The gateway never answered."
         locked.save()
         record_action("payment.given_up", locked, {"status": locked.status, "difference": locked.difference})
 

@@ -9,6 +9,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from ..models import Payment, PaymentOperation
+from ..providers.results import PaymentResult
 
 Kind, Status = PaymentOperation.Kind, PaymentOperation.Status
 # After so long, an operation that the provider's own state does not show has not happened.
@@ -41,10 +42,14 @@ def fail_refunds_sent_back(payment: Payment) -> None:
         refund.save(update_fields=["status", "error_code", "error_message"])
 
 
-def drop_operations_without_effect(payment: Payment) -> None:
-    """Fail those that, long after they were asked for, a state fresh from the provider does not show."""
+def drop_operations_without_effect(payment: Payment, told: PaymentResult) -> None:
+    """Fail those that, long after they were asked for, a state fresh from the provider does not show.
+
+    A refund stays open where the provider does not tell of refunds: what it does not show may have been made.
+    """
+    kinds = [Kind.CAPTURE, Kind.VOID] if told.amount_refunded is None else [Kind.CAPTURE, Kind.VOID, Kind.REFUND]
     payment.operations.filter(
-        kind__in=[Kind.CAPTURE, Kind.VOID, Kind.REFUND],
+        kind__in=kinds,
         status=Status.PENDING,
         provider_reference="",
         created_at__lt=timezone.now() - NO_EFFECT_AFTER,

@@ -189,6 +189,7 @@ class Provider:
     webhook_networks: ClassVar[tuple[str, ...]] = ()  # documented addresses (CIDR) that its webhooks come from
     registers_webhooks: ClassVar[bool] = False  # has register_webhook; otherwise a person enters the address by hand
     issues_credentials: ClassVar[frozenset[str]] = frozenset()  # keys that issue_credential and revoke_credential know
+    webhook_secret_key: ClassVar[str] = "webhook_secret"  # noqa: S105 - names the credential that signs its webhooks
     webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found
     event_types: ClassVar[Mapping[str, str]] = {}  # the provider's name -> EventType
     recommended_events: ClassVar[tuple[str, ...]] = ()
@@ -205,8 +206,11 @@ class Provider:
         """The provider's error code and message, from the JSON of an answer that is not 2xx."""
         return str(body.get("code", "")), str(body.get("message", ""))
 
-    def register_webhook(self, client: Client, url: str, secret: str) -> None:
-        """Tell the provider to send its events to `url`, signed with `secret`; again, to rotate it."""
+    def register_webhook(self, client: Client, url: str, secret: str) -> str | None:
+        """Tell the provider to send its events to `url`, signed with `secret`; again, to rotate it.
+
+        Returns the secret to verify with where the provider issues that itself.
+        """
         raise NotSupported("{provider} is told the webhook's address in its dashboard.", provider=self.name)
 
     def issue_credential(self, client: Client, key: str, *, idempotency_key: str) -> str:
@@ -244,12 +248,13 @@ class PaymentProvider(Provider):
     """
 
     type = ProviderType.PAYMENT
-    operations: ClassVar[frozenset[str]] = frozenset()  # of create, get, find, capture, void, refund
+    operations: ClassVar[frozenset[str]] = frozenset()  # of create, get, find, complete, capture, void, refund
     payment_capabilities: ClassVar[frozenset[str]] = frozenset()
     # Operations that are done once however often they are asked for under one key; all, with an idempotency header.
     repeatable: ClassVar[frozenset[str]] = frozenset()
     idempotency_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # for which such a key is remembered
     page_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # after which nobody can pay by the page that was opened
+    forgets_unpaid: ClassVar[bool] = False  # what nobody has paid in that time is not found there any more
     takes_partial_captures: ClassVar[bool] = True
     takes_partial_refunds: ClassVar[bool] = True
 
@@ -280,6 +285,15 @@ class PaymentProvider(Provider):
         """The payment that `create_payment` made of the same arguments without our hearing of it; None where it made
         none for certain."""
         raise NotSupported("{provider} finds no payment by our reference.", provider=self.name)
+
+    def complete_payment(
+        self, client: Client, provider_reference: str, *, capture: bool, idempotency_key: str
+    ) -> PaymentResult:
+        """Take the money, or authorise it, where `get_payment` found that the payer has agreed (`awaits_completion`).
+
+        Asked for again, under the same key or another, it does no more than once.
+        """
+        raise NotSupported("{provider} takes the money by itself.", provider=self.name)
 
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str

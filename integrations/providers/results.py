@@ -121,6 +121,7 @@ class PaymentResult:
     """The state of a payment as its provider tells it. `amount_captured` and `amount_refunded` are totals, so applying
     one twice changes nothing; None where the provider's answer does not say, as with `fee`, what the provider keeps for
     it in `fee_currency`. `method` is the capability that the payer used (`card`, `mada`, `knet`), where that is told.
+    `awaits_completion`: the payer has agreed, and the provider waits for `complete_payment` to take the money.
 
     `client_secret` is for the payer's browser and is kept out of `repr` and of logs.
     """
@@ -138,6 +139,7 @@ class PaymentResult:
     method: str = ""
     fee: Decimal | None = None
     fee_currency: str = ""
+    awaits_completion: bool = False
     raw: JSON = field(default_factory=dict, repr=False)
 
 

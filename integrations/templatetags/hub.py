@@ -13,7 +13,7 @@ from babel.dates import format_timedelta
 from babel.numbers import format_currency, format_decimal
 from django import template
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 from ..models import Connection, IntegrationProvider
@@ -70,6 +70,12 @@ def when(moment: datetime | None) -> str:
 
 
 @register.filter
+def when_exactly(moment: datetime | None) -> str:
+    """`DD/MM/YYYY HH:MM:SS`, where seconds tell one attempt from the next."""
+    return "–" if moment is None else f"{timezone.localtime(moment):%d/%m/%Y %H:%M:%S}"
+
+
+@register.filter
 def ago(moment: datetime | None) -> str:
     """How long since (or until) a time, in words; "never" for no time."""
     if moment is None:
@@ -92,7 +98,7 @@ def outcome_name(outcome: str) -> str:
     names = {
         "accepted": _("accepted"),
         "declined": _("declined"),
-        "failed": _("failed"),
+        "failed": pgettext("attempt", "failed"),
         "unknown": _("in doubt"),
         "skipped": _("passed over"),
     }

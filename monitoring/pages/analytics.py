@@ -15,7 +15,7 @@ from django.db.models import Avg, F, Max, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_GET
 
 from integrations.models import Connection, Organization
@@ -185,11 +185,12 @@ def _labels(days: Days) -> list[str]:
 
 def _volume(days: Days, per_day: dict[date, Row]) -> dict[str, Any]:
     found = [per_day.get(day, {}) for day in days.each()]
+    good, bad = ([row.get(which) or 0 for row in found] for which in ("good", "bad"))
     return {
         "labels": _labels(days),
         "series": [
-            {"label": _("Succeeded"), "tone": "success", "values": [row.get("good") or 0 for row in found]},
-            {"label": _("Failed"), "tone": "danger", "values": [row.get("bad") or 0 for row in found]},
+            {"label": pgettext("count", "Succeeded"), "tone": "success", "values": good},
+            {"label": pgettext("count", "Failed"), "tone": "danger", "values": bad},
         ],
     }
 

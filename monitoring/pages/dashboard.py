@@ -13,6 +13,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from integrations.circuit import circuits
@@ -121,8 +122,8 @@ def _volume(hours: QuerySet[HourlyMetrics], now: datetime) -> dict[str, Any]:
     return {
         "labels": [f"{timezone.localtime(hour):%H:00}" for hour in shown],
         "series": [
-            {"label": _("Succeeded"), "tone": "success", "values": good},
-            {"label": _("Failed"), "tone": "danger", "values": bad},
+            {"label": pgettext("count", "Succeeded"), "tone": "success", "values": good},
+            {"label": pgettext("count", "Failed"), "tone": "danger", "values": bad},
         ],
     }
 

@@ -125,7 +125,7 @@ def test_nor_does_an_event_that_cannot_be_applied(
     body = (
         '{"id": "evt_1", "created": 1, "type": "charge.dispute.created", "data": {"object": {"payment_intent": "%s"}}}'
     )
-    event = WebhookEvent.objects.create(
+    event = WebhookEvent.objects.create(signature_verified=True,
         organization=organization, webhook_endpoint=endpoint, event_id="evt_1", event_type="charge.dispute.created",
         raw_body=(body % reference).encode(), next_attempt_at=timezone.now() - timedelta(seconds=1),
     )  # fmt: skip

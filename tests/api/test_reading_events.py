@@ -22,7 +22,7 @@ def endpoint(connection: Connection) -> WebhookEndpoint:
 
 
 def store(endpoint: WebhookEndpoint, body: bytes | None, **fields: Any) -> WebhookEvent:
-    return WebhookEvent.objects.create(
+    return WebhookEvent.objects.create(signature_verified=True,
         organization=endpoint.organization, webhook_endpoint=endpoint, event_id="evt_1", event_type="payout.paid",
         raw_body=body, **fields,
     )  # fmt: skip

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -74,7 +75,7 @@ def test_an_endpoint_names_the_field_that_is_wrong(
 def _event(endpoint: dict[str, Any], name: str, **fields: Any) -> WebhookEvent:
     row = WebhookEndpoint.objects.get(pk=endpoint["id"])
     body = b'{"id": "evt_1",  "type": "charge.refunded"}'
-    return WebhookEvent.objects.create(
+    return WebhookEvent.objects.create(signature_verified=True,
         organization=row.organization, webhook_endpoint=row, event_id=name,
         **{"raw_body": body, "event_type": "charge.refunded", "processing_status": "failed", **fields},
     )  # fmt: skip
@@ -158,6 +159,8 @@ def test_named_events_are_replayed(api: ApiClient, endpoint: dict[str, Any]) -> 
     assert {row["id"]: row["replays"] for row in found} == {str(first.pk): 1, str(second.pk): 1}
     assert error_of(api.post("webhook-events/replay/", {**body, "status": "failed"}))["field"] == "ids"
     assert error_of(api.post("webhook-events/replay/", {"ids": []}))["field"] == "ids"
+    stranger = error_of(api.post("webhook-events/replay/", {"ids": [str(uuid4())]}))
+    assert (stranger["field"], stranger["message"]) == ("ids", "There is no such event.")
     assert [row["id"] for row in api.get("webhook-replays/").json()["results"]] == [run["replay"]]
 
 

@@ -210,3 +210,51 @@ def test_in_the_admin_secrets_only_go_in(connection: Connection) -> None:
 
 def test_strangers_are_sent_to_sign_in(destination: WebhookDestination) -> None:
     assert Client().get(reverse("webhook-destination", args=[destination.pk])).status_code == 302
+
+
+def test_the_pauses_before_retries_are_told_in_words(staff: Client, destination: WebhookDestination) -> None:
+    update_destination(destination, retry_policy={"schedule": [5, 90, 300, 7200, 86_400]})
+    told = "5 seconds, 90 seconds, 5 minutes, 2 hours, 24 hours"
+    assert told in page(staff, "webhook-destination", destination.pk)
+    staff.cookies["django_language"] = "ar"
+    assert "5 ثوان، 90 ثانية، 5 دقائق، ساعتان، 24 ساعة" in page(staff, "webhook-destination", destination.pk)
+
+
+def test_the_kinds_of_provider_are_told_in_the_reader_s_language(
+    staff: Client, destination: WebhookDestination
+) -> None:
+    update_destination(destination, provider_types=["payment", "shipping"])
+    assert "Payment, Shipping" in page(staff, "webhook-destination", destination.pk)
+    staff.cookies["django_language"] = "ar"
+    assert "الدفع، الشحن" in page(staff, "webhook-destination", destination.pk)
+
+
+def test_in_arabic_a_count_of_deliveries_reads_otherwise_than_the_state_of_one(
+    staff: Client, destination: WebhookDestination, endpoint: WebhookEndpoint
+) -> None:
+    planted = plant_deliveries(endpoint, destination, 1)
+    drain()
+    staff.cookies["django_language"] = "ar"
+    listed, shown = page(staff, "webhook-destinations"), page(staff, "webhook-delivery", planted[0].pk)
+    assert [word in listed for word in ("المسلَّمة", "الفاشلة")] == [True, True]
+    assert "تم التسليم" not in listed
+    assert [word in shown for word in ("عملية التسليم", "سُلّمت في", "تم التسليم")] == [True, True, True]
+    assert "التوصيل" not in shown
+
+
+def test_the_kinds_of_provider_are_boxes_that_stay_checked(staff: Client) -> None:
+    post(staff, "webhook-destination-new", data=FILLED)
+    form = page(staff, "webhook-destination-change", WebhookDestination.objects.get().pk)
+    boxes = re.findall(r'<input type="checkbox" name="provider_types"[^>]*>', form)
+    assert [re.search(r'value="(\w+)"', box)[1] for box in boxes if "checked" in box] == ["payment"]
+    assert len(boxes) > 5
+
+
+def test_a_test_that_failed_is_not_offered_to_be_sent_again(
+    staff: Client, destination: WebhookDestination, receiver: Receiver
+) -> None:
+    receiver.answers = 500
+    post(staff, "webhook-destination-test", destination.pk)
+    shown = page(staff, "webhook-destination", destination.pk)
+    assert "hub.test" in shown
+    assert 'name="delivery"' not in shown

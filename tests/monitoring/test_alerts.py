@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -159,3 +160,24 @@ def test_another_organization_does_not_see_it(credential: Credential, client: Cl
     client.force_login(MembershipFactory(organization=other, role="admin").user)
     assert "should have been rotated" not in client.get("/admin/monitoring/alert/").content.decode()
     assert ApiClient(token_for(other)).get("alerts/").json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "is_open", "is_resolved"), [("en", "Open", "Resolved"), ("ar", "مفتوح", "تمت معالجته")]
+)
+def test_the_list_tells_its_state_in_the_reader_s_language(
+    client: Client, credential: Credential, language: str, is_open: str, is_resolved: str
+) -> None:
+    grow_old(credential)
+    go_round()
+    client.force_login(MembershipFactory(organization=credential.organization, role="staff").user)
+    client.cookies["django_language"] = language
+    assert badges(client) == [is_open]
+    deactivate_credential(credential)
+    assert badges(client) == [is_resolved]
+
+
+def badges(client: Client) -> list[str]:
+    listed = client.get("/admin/monitoring/alert/").content.decode()
+    cells = re.findall(r"<td[^>]*field-\w*state[^>]*>(.*?)</td>", listed, re.DOTALL)
+    return [re.sub(r"<[^>]+>", "", cell).strip() for cell in cells]

@@ -182,6 +182,18 @@ def test_sync_drops_a_refund_that_long_ago_had_no_effect(captured: Payment) -> N
     assert refund_payment(captured).status == Payment.Status.REFUNDED
 
 
+def test_a_refund_is_not_dropped_where_the_provider_does_not_tell_of_refunds(
+    captured: Payment, wire: StripeWire
+) -> None:
+    """Else it would be asked for again, and made twice."""
+    refund = PaymentOperation.objects.create(
+        organization=captured.organization, payment=captured, kind="refund", amount="10.00"
+    )
+    PaymentOperation.objects.filter(pk=refund.pk).update(created_at=timezone.now() - timedelta(minutes=11))
+    del wire.intents[captured.provider_reference]["latest_charge"]["amount_refunded"]
+    assert sync_payment(captured).operations.get(kind="refund").status == PaymentOperation.Status.PENDING
+
+
 def test_sync_sees_what_was_refunded_in_the_providers_dashboard(captured: Payment, wire: StripeWire) -> None:
     wire.intents[captured.provider_reference]["latest_charge"]["amount_refunded"] = 300
     payment = sync_payment(captured)

@@ -48,7 +48,7 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
     endpoint = WebhookEndpoint.objects.create(
         **own, webhook_url=f"https://hub.example.com/webhooks/{mark}/", webhook_secret=SECRET
     )
-    event = WebhookEvent.objects.create(
+    event = WebhookEvent.objects.create(signature_verified=True,
         organization=organization, webhook_endpoint=endpoint, event_id=f"{mark}-event", event_type="charge",
         raw_body=SECRET.encode(), payload={"body": SECRET}, signature=SECRET, headers={"x": SECRET},
     )  # fmt: skip

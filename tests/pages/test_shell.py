@@ -10,7 +10,7 @@ from django.utils import translation
 
 from integrations.membership import SESSION_KEY
 from integrations.models import Organization
-from integrations.templatetags.hub import ago, money, tone, when
+from integrations.templatetags.hub import ago, money, outcome_name, tone, when, when_exactly
 from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory, PaymentFactory, UserFactory
 
 PAGES = ["setup-step", "connections", "payments"]
@@ -119,7 +119,14 @@ def test_amounts_follow_currency_and_language() -> None:
         assert "د.إ." in money(Decimal("12.5"), "AED")
 
 
+def test_an_attempt_that_failed_reads_otherwise_than_a_number_of_them() -> None:
+    with translation.override("ar"):
+        assert outcome_name("failed") == "فشل"
+        assert translation.gettext("failed") == translation.pgettext("count", "Failed") == "الفاشلة"
+
+
 def test_times_are_dubais() -> None:
+    assert when_exactly(datetime(2026, 3, 1, 20, 30, 9, tzinfo=UTC)) == "02/03/2026 00:30:09"
     assert when(datetime(2026, 3, 1, 20, 30, tzinfo=UTC)) == "02/03/2026 00:30"
     assert (when(None), ago(None)) == ("–", "never")
 

@@ -4,11 +4,14 @@ There: `wire.py`, and payloads in `events/`. The wire has `answer`, `CREDENTIALS
 reference of a captured payment of 12.50), and where they differ from the usual
 
     AUTHORISED       the reference of one that is only authorised (PAYMENT)
+    APPROVED         the reference of one that its payer has agreed to, and that awaits completion (PAYMENT)
     CURRENCY         in which all of them are (AED)
     ORDER            what an everyday order has beside amount, currency and reference, as fields of PaymentRequest ({})
     CONFIGURATION    the connection's ({})
     CREATED          the status that `create_payment` answers (CAPTURED)
+    FOUND            the status that `find_payment` answers (CREATED)
     REFUNDED         the status of the refund (SUCCEEDED)
+    EVENT_OBJECT     the field of an event that holds what it is about ("data")
     IN_THE_BODY      keys of the credentials that the provider wants in bodies ({})
     STANDING         how PAYMENT stands in our books, for a provider that is offline (None)
 
@@ -52,6 +55,7 @@ METHODS = {
     "create": "create_payment",
     "get": "get_payment",
     "find": "find_payment",
+    "complete": "complete_payment",
     "capture": "capture_payment",
     "void": "void_payment",
     "refund": "refund_payment",
@@ -108,6 +112,9 @@ def perform(slug: str, operation: str, client: WireClient) -> Any:
             return getattr(provider, METHODS[operation])(client, order, **once)
         case "get":
             return provider.get_payment(client, wire.PAYMENT)
+        case "complete":
+            approved = getattr(wire, "APPROVED", wire.PAYMENT)
+            return provider.complete_payment(client, approved, capture=True, **once)
         case "void":
             return provider.void_payment(client, authorised, **once)
         case "capture":
@@ -215,7 +222,8 @@ def test_an_operation_sends_what_the_documentation_says(
         getattr(wire, "CREATED", PaymentStatus.CAPTURED),
         getattr(wire, "REFUNDED", RefundStatus.SUCCEEDED),
     )
-    expected = {"void": PaymentStatus.CANCELLED, "refund": refunded, "create": created, "find": created}
+    found = getattr(wire, "FOUND", created)
+    expected = {"void": PaymentStatus.CANCELLED, "refund": refunded, "create": created, "find": found}
     assert isinstance(result, RefundResult if operation == "refund" else PaymentResult)
     assert result.status == expected.get(operation, PaymentStatus.CAPTURED)
     assert result.currency == getattr(wire, "CURRENCY", "AED")
@@ -374,7 +382,7 @@ def test_each_type_of_event_can_be_tried_and_is_no_genuine_one(slug: str) -> Non
 @pytest.mark.parametrize("damage", [None, {}, [], "text", 7, {"object": {"object": "payment_intent"}}], ids=str)
 def test_a_damaged_payload_is_unreadable_at_worst(slug: str, path: Path, damage: Any) -> None:
     provider, payload = provider_of(slug), json.loads(path.read_bytes())
-    payload["data"] = damage
+    payload[getattr(wire_of(slug), "EVENT_OBJECT", "data")] = damage
     try:
         events = provider.parse_events(payload, {})
     except UnreadablePayload:

@@ -38,7 +38,7 @@ PLANTED = ("anary", "ellow", "0123456", "4242 4242")
 
 def completed(endpoint: WebhookEndpoint, name: str = "evt_1", **fields: Any) -> WebhookEvent:
     now = timezone.now()
-    return WebhookEvent.objects.create(
+    return WebhookEvent.objects.create(signature_verified=True,
         organization=endpoint.organization, webhook_endpoint=endpoint, event_id=name, event_type="charge.captured",
         **{
             "raw_body": BODY, "processing_status": "completed", "processed_at": now, "next_attempt_at": None,

@@ -144,3 +144,13 @@ def test_no_secret_is_written_into_the_audit_log(registering: Connection) -> Non
     written = str(list(AuditLog.objects.values()))
     assert first not in written
     assert second not in written
+
+
+def test_an_api_key_that_signs_webhooks_too_is_used_and_never_shown(db: None) -> None:
+    connection = ConnectionFactory(slug="tap", credentials={"secret_api_key": "sk_test_sampleNotAKey"})
+    endpoint, shown = create_endpoint(connection)
+    assert (shown, secrets_of(endpoint)) == ("", ("sk_test_sampleNotAKey", None))
+    CredentialFactory(connection=connection, credential_key="secret_api_key", value="sk_test_newerNotAKey")
+    assert rotate_secret(endpoint) == ""
+    endpoint.refresh_from_db()
+    assert secrets_of(endpoint) == ("sk_test_newerNotAKey", "sk_test_sampleNotAKey")

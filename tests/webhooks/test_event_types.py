@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,15 @@ def test_a_schema_refuses_what_is_not_as_documented() -> None:
 @pytest.mark.parametrize("captured", CAPTURED, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 def test_every_captured_payload_becomes_events_as_documented(db: None, captured: Path) -> None:
     provider = providers()[captured.parts[-3]]
-    endpoint, _ = create_endpoint(ConnectionFactory(slug=provider.slug))
+    wire = import_module(f"tests.providers.{provider.slug}.wire")
+    endpoint, _ = create_endpoint(ConnectionFactory(slug=provider.slug, credentials=wire.CREDENTIALS))
     payload = json.loads(captured.read_bytes())
     stored = WebhookEvent.objects.create(
-        organization=endpoint.organization, webhook_endpoint=endpoint, event_id="evt", event_type=captured.stem
+        signature_verified=True,
+        organization=endpoint.organization,
+        webhook_endpoint=endpoint,
+        event_id="evt",
+        event_type=captured.stem,
     )
     stored.refresh_from_db()
     told = provider.parse_events(payload, {})
@@ -79,7 +85,11 @@ def test_every_captured_payload_becomes_events_as_documented(db: None, captured:
 def test_events_that_came_in_one_call_have_ids_of_their_own(db: None) -> None:
     endpoint, _ = create_endpoint(ConnectionFactory())
     stored = WebhookEvent.objects.create(
-        organization=endpoint.organization, webhook_endpoint=endpoint, event_id="evt", event_type="batch"
+        signature_verified=True,
+        organization=endpoint.organization,
+        webhook_endpoint=endpoint,
+        event_id="evt",
+        event_type="batch",
     )
     stored.refresh_from_db()
     told = [NormalizedEvent(EventType.MESSAGE_READ, f"SM{n}", position=n) for n in range(3)]
@@ -168,5 +178,5 @@ def test_the_api_lists_every_type_with_its_schema(db: None) -> None:
     for entry in catalogue():
         row = listed[entry.type]
         assert (row["schema"], row["example"]) == (entry.schema, entry.example)
-    assert listed["payment.captured"]["providers"] == ["sandbox", "stripe"]
+    assert {"sandbox", "stripe"} <= set(listed["payment.captured"]["providers"])
     assert ApiClient().get("event-types/").status_code == 401

@@ -391,3 +391,20 @@ def test_a_test_event_is_sent_from_the_page_and_its_story_is_told(
         assert told in text
     administrator.post(send, {"event_type": "no.such.type"})
     assert WebhookEvent.objects.count() == 1
+
+
+def test_two_addresses_of_a_provider_are_told_apart(administrator: Client, endpoint: WebhookEndpoint) -> None:
+    Connection.objects.filter(pk=endpoint.connection_id).update(connection_name="Mall of the Emirates")
+    for name in ("webhook-endpoint", "webhook-endpoint-edit"):
+        shown = administrator.get(reverse(name, args=[endpoint.pk])).content.decode()
+        assert "<bdi>Mall of the Emirates</bdi>" in shown
+
+
+def test_attempts_are_told_to_the_second(staff: Client, endpoint: WebhookEndpoint) -> None:
+    attempts = [
+        {"at": f"2026-11-26T20:53:{second}+00:00", "status": "retrying", "error": "Not yet.", "duration_ms": 4}
+        for second in ("27", "56")
+    ]
+    event = store(endpoint, "evt_tried", attempts=attempts)
+    shown = staff.get(reverse("webhook-event", args=[event.pk])).content.decode()
+    assert [moment in shown for moment in ("27/11/2026 00:53:27<", "27/11/2026 00:53:56<")] == [True, True]

@@ -103,7 +103,10 @@ def test_each_organization_has_a_run_of_its_own(events: list[WebhookEvent]) -> N
 
 def test_a_long_replay_is_worked_through_here(events: list[WebhookEvent]) -> None:
     own = {"organization": events[0].organization, "webhook_endpoint": events[0].webhook_endpoint}
-    many = [WebhookEvent(**own, event_id=f"evt_{n}", event_type="x", processing_status="failed") for n in range(1100)]
+    many = [
+        WebhookEvent(signature_verified=True, **own, event_id=f"evt_{n}", event_type="x", processing_status="failed")
+        for n in range(1100)
+    ]
     WebhookEvent.objects.bulk_create(many)
     assert replay("--status", "failed") == "1100 events are due again."
     assert WebhookReplay.objects.get().status == "completed"

@@ -43,7 +43,11 @@ def viewer(connection: Connection) -> Client:
 def store(endpoint: WebhookEndpoint, name: str, **fields: Any) -> WebhookEvent:
     own = {"event_type": "charge.captured", "processing_status": "failed", "raw_body": b"{}", "next_attempt_at": None}
     return WebhookEvent.objects.create(
-        organization=endpoint.organization, webhook_endpoint=endpoint, event_id=name, **{**own, **fields}
+        signature_verified=True,
+        organization=endpoint.organization,
+        webhook_endpoint=endpoint,
+        event_id=name,
+        **{**own, **fields},
     )
 
 
@@ -148,7 +152,7 @@ def test_a_run_shows_how_far_it_is(staff: Client, endpoint: WebhookEndpoint) -> 
 
 def test_a_run_is_stopped(staff: Client, endpoint: WebhookEndpoint) -> None:
     WebhookEvent.objects.bulk_create(
-        WebhookEvent(
+        WebhookEvent(signature_verified=True,
             organization=endpoint.organization, webhook_endpoint=endpoint, event_id=str(number), event_type="x",
             processing_status="failed",
         )

@@ -43,7 +43,10 @@ def stored(endpoint: WebhookEndpoint, count: int, **fields: Any) -> list[Webhook
         "organization": endpoint.organization, "webhook_endpoint": endpoint, "event_type": "charge.captured",
         "processing_status": Status.FAILED, "error_message": "no", "next_attempt_at": None, "raw_body": b"{}",
     }  # fmt: skip
-    made = [WebhookEvent(**{**own, "event_id": f"evt_{number}", **fields}) for number in range(count)]
+    made = [
+        WebhookEvent(signature_verified=True, **{**own, "event_id": f"evt_{number}", **fields})
+        for number in range(count)
+    ]
     return WebhookEvent.objects.bulk_create(made)
 
 

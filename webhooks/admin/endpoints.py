@@ -103,6 +103,6 @@ class WebhookEndpointAdmin(TenantAdmin):
         made, text = create_endpoint(row.connection, event_types=row.event_types, webhook_secret=secret)
         row.pk = made.pk
         row.refresh_from_db()
-        if not secret:
+        if text and not secret:
             shown = _("Copy the signing secret now, it is not shown again:")
             messages.warning(request, format_html('{} <code class="hub-mono hub-token">{}</code>', shown, text))

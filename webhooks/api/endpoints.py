@@ -20,7 +20,7 @@ from integrations.api.serializers import OwnRow, SecretField, StrictSerializer
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.models import Connection
 
-from ..endpoints import address_for, create_endpoint, rotate_secret, update_endpoint
+from ..endpoints import address_for, create_endpoint, rotate_secret, secret_to_show, update_endpoint
 from ..models import WebhookEndpoint, WebhookEvent
 from ..retries import policy_of
 from ..samples import send_test_event
@@ -180,5 +180,5 @@ class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organiza
 
     def _with_secret(self, key: UUID, *, status: int) -> Response:
         endpoint = get_object_or_404(self.get_queryset(), pk=key)
-        context = {**self.get_serializer_context(), "webhook_secret": endpoint.webhook_secret.reveal()}
+        context = {**self.get_serializer_context(), "webhook_secret": secret_to_show(endpoint)}
         return Response(EndpointWithSecret(endpoint, context=context).data, status=status)

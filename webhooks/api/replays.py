@@ -110,7 +110,7 @@ def selection_of(given: dict[str, Any], events: Any) -> Selection:
     """The selection that a validated ReplayRange means. Raises UnknownRow where one is named that is not there."""
     ids = tuple(dict.fromkeys(given.get("ids", ())))
     if ids and events.filter(pk__in=ids).count() < len(ids):
-        raise UnknownRow("ids")
+        raise UnknownRow("ids", "event")
     rows = {name: given[name].pk for name in ("endpoint", "connection", "replay") if name in given}
     values = {name: given[name] for name in ("status", "event_type", "since", "until") if name in given}
     return Selection(ids=ids, **rows, **values)

@@ -84,6 +84,9 @@ class WebhookEvent(TenantModel, IdentifiedModel):
         ordering = ("-id",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["webhook_endpoint", "event_id"], name="webhook_events_once"),
+            models.CheckConstraint(
+                condition=models.Q(signature_verified=True) | models.Q(is_test=True), name="webhook_events_verified"
+            ),
         ]
         indexes: ClassVar = [
             # The queue, see `webhooks.claim`: of each organization what is due first, and of each subject what comes

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from integrations.fields import EncryptedTextField
 from integrations.models.base import IdentifiedModel, TenantModel, TimestampedModel, organization_key
@@ -73,7 +74,7 @@ class WebhookDestination(TenantModel, TimestampedModel):
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
     warned_at = models.DateTimeField(_("warned"), null=True, editable=False)
     last_delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
-    delivered_count = models.PositiveBigIntegerField(_("delivered"), default=0, editable=False)
+    delivered_count = models.PositiveBigIntegerField(pgettext_lazy("count", "delivered"), default=0, editable=False)
     failed_count = models.PositiveBigIntegerField(_("failed"), default=0, editable=False)
     # What the queue keeps: when the next may be sent (rate, Retry-After), and which worker serves it until when.
     next_send_at = models.DateTimeField(null=True, editable=False)

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_POST, require_safe
 
 from integrations.errors import IntegrationError
@@ -23,7 +23,7 @@ from ..models import WebhookDelivery, WebhookDestination
 def delivery(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     found = _found(request, pk)
     context = {
-        "title": _("Delivery"),
+        "title": pgettext("webhook", "Delivery"),
         "subtitle": found.event_type,
         "delivery": found,
         "attempts": found.attempts.order_by("-number")[:50],

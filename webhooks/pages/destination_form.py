@@ -23,8 +23,11 @@ def _text(**attributes: Any) -> forms.TextInput:
 class DestinationForm(forms.Form):
     url = forms.CharField(label=_("Address"), max_length=2000, widget=_text(inputmode="url"))
     description = forms.CharField(
-        label=_("Description"), max_length=200, required=False, widget=forms.TextInput({"class": "hub-input"})
-    )
+        label=_("Description"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput({"class": "hub-input", "dir": "auto"}),
+    )  # fmt: skip
     form = forms.ChoiceField(
         label=_("Form"), choices=WebhookDestination.Form.choices, widget=forms.Select({"class": "hub-input"})
     )
@@ -38,7 +41,7 @@ class DestinationForm(forms.Form):
     )  # fmt: skip
     provider_types = forms.MultipleChoiceField(
         label=_("Kinds of provider"), required=False, choices=IntegrationProvider.Type.choices,
-        widget=forms.SelectMultiple({"class": "hub-input", "size": 5}), help_text=_("None chosen: all."),
+        widget=forms.CheckboxSelectMultiple, help_text=_("None chosen: all."),
     )  # fmt: skip
     connection = forms.ModelChoiceField(
         label=_("Connection"), required=False, queryset=Connection.objects.none(), empty_label=_("All connections"),

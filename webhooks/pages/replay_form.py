@@ -26,7 +26,7 @@ class ReplayForm(forms.Form):
     """`scope` says which button was pressed: nothing selected must not mean everything."""
 
     scope = forms.ChoiceField(choices=[("selected", ""), ("fitting", "")])
-    q = forms.CharField(label=_("Event id or type"), required=False, max_length=255)
+    q = forms.CharField(label=_("Event id, subject or error"), required=False, max_length=255)
     status = forms.ChoiceField(label=_("Status"), required=False, choices=[("", ""), *WebhookEvent.Status.choices])
     type = forms.CharField(label=_("Event type"), required=False, max_length=100)
     connection = forms.ModelChoiceField(label=_("Connection"), required=False, queryset=Connection.objects.none())

@@ -360,10 +360,10 @@ def _dispute(subject: Mapping[str, Any]) -> Mapping[str, Any]:
     """https://docs.stripe.com/api/disputes/object"""
     if subject.get("object") != "dispute":
         return {}
-    currency = str(subject.get("currency", "")).upper()
+    currency, units = str(subject.get("currency") or "").upper(), subject.get("amount")
     due = _mapping(subject.get("evidence_details")).get("due_by")
     try:
-        amount = str(_money(subject["amount"], currency))
+        amount = None if units is None else str(_money(units, currency))
         answer_by = datetime.fromtimestamp(due, UTC).isoformat() if due else None
     except (*UNDOCUMENTED, OverflowError, OSError) as error:
         raise InvalidResponse("Stripe's dispute is not as documented.") from error
@@ -371,7 +371,7 @@ def _dispute(subject: Mapping[str, Any]) -> Mapping[str, Any]:
         "dispute": str(subject.get("id") or ""),
         "dispute_reason": str(subject.get("reason") or ""),
         "dispute_amount": amount,
-        "dispute_currency": currency,
+        "dispute_currency": currency or None,
         "respond_by": answer_by,
     }
 
