@@ -41,7 +41,8 @@ def route_payment(organization: Organization, order: PaymentOrder) -> Route:
     organization has an active payment connection there, else staging, else development, so that live and test are never
     mixed. Of them the ones that fit (operations, currency, country, method): first those that the organization's own
     rules name, then the primary, then healthy, unknown, degraded; of equals the one that has taken more of the last
-    hour's payments, then the cheaper. Those known to be down are tried only when there is no other.
+    hour's payments, then the cheaper. Those known to be down are tried only when there is no other. One that no gateway
+    stands behind must be asked for: by method, by a rule, or as the primary.
 
     Raises InvalidRequest for a connection that is not the organization's or does not fit, ConnectionNotReady for one
     that is not active, ConfigurationError when there is none.
@@ -49,7 +50,11 @@ def route_payment(organization: Organization, order: PaymentOrder) -> Route:
     if order.connection_id:
         return Route([_named(organization, order)])
     active = _active(organization, order.environment)
-    fitting = [connection for connection in active if not misfit(connection, order)]
+    fitting = [
+        connection
+        for connection in active
+        if not misfit(connection, order) and _is_meant(organization, connection, order)
+    ]
     if not fitting:
         raise _none(active, order)
     in_order = _in_order(organization, fitting, order)
@@ -59,15 +64,21 @@ def route_payment(organization: Organization, order: PaymentOrder) -> Route:
     return Route(standing, in_order[: in_order.index(standing[0])])
 
 
+def _is_meant(organization: Organization, connection: Connection, order: PaymentOrder) -> bool:
+    """Nobody who ordered no more than to pay is told to bring cash, but where a person has put that first."""
+    provider = offered_provider(connection.provider.slug)
+    if provider is None or not provider.is_offline or order.method or connection.is_primary:
+        return True
+    rules = _rules(organization).filter(connection=connection)
+    return any(_applies(route, order, connection.environment) for route in rules)
+
+
 def misfit(connection: Connection, order: PaymentOrder) -> str:
     """The field of the order that this connection cannot serve, or an empty string."""
     provider = offered_provider(connection.provider.slug)
     settings = settings_of(connection)
     if not isinstance(provider, PaymentProvider) or "create" not in provider.operations:
         return "connection"
-    # Nobody who ordered a page to pay by is told to bring cash, but where a person has put that first.
-    if provider.is_offline and not (order.method or order.connection_id or connection.is_primary):
-        return "method"
     if not order.capture and "capture" not in provider.operations:
         return "capture"
     if not _serves(order.currency, provider.currencies, settings.supported_currencies if settings else ()):

@@ -12,7 +12,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from integrations.errors import ConfigurationError, Conflict, IntegrationError, InvalidRequest, NotSupported
-from integrations.models import Connection, Organization, Payment, PaymentMovement, PaymentOperation
+from integrations.models import Connection, Organization, Payment, PaymentMovement, PaymentOperation, PaymentRoute
 from integrations.operations.connections import (
     activate_connection,
     create_and_activate,
@@ -137,6 +137,12 @@ def test_an_order_for_a_gateway_is_not_answered_with_a_bank_account(
     with pytest.raises(ConfigurationError):
         create_payment(organization, order)
     stripe = connect(organization, wire)
+    assert create_payment(organization, order).connection == stripe
+    large = PaymentOrder(amount="5000.00", currency="AED", reference="o")
+    PaymentRoute.objects.create(
+        organization=organization, name="Large", connection=account, currency="AED", min_amount="1000"
+    )
+    assert create_payment(organization, large).connection == account
     assert create_payment(organization, order).connection == stripe
     Connection.objects.filter(pk=account.pk).update(is_primary=True)
     assert create_payment(organization, order).connection == account, "a person has put it first"
