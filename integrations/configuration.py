@@ -27,7 +27,8 @@ Problem = tuple[str, str, str]  # the field's path, the rule that it breaks, the
 def schema_of(provider: Provider) -> dict[str, Any]:
     """The JSON Schema of `{"configuration": …, "credentials": …}` for connections to `provider`."""
     configuration = _object_of(provider.configuration, max_length=_MAX_CONFIGURATION_LENGTH)
-    configuration["properties"][BASE_URL] = _base_url_schema()
+    if not provider.is_offline:
+        configuration["properties"][BASE_URL] = _base_url_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -46,14 +47,26 @@ def validate(
     """Check what a connection is to be made of. Raises InvalidRequest, with all problems at once; a message names the
     field and never the value."""
     parts = {"configuration": configuration, "credentials": credentials}
-    _refuse([*_environment_problems(provider, environment, configuration), *_problems(schema_of(provider), parts)])
+    _refuse(
+        [
+            *_environment_problems(provider, environment, configuration),
+            *_problems(schema_of(provider), parts),
+            *_impossible(provider, configuration),
+        ]
+    )
 
 
 def validate_configuration(provider: Provider, *, environment: str, configuration: Mapping[str, Any]) -> None:
     """Check the configuration alone, for a connection whose credentials are stored already."""
     schema = {"properties": {"configuration": schema_of(provider)["properties"]["configuration"]}}
     parts = {"configuration": configuration}
-    _refuse([*_environment_problems(provider, environment, configuration), *_problems(schema, parts)])
+    _refuse(
+        [
+            *_environment_problems(provider, environment, configuration),
+            *_problems(schema, parts),
+            *_impossible(provider, configuration),
+        ]
+    )
 
 
 def validate_credential(provider: Provider, *, key: str, value: str) -> Field:
@@ -123,13 +136,25 @@ def _environment_problems(provider: Provider, environment: str, configuration: M
         return
     base_url = configuration.get(BASE_URL) if isinstance(configuration, Mapping) else None
     if base_url is None:
-        if environment not in provider.base_urls:
+        if environment not in provider.base_urls and not provider.is_offline:
             yield "environment", gettext_noop("is not offered by {}"), provider.name
     elif environment == Connection.Environment.PRODUCTION:
         yield f"configuration.{BASE_URL}", gettext_noop("is for staging and development only"), ""
     elif not _is_plain_url(base_url):
         rule = gettext_noop("must be an http(s) address without user name, query or fragment")
         yield f"configuration.{BASE_URL}", rule, ""
+
+
+def _impossible(provider: Provider, configuration: Any) -> Iterator[Problem]:
+    """Values of the right form that cannot be: what has the wrong form is refused for that already."""
+    given = configuration if isinstance(configuration, Mapping) else {}
+    for field in provider.configuration:
+        if field.is_possible is None or field.key not in given:
+            continue
+        value = given[field.key]
+        has_form = not any(_problems(_property(field, max_length=_MAX_CONFIGURATION_LENGTH), value))
+        if has_form and not field.is_possible(value):
+            yield f"configuration.{field.key}", gettext_noop("cannot be right: look for a typing error"), ""
 
 
 def _is_plain_url(text: object) -> bool:

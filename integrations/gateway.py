@@ -7,17 +7,20 @@ Status check → limits → address → credentials and authentication → the c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 
-from .errors import ConfigurationError, ConnectionNotReady
+from .errors import ConfigurationError, ConnectionNotReady, Rejected
 from .exchange import TOTAL_SECONDS, Call, Exchange, FinishedCall, Patience
-from .models import Connection, Credential
+from .models import Connection, Credential, Payment
+from .money import currency_exponent
 from .prepared import encode, secrets_within
 from .providers.auth import Auth
 from .providers.base import Answer
 from .providers.registry import get_provider
+from .providers.results import PaymentResult, PaymentStatus
 from .secrecy import Secret
 
 __all__ = ["BoundClient", "FinishedCall", "client_for"]
@@ -77,6 +80,12 @@ class BoundClient:
         if not value:
             raise ConfigurationError("The connection has no active credential {key!r}.", key=key)
         return value
+
+    def books(self, provider_reference: str) -> PaymentResult:
+        payment = Payment.objects.filter(connection=self.connection, provider_reference=provider_reference).first()
+        if payment is None:
+            raise Rejected("There is no such payment in our books.", provider_status=404)
+        return standing_of(payment)
 
     def get(self, path: str, **given: Any) -> Answer:
         return self.request("GET", path, **given)
@@ -141,6 +150,20 @@ class BoundClient:
             auth,
         )
         return Exchange(self.connection, self._provider, self._operation, call, self._patience, self._instead)
+
+
+def standing_of(payment: Payment) -> PaymentResult:
+    """What we know of a payment, as a provider would tell it."""
+    quantum = Decimal(1).scaleb(-currency_exponent(payment.currency))
+    return PaymentResult(
+        provider_reference=payment.provider_reference,
+        status=PaymentStatus(payment.status),
+        amount=payment.amount.quantize(quantum),
+        currency=payment.currency,
+        amount_captured=payment.amount_captured.quantize(quantum),
+        amount_refunded=payment.amount_refunded.quantize(quantum),
+        method=payment.method,
+    )
 
 
 def _refuse_open_transaction() -> None:

@@ -10,7 +10,7 @@ import requests
 import simplejson
 from django.conf import settings
 
-from .errors import ConfigurationError, InvalidRequest
+from .errors import ConfigurationError, InvalidRequest, NotSupported
 from .models import Connection
 from .providers.base import Provider
 from .secrecy import Secret
@@ -20,6 +20,8 @@ _LEFT_AS_IT_IS = "/%:@!$&'()*+,;=~-._"  # of a path, when the rest is percent-en
 
 def base_url(connection: Connection, provider: Provider) -> str:
     """Where the connection's provider answers. Only outside production may the configuration say otherwise."""
+    if provider.is_offline:
+        raise NotSupported("{provider} is offline: there is nothing to call.", provider=provider.name)
     override = connection.configuration.get("base_url")
     if override and connection.environment != Connection.Environment.PRODUCTION:
         return str(override)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from .pages import connections, organizations, payment_routes, payments, setup
+from .pages import connections, offline_payments, organizations, payment_routes, payments, setup
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("switch-organization/", organizations.switch_organization, name="switch-organization"),
@@ -25,5 +25,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("payments/routes/<uuid:route_id>/toggle/", payment_routes.toggle, name="payment-route-toggle"),
     path("payments/routes/<uuid:route_id>/delete/", payment_routes.remove, name="payment-route-delete"),
     path("payments/<uuid:payment_id>/", payments.payment_detail, name="payment"),
+    path("payments/<uuid:payment_id>/offline/confirm/", offline_payments.confirm, name="payment-confirm"),
+    path("payments/<uuid:payment_id>/offline/refuse/", offline_payments.refuse, name="payment-refuse"),
+    path(
+        "payments/<uuid:payment_id>/offline/refunds/<uuid:refund_id>/",
+        offline_payments.refund,
+        name="payment-record-refund",
+    ),
+    path("payments/<uuid:payment_id>/proofs/<uuid:proof_id>/", offline_payments.proof, name="payment-proof"),
     path("payments/<uuid:payment_id>/<slug:kind>/", payments.change, name="payment-change"),
 ]

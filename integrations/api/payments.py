@@ -16,6 +16,8 @@ from .idempotency import idempotency_key
 from .openapi import IDEMPOTENCY_KEY
 from .payment_books import DisputeRow
 from .payment_filters import PaymentFilter
+from .payment_instructions import SCHEMA as INSTRUCTIONS
+from .payment_instructions import instructions_as_data
 from .permissions import HasScope
 from .serializers import Amount, Money, OwnRow, SecretField, StrictSerializer
 from .viewsets import OrganizationViewSet
@@ -60,9 +62,10 @@ class PaymentDetail(PaymentRow):
     client_secret = serializers.SerializerMethodField()
     operations = OperationRow(many=True, read_only=True)
     disputes = DisputeRow(many=True, read_only=True)
+    instructions = serializers.SerializerMethodField()
 
     class Meta(PaymentRow.Meta):
-        fields = (*PaymentRow.Meta.fields, "client_secret", "operations", "disputes")  # type: ignore[assignment]
+        fields = (*PaymentRow.Meta.fields, "client_secret", "operations", "disputes", "instructions")  # type: ignore[assignment]
 
     @extend_schema_field(
         serializers.CharField(allow_null=True, help_text="For the payer's browser, while unpaid; not for readers.")
@@ -74,6 +77,10 @@ class PaymentDetail(PaymentRow):
             return None
         may_take_payments = HasScope().allows(self.context["request"], self.context["view"], reading=False)
         return str(payment.client_secret.reveal()) if may_take_payments else None
+
+    @extend_schema_field(INSTRUCTIONS)
+    def get_instructions(self, payment: Payment) -> dict[str, Any] | None:
+        return instructions_as_data(payment)
 
 
 class PaymentCustomer(StrictSerializer):

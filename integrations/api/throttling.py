@@ -51,7 +51,7 @@ class CallerThrottle(SimpleRateThrottle):
         number, elapsed = divmod(now, self.duration)
         self._seconds_left = self.duration - elapsed
         window = f"{key}:{number:.0f}"
-        redis = redis_client(settings.CACHES["default"]["LOCATION"])
+        redis = redis_client(str(settings.CACHES["default"]["LOCATION"]))
         with redis.pipeline(transaction=False) as pipe:
             pipe.get(f"{key}:{number - 1:.0f}")
             pipe.incr(window)

@@ -10,6 +10,7 @@ from rest_framework.routers import SimpleRouter
 
 from .connections import ConnectionViewSet
 from .credentials import CredentialViewSet
+from .offline_payments import OfflinePaymentViewSet, ProofViewSet
 from .payment_books import PaymentDisputeViewSet, PaymentSettlementViewSet
 from .payment_providers import PaymentProviderViewSet
 from .payment_routes import PaymentRouteViewSet
@@ -28,6 +29,8 @@ router.register("payment-routes", PaymentRouteViewSet, basename="api-payment-rou
 router.register("payment-disputes", PaymentDisputeViewSet, basename="api-payment-dispute")
 router.register("payment-settlements", PaymentSettlementViewSet, basename="api-payment-settlement")
 router.register("payments", PaymentViewSet, basename="api-payment")
+router.register("payments", OfflinePaymentViewSet, basename="api-offline-payment")
+router.register("payments/<uuid:payment_pk>/proofs", ProofViewSet, basename="api-payment-proof")
 
 _OPEN: dict[str, Any] = {"permission_classes": [], "authentication_classes": []}
 

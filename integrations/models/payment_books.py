@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from ..fields import EncryptedTextField
 from .base import IdentifiedModel, TenantModel, TimestampedModel
 from .connections import Connection
 from .payments import MoneyField, Payment
@@ -120,6 +121,7 @@ class PaymentProof(TenantModel, IdentifiedModel):
     sha256 = models.CharField(max_length=64, editable=False)
     storage_region = models.CharField(max_length=32, editable=False)
     storage_key = models.CharField(max_length=255, editable=False)
+    data_key = EncryptedTextField(null=True, editable=False)  # under which the file is sealed; without it, it is gone
     uploaded_by = models.ForeignKey(
         "integrations.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )

@@ -106,6 +106,8 @@ class Payment(TenantModel, TimestampedModel):
         REFUNDED = "refunded", _("The gateway has given back another sum")
         AMOUNT = "amount", _("The gateway has another amount or currency")
         MISSING = "missing", _("The gateway does not know it")
+        UNDERPAID = "underpaid", _("Less has arrived than was ordered")
+        OVERPAID = "overpaid", _("More has arrived than was ordered")
         NEVER_ANSWERED = "never_answered", _("The gateway never answered, and cannot be asked")
 
     organization = organization_key(on_delete=models.CASCADE, db_index=False)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ..models import Connection, Payment
 from ..providers.events import EventType, NormalizedEvent, Trust
+from .cash_on_delivery import CashLedger, cannot_look, names_of_deliveries, write_delivery
 from .looks import Look, MustAsk
 from .payment_events import look_at_payment, write_event
 from .payment_ledger import PaymentLedger
@@ -70,7 +71,9 @@ def _names_of_payments(
 
 
 OWNERS: Mapping[str, Owner] = {
-    "payment": Owner(PaymentLedger, write_event, look_at_payment, _payment_names, _names_of_payments)
+    "payment": Owner(PaymentLedger, write_event, look_at_payment, _payment_names, _names_of_payments),
+    # Of a shipment, as yet, only what it says of the cash that was due for it.
+    "shipping": Owner(CashLedger, write_delivery, cannot_look, lambda payment: {}, names_of_deliveries),
 }
 
 

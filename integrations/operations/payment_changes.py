@@ -150,6 +150,8 @@ def _to_repeat(earlier: PaymentOperation, asked: _Asked, provider: PaymentProvid
 def _refuse_illegal(payment: Payment, kind: PaymentOperation.Kind) -> None:
     if payment.status not in ALLOWED_IN[kind]:
         raise Conflict("A payment that is {status} cannot be {done}.", status=payment.status, done=_PAST[kind])
+    if kind == Kind.VOID and payment.amount_captured and payment.status != Payment.Status.AUTHORISED:
+        raise Conflict("Money has arrived for this payment: confirm it and give it back instead.")
     if not payment.provider_reference:
         raise Conflict("The provider's answer to this payment is still unknown: sync it first.")
     rivals = [Kind.CAPTURE, Kind.VOID]
@@ -231,7 +233,7 @@ def _record_result(
         _close(operation, result)
         if isinstance(result, RefundResult):
             _apply_totals_if_sound(payment, totals)
-            _count_own_refunds(payment)
+            count_own_refunds(payment)
         else:
             apply_result(payment, result)
         settle_operations(payment)
@@ -261,7 +263,7 @@ def _close(operation: PaymentOperation, result: PaymentResult | RefundResult) ->
     operation.save()
 
 
-def _count_own_refunds(payment: Payment) -> None:
+def count_own_refunds(payment: Payment) -> None:
     """The total is at least what our own refunds gave back, even where the provider could not be asked for it."""
     succeeded = payment.operations.filter(kind=Kind.REFUND, status=Status.SUCCEEDED).aggregate(sum=Sum("amount"))["sum"]
     ours = min(succeeded or Decimal(0), payment.amount_captured)

@@ -29,6 +29,10 @@ def cancel_address(payment: Payment) -> str:
     return f"{settings.PUBLIC_URL}/pay/{payment.pk}/cancel/"
 
 
+def instructions_address(payment: Payment) -> str:
+    return f"{settings.PUBLIC_URL}/pay/{payment.pk}/instructions/"
+
+
 def verify_return(payment: Payment) -> Payment:
     """The payment as its gateway has it now, or as we have it where that cannot be told at once."""
     is_open = payment.status in _WAITING and payment.provider_reference

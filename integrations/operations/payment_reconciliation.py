@@ -57,6 +57,10 @@ def reconcile_payment(payment: Payment) -> Payment:
     """Ask the gateway how the payment stands; settle, end or mark it. Raises what the question raises."""
     try:
         looked = read_payment(payment)
+    except NotSupported:  # nobody can be asked; but that it is open for too long is known without asking
+        if payment.status not in _OPEN:
+            raise
+        looked = Payment.objects.get(pk=payment.pk)
     except Rejected as refusal:
         if refusal.provider_status != _NOT_FOUND:
             raise
@@ -125,9 +129,9 @@ def _mark_as_missing(payment: Payment) -> Payment:
 
 
 def _is_abandoned(payment: Payment) -> bool:
-    if payment.status not in _OPEN or payment.connection is None:
+    if payment.status not in _OPEN or payment.connection is None or payment.amount_captured:
         return False
-    lifetime = payment_provider(payment.connection).page_lifetime
+    lifetime = payment_provider(payment.connection).payment_window(payment.connection.configuration)
     return timezone.now() - payment.created_at > lifetime + _MARGIN
 
 
@@ -139,8 +143,10 @@ def _is_forgotten(payment: Payment) -> bool:
 
 def _expire(payment: Payment) -> Payment:
     """Nobody has paid while they could. It is voided where the gateway does that, so that nobody can any more; but what
-    is paid all the same is believed of a payment that failed, not of one that was cancelled."""
-    if payment.connection and "void" in payment_provider(payment.connection).operations:
+    is paid all the same is believed of a payment that failed, not of one that was cancelled. So it is not where there
+    is no gateway: that keeps nobody from handing in money late."""
+    provider = payment_provider(payment.connection) if payment.connection else None
+    if provider is not None and "void" in provider.operations and not provider.is_offline:
         try:
             payment = void_payment(payment, idempotency_key="expired")
         except Unavailable:
@@ -149,7 +155,7 @@ def _expire(payment: Payment) -> Payment:
             logger.info("Payment %s expires without being voided: %s", payment.pk, error.code)
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
-        if locked.status in _OPEN:
+        if locked.status in _OPEN and not locked.amount_captured:
             locked.status = Payment.Status.FAILED
         if locked.status in (Payment.Status.FAILED, Payment.Status.CANCELLED) and not locked.failure_code:
             locked.failure_code, locked.failure_message = EXPIRED, "Nobody paid in time."

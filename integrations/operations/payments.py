@@ -29,7 +29,7 @@ from .payment_changes import capture_payment, refund_payment, void_payment
 from .payment_events import apply_event, read_payment
 from .payment_ledger import OUR_ID
 from .payment_order import PaymentOrder, kept_request, stored_order, stored_request
-from .payment_pages import cancel_address, return_address
+from .payment_pages import cancel_address, instructions_address, return_address
 from .payment_states import TRANSITIONS, apply_result
 from .routing import Route, route_payment
 
@@ -150,16 +150,18 @@ def _resume(payment: Payment) -> Payment:
     idle = timezone.now() - payment.updated_at
     if not (_answer_is_lost(payment) or idle > ABANDONED_AFTER):
         return Payment.objects.get(pk=payment.pk)
-    if _can_be_repeated(payment, provider, request):
+    if _can_be_repeated(payment, connection, provider, request):
         return _repeat(payment, request, connection)
     if "find" in provider.operations:
         return _find(payment, request, connection)
     return Payment.objects.get(pk=payment.pk)
 
 
-def _can_be_repeated(payment: Payment, provider: PaymentProvider, request: PaymentRequest) -> bool:
+def _can_be_repeated(
+    payment: Payment, connection: Connection, provider: PaymentProvider, request: PaymentRequest
+) -> bool:
     age = timezone.now() - payment.created_at
-    opens_a_page = not provider.charges_at_once(request) and age < provider.page_lifetime
+    opens_a_page = not provider.charges_at_once(request) and age < provider.payment_window(connection.configuration)
     return is_repeatable(provider, "create", age) or (opens_a_page and "find" not in provider.operations)
 
 
@@ -255,6 +257,7 @@ def _completed(request: PaymentRequest, payment: Payment, connection: Connection
         request,
         success_url=return_address(payment),
         cancel_url=cancel_address(payment),
+        instructions_url=instructions_address(payment),
         webhook_url=kept.webhook_url if kept else "",
         payment_id=str(payment.pk),
         metadata={**request.metadata, OUR_ID: str(payment.pk)},

@@ -30,7 +30,8 @@ def route_payment(organization: Organization, order: PaymentOrder) -> Route:
     organization has an active payment connection there, else staging, else development, so that live and test are never
     mixed. Of them the ones that fit (operations, currency, country, method): first those that the organization's own
     rules name, then the primary, then healthy, unknown, degraded; of equals the one that has taken more of the last
-    hour's payments, then the cheaper. Those known to be down are tried only when there is no other.
+    hour's payments, then the cheaper. Those known to be down are tried only when there is no other. One that no gateway
+    stands behind must be asked for: by method, by a rule, or as the primary.
 
     Raises InvalidRequest for a connection that is not the organization's or does not fit, ConnectionNotReady for one
     that is not active, ConfigurationError when there is none.

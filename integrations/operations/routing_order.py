@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from ..models import Connection, Organization, PaymentRoute, PaymentSettings
+from .catalogue import offered_provider
 from .payment_order import PaymentOrder
 from .track_record import TrackRecord, track_record
 
@@ -56,9 +57,21 @@ class Candidate:
 
 def in_order(organization: Organization, fitting: Sequence[Connection], order: PaymentOrder) -> list[Connection]:
     """The connections, which are of one environment, as they are tried; two queries, however many there are."""
-    if len(fitting) < 2:
+    if len(fitting) < 2 and not any(map(_is_offline, fitting)):
         return list(fitting)
-    return [candidate.connection for candidate in ranked(organization, fitting, order)]
+    return [one.connection for one in ranked(organization, fitting, order) if _is_meant(one, order)]
+
+
+def _is_meant(candidate: Candidate, order: PaymentOrder) -> bool:
+    """Nobody who ordered no more than to pay is told to bring cash, but where a person has put that first."""
+    connection = candidate.connection
+    is_asked_for = order.method or connection.is_primary or candidate.rule is not None
+    return bool(is_asked_for) or not _is_offline(connection)
+
+
+def _is_offline(connection: Connection) -> bool:
+    provider = offered_provider(connection.provider.slug)
+    return provider is not None and provider.is_offline
 
 
 def ranked(organization: Organization, fitting: Sequence[Connection], order: PaymentOrder) -> list[Candidate]:

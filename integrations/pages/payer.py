@@ -32,8 +32,8 @@ def come_back(request: HttpRequest, payment_id: uuid.UUID, *, gave_up: bool = Fa
         tries = _tries(request)
         waits = is_undecided(payment) and not gave_up and tries < _TRIES
         if onward and not waits:
-            return _without_referrer(redirect(onward))
-        with translation.override(_language(request, payment)):
+            return without_referrer(redirect(onward))
+        with translation.override(language_of(request, payment)):
             context = {
                 "payment": payment,
                 "shop": payment.organization.name,
@@ -42,10 +42,10 @@ def come_back(request: HttpRequest, payment_id: uuid.UUID, *, gave_up: bool = Fa
                 "seconds": _SECONDS_APART,
                 "onward": onward,
             }
-            return _without_referrer(render(request, "payer/return.html", context))
+            return without_referrer(render(request, "payer/return.html", context))
 
 
-def _without_referrer(response: HttpResponse) -> HttpResponse:
+def without_referrer(response: HttpResponse) -> HttpResponse:
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -61,8 +61,10 @@ def _state(payment: Payment, *, waits: bool, gave_up: bool) -> str:
     return "lost" if payment.status in (Payment.Status.FAILED, Payment.Status.CANCELLED) else "paid"
 
 
-def _language(request: HttpRequest, payment: Payment) -> str:
-    """The order's, else the browser's."""
+def language_of(request: HttpRequest, payment: Payment) -> str:
+    """The one asked for (`?language=ar`), else the order's, else the browser's."""
+    if (wanted := request.GET.get("language")) in ("en", "ar"):
+        return str(wanted)
     created = payment.operations.filter(kind=PaymentOperation.Kind.CREATE).first()
     asked = created.raw.get("language") if created else ""
     return asked if asked in ("en", "ar") else translation.get_language_from_request(request)

@@ -96,4 +96,6 @@ def _one(request: HttpRequest, payment_id: uuid.UUID) -> Payment:
 def _possible(payment: Payment) -> list[str]:
     provider = offered_provider(payment.connection.provider.slug) if payment.connection else None
     able = provider.operations if provider else frozenset()
-    return [kind for kind in POSSIBLE.get(Payment.Status(payment.status), ()) if kind in able]
+    possible = [kind for kind in POSSIBLE.get(Payment.Status(payment.status), ()) if kind in able]
+    is_offline = provider is not None and provider.is_offline
+    return [kind for kind in possible if kind != "void" or not is_offline]  # its own section cancels it, saying why

@@ -7,7 +7,7 @@ A provider is stateless and pure. It never logs, retries, decrypts, reads a sett
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from ..errors import InvalidResponse, NotSupported
 from .auth import Auth
 from .events import EventIdentity, NormalizedEvent
-from .results import PaymentRequest, PaymentResult, RefundResult
+from .results import Instruction, PaymentRequest, PaymentResult, RefundResult
 from .signatures import Handshake, Signature
 
 
@@ -39,7 +39,8 @@ class ProviderType(StrEnum):
 class Field:
     """One value that a connection needs, as the provider's dashboard calls it, in snake case.
 
-    `pattern` is a regular expression that the whole value must match; `choices` are the values allowed.
+    `pattern` is a regular expression that the whole value must match; `choices` are the values allowed; `is_possible`
+    tells of a value of the configuration what neither can: whether its check digits fit, say.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Field:
     choices: tuple[str, ...] = ()
     default: str | bool | int | None = None
     credential_type: str = "api_key"
+    is_possible: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ class Client(Protocol):
 
     def credential(self, key: str) -> str:
         """A credential's value for the few providers that want it in the body. Raises ConfigurationError."""
+        ...
+
+    def books(self, provider_reference: str) -> PaymentResult:
+        """How a payment stands in our own books: for a provider that is offline, which has no others. Raises Rejected
+        where there is none."""
         ...
 
     def get(
@@ -250,6 +257,14 @@ class PaymentProvider(Provider):
     forgets_unpaid: ClassVar[bool] = False  # what nobody has paid in that time is not found there any more
     takes_partial_captures: ClassVar[bool] = True
     takes_partial_refunds: ClassVar[bool] = True
+
+    def payment_window(self, configuration: Mapping[str, Any]) -> timedelta:
+        """How long a payer has, for one whose connections say so themselves."""
+        return self.page_lifetime
+
+    def instructions(self, configuration: Mapping[str, Any], payment: PaymentResult) -> Sequence[Instruction]:
+        """What a payer has to know who pays without a gateway's page; nothing where there is one."""
+        return ()
 
     def repeats(self, operation: str) -> bool:
         """Whether asking again under the same key does no more than asking once did."""

@@ -79,8 +79,9 @@ class PaymentRequest:
 
     `payment_id` is ours: unique, at most 36 characters, for gateways that want an order id and give it back.
     `success_url` and `cancel_url` are where the payer comes back to, `webhook_url` where the gateway is to send its
-    events, where it takes that with each payment; empty where there is none. `language` is en or ar.
-    `payment_token` is the gateway's own name for a way to pay (Stripe's `pm_…`), never a card number.
+    events, where it takes that with each payment; empty where there is none. `instructions_url` is our own page that
+    tells the payer how to pay where there is no gateway's. `language` is en or ar. `payment_token` is the gateway's own
+    name for a way to pay (Stripe's `pm_…`), never a card number.
     """
 
     amount: Decimal
@@ -95,6 +96,7 @@ class PaymentRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     payment_id: str = ""
     webhook_url: str = ""
+    instructions_url: str = ""
     description: str = ""
     language: str = "en"
     country: str = ""
@@ -139,6 +141,17 @@ class PaymentResult:
     fee_currency: str = ""
     awaits_completion: bool = False
     raw: JSON = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """A line of what a payer has to know: `value` is to be copied as it is, or read where `value_ar` is its Arabic."""
+
+    key: str
+    label: str
+    label_ar: str
+    value: str
+    value_ar: str = ""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def check_against_the_document(response: Any, sent: bytes) -> None:
         args=parse_qs(request.META["QUERY_STRING"], keep_blank_values=True),
         headers=dict(request.headers),
         cookies=request.COOKIES,
-        content_type=request.content_type or "application/json",
+        content_type=request.META.get("CONTENT_TYPE") or "application/json",
         data=sent or None,
     )
     if response.status_code < 400:

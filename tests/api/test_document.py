@@ -39,7 +39,7 @@ def test_every_promised_resource_is_documented() -> None:
         "connections/{connection_pk}/rate-limits/check/", "payments/", "payments/{id}/", "payments/{id}/capture/",
         "payments/{id}/void/", "payments/{id}/refund/", "payments/{id}/sync/", "payments/providers/",
         "payment-routes/", "payment-routes/{id}/", "payment-disputes/", "payment-disputes/{id}/",
-        "payment-settlements/", "webhook-endpoints/",
+        "payment-settlements/", "payments/{id}/confirm/", "payments/{payment_pk}/proofs/", "webhook-endpoints/",
         "webhook-endpoints/{id}/rotate-secret/", "webhook-events/", "webhook-events/{id}/body/",
         "webhook-events/{id}/replay/", "webhook-events/replay/", "webhook-replays/", "webhook-replays/{id}/",
         "webhook-replays/{id}/cancel/", "event-types/", "webhook-destinations/", "webhook-destinations/{id}/",

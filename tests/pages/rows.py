@@ -13,6 +13,7 @@ from integrations.models import (
     PaymentDispute,
     PaymentMovement,
     PaymentOperation,
+    PaymentProof,
     PaymentRoute,
     PaymentSettings,
     PaymentSettlement,
@@ -92,6 +93,10 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         ),
         PaymentOperation.objects.create(
             organization=organization, payment=payment, kind="create", raw={"secret": SECRET}
+        ),
+        PaymentProof.objects.create(
+            organization=organization, payment=payment, file_name=f"{mark} proof.pdf", content_type="application/pdf",
+            size=1, sha256=mark, storage_region="ae", storage_key=f"ae/payments/{mark}", data_key=SECRET,
         ),
         WebhookAccessLog.objects.create(organization=organization, webhook_event=event, actor=f"{mark} reader"),
         WebhookReplay.objects.create(organization=organization, created_by=f"{mark} actor"),

@@ -13,6 +13,9 @@ reference of a captured payment of 12.50), and where they differ from the usual
     REFUNDED         the status of the refund (SUCCEEDED)
     EVENT_OBJECT     the field of an event that holds what it is about ("data")
     IN_THE_BODY      keys of the credentials that the provider wants in bodies ({})
+    STANDING         how PAYMENT stands in our books, for a provider that is offline (None)
+
+One that is offline has a wire too, which answers nobody.
 """
 
 from __future__ import annotations
@@ -91,7 +94,8 @@ def client(slug: str, server: WireServer) -> WireClient:
     wire = wire_of(slug)
     configuration = {field.key: field.default for field in provider_of(slug).configuration if field.default is not None}
     configuration |= getattr(wire, "CONFIGURATION", {})
-    return WireClient(provider_of(slug), server.url, wire.CREDENTIALS, configuration=configuration)
+    standing = getattr(wire, "STANDING", None)
+    return WireClient(provider_of(slug), server.url, wire.CREDENTIALS, configuration=configuration, standing=standing)
 
 
 def perform(slug: str, operation: str, client: WireClient) -> Any:
@@ -265,6 +269,25 @@ def test_the_probe_tells_good_credentials_from_bad(slug: str, client: WireClient
     stranger = WireClient(provider, server.url, wire_of(slug).BAD_CREDENTIALS, configuration=dict(client.configuration))
     with pytest.raises(AuthenticationFailed):
         provider.check(stranger)
+
+
+@each_payment_provider
+def test_who_is_offline_calls_nobody_and_wants_no_secret(slug: str, client: WireClient, server: WireServer) -> None:
+    provider = provider_of(slug)
+    if not provider.is_offline:
+        pytest.skip("there is a far end")
+    for operation in provider.operations:
+        perform(slug, operation, client)
+    provider.check(client)
+
+    assert server.requests == []
+    assert (provider.base_urls, provider.credentials, provider.auth.keys) == ({}, (), ())
+    assert provider.signature is None
+    assert "get" not in provider.operations, "our books are all the truth there is"
+    assert not any(field.secret for field in provider.configuration)
+    order = PaymentRequest(amount=Decimal("12.50"), currency="AED", reference="order-1", payment_token="tok_1")
+    assert not provider.charges_at_once(order)
+    assert provider.instructions(client.configuration, client.books(wire_of(slug).PAYMENT))
 
 
 @each_provider

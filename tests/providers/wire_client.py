@@ -15,6 +15,7 @@ from integrations.errors import AuthenticationFailed, InvalidResponse, Rejected,
 from integrations.prepared import encode
 from integrations.providers.auth import ACCESS_TOKEN, Auth, TokenExchange, require
 from integrations.providers.base import Answer, Provider
+from integrations.providers.results import PaymentResult
 
 
 @dataclass
@@ -24,9 +25,15 @@ class WireClient:
     credentials: Mapping[str, str]
     environment: str = "development"
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    standing: PaymentResult | None = None  # of the one payment in our own books, for a provider that is offline
 
     def credential(self, key: str) -> str:
         return require(self.credentials, key)
+
+    def books(self, provider_reference: str) -> PaymentResult:
+        if self.standing is None or self.standing.provider_reference != provider_reference:
+            raise Rejected("There is no such payment in our books.", provider_status=404)
+        return self.standing
 
     def get(self, path: str, **given: Any) -> Answer:
         return self._send("GET", path, **given)

@@ -167,9 +167,27 @@ class WithCertificate(Outside):
     event_types: ClassVar = {"told": EventType.UNKNOWN}
 
 
+class Courier(Outside):
+    """Tells of shipments: what else is in an event are the attributes as they are."""
+
+    slug, name = "outside_courier", "A courier"
+    event_types: ClassVar = {"delivered": EventType.SHIPPING_DELIVERED, "returned": EventType.SHIPPING_RETURNED}
+
+    def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
+        identity = self.identify_event(payload, headers)
+        kind = self.event_types.get(identity.event_type, EventType.UNKNOWN)
+        told = {name: payload[name] for name in ("reference", "cod_amount", "cod_currency") if name in payload}
+        return [NormalizedEvent(EventType(kind), identity.subject, identity.occurred_at, attributes=told)]
+
+
+class CourierByToken(Courier):
+    slug, name = "outside_courier_token", "A courier whose events prove the sender alone"
+    signature = SharedToken(PathEnd())
+
+
 ALL = (
     SignedJSON, FormSigned, Batched, TokenInQuery, TokenInPath, WithoutEventId, NamedByHeaders, FromKnownNetworks,
-    Confirming, WithCertificate,
+    Confirming, WithCertificate, Courier, CourierByToken,
 )  # fmt: skip
 
 
