@@ -46,7 +46,8 @@ def test_own_connections_come_in_the_order_of_routing_and_their_providers_first(
     PaymentRoute.objects.create(organization=organization, connection=sandbox, name="rule", country="AE")
     found = get_payment_providers_by_capability(organization, "card", "AE")
     places = {one.provider.slug: [each.position for each in one.connections] for one in found}
-    assert list(places.items()) == [("sandbox", [1]), ("stripe", [2, 3])]
+    assert list(places.items())[:2] == [("sandbox", [1]), ("stripe", [2, 3])]
+    assert not any(list(places.values())[2:])
 
 
 @pytest.mark.parametrize(
