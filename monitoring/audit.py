@@ -29,7 +29,8 @@ def write_action(
     """Receiver of `action_taken`: appends in the transaction of the change, so neither is there without the other."""
     organization_id = _organization_of(target)
     origin = current_origin()
-    with transaction.atomic():
+    # No savepoint: what fails here is to take the caller's change with it.
+    with transaction.atomic(savepoint=False):
         _wait_for_turn(organization_id)
         previous = _chain_of(organization_id).order_by("-id").first()
         entry = AuditLog(

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from ..errors import Conflict, IntegrationError, InvalidRequest, Unavailable
 from ..gateway import client_for
-from ..models import Connection, Organization, Payment, PaymentOperation, PaymentSettings
+from ..models import Connection, Organization, Payment, PaymentOperation
 from ..providers.base import PaymentProvider
 from ..providers.results import PaymentRequest, PaymentResult, PaymentStatus
 from .announce import record_action
@@ -32,6 +32,7 @@ from .payment_order import PaymentOrder, kept_request, stored_order, stored_requ
 from .payment_pages import cancel_address, instructions_address, return_address
 from .payment_states import TRANSITIONS, apply_result
 from .routing import Route, route_payment
+from .routing_order import settings_of
 
 __all__ = [
     "PaymentOrder",
@@ -72,7 +73,7 @@ def create_payment(organization: Organization, order: PaymentOrder, *, idempoten
         if twin is None:
             raise
         return twin
-    return _charge(payment, request, route.connections)
+    return _charge(payment, request, route.connections, is_new=True)
 
 
 def _check_idempotency_key(key: str) -> None:
@@ -210,10 +211,16 @@ def _answer_is_lost(payment: Payment) -> bool:
     return bool(payment.attempts) and payment.attempts[-1]["outcome"] == "unknown"
 
 
-def _charge(payment: Payment, request: PaymentRequest, connections: Sequence[Connection]) -> Payment:
-    """Try the connections in order until one answers, or may have. Raises the last one's error."""
+def _charge(
+    payment: Payment, request: PaymentRequest, connections: Sequence[Connection], *, is_new: bool = False
+) -> Payment:
+    """Try the connections in order until one answers, or may have. Raises the last one's error.
+
+    `is_new`: the payment was just written down with the first of them, and nobody can have told of it yet.
+    """
     for connection in connections:
-        if not _begin_attempt(payment, connection):
+        is_begun = is_new and connection is connections[0]
+        if not is_begun and not _begin_attempt(payment, connection):
             break
         try:
             return _record_answer(payment, connection, _ask(payment, request, connection))
@@ -252,7 +259,7 @@ def _key(payment: Payment, connection: Connection) -> str:
 
 def _completed(request: PaymentRequest, payment: Payment, connection: Connection) -> PaymentRequest:
     """The request with what is ours: the payer comes back to us first, and we ask the gateway what became of it."""
-    kept = PaymentSettings.objects.filter(connection=connection).first()
+    kept = settings_of(connection)
     return replace(
         request,
         success_url=return_address(payment),
@@ -268,6 +275,7 @@ def _record_answer(payment: Payment, connection: Connection, result: PaymentResu
     is_declined = result.status is PaymentStatus.FAILED
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
+        locked.connection = connection  # as it is, with all that was read of it
         apply_result(locked, result, fresh=locked.updated_at == payment.updated_at)
         add_attempt(
             locked,

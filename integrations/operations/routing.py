@@ -81,7 +81,7 @@ def active_connections(organization: Organization, environment: str) -> list[Con
 def payment_connections(organization: Organization) -> ConnectionQuerySet:
     """All of them, each with what `misfit` asks of it: nothing is read once more for each connection."""
     connections = Connection.objects.filter(organization=organization, provider_type=ProviderType.PAYMENT)
-    return connections.select_related("provider", "payment_settings")
+    return connections.select_related("provider", "payment_settings", "organization")
 
 
 def _route(organization: Organization, active: list[Connection], order: PaymentOrder) -> Route:
