@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from .pages import connections, organizations, payments, setup
+from .pages import connections, gateways, organizations, payment_changes, payment_exports, payments, setup
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("switch-organization/", organizations.switch_organization, name="switch-organization"),
@@ -18,6 +18,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/<uuid:connection_id>/reset-circuit/", connections.close_circuit, name="connection-reset-circuit"),
     path("connections/<uuid:connection_id>/delete/", connections.delete, name="connection-delete"),
     path("payments/", payments.payment_list, name="payments"),
+    path("payments/export.<slug:file_format>", payment_exports.export, name="payments-export"),
+    path("payments/gateways/", gateways.gateways, name="payment-gateways"),
+    path("payments/gateways/<uuid:connection_id>/", gateways.gateway_settings, name="payment-gateway-settings"),
     path("payments/<uuid:payment_id>/", payments.payment_detail, name="payment"),
+    path("payments/<uuid:payment_id>/confirm/<slug:kind>/", payment_changes.confirm, name="payment-confirm-change"),
     path("payments/<uuid:payment_id>/<slug:kind>/", payments.change, name="payment-change"),
 ]

@@ -142,6 +142,7 @@ class Payment(TenantModel, TimestampedModel):
             models.Index(fields=["next_look_at"], name="payments_next_look", condition=Q(next_look_at__isnull=False)),
             models.Index(fields=["organization", "-id"], name="payments_differing", condition=~Q(difference="")),
         ]
+        permissions: ClassVar = [("export_payment", "Can export payments with their customers")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "idempotency_key"], name="payments_idempotency_key"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_amount_positive"),
