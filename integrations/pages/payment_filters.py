@@ -22,7 +22,7 @@ class _Text(forms.CharField):
 
 
 def _amount(label: Any) -> forms.DecimalField:
-    widget = forms.TextInput({"inputmode": "decimal", "dir": "ltr", "autocomplete": "off", "placeholder": label})
+    widget = forms.TextInput({"inputmode": "decimal", "dir": "ltr", "autocomplete": "off"})
     return forms.DecimalField(label=label, required=False, min_value=0, max_digits=19, decimal_places=4, widget=widget)
 
 
@@ -60,6 +60,12 @@ class PaymentFilter(forms.Form):
             ("test", pgettext_lazy("badge", "Test")),
         ],
     )
+    since = _day(gettext_lazy("Created from"))
+    until = _day(gettext_lazy("Created to"))
+    least = _amount(gettext_lazy("Amount from"))
+    most = _amount(gettext_lazy("Amount to"))
+    method = _Text(label=gettext_lazy("Method"), required=False, max_length=32)
+    currency = _Text(label=gettext_lazy("Currency"), required=False, max_length=3)
     difference = forms.ChoiceField(
         label=gettext_lazy("Difference"),
         required=False,
@@ -69,12 +75,6 @@ class PaymentFilter(forms.Form):
             *Payment.Difference.choices,
         ],
     )
-    method = _Text(label=gettext_lazy("Method"), required=False, max_length=32)
-    currency = _Text(label=gettext_lazy("Currency"), required=False, max_length=3)
-    least = _amount(gettext_lazy("Amount from"))
-    most = _amount(gettext_lazy("Amount to"))
-    since = _day(gettext_lazy("Created from"))
-    until = _day(gettext_lazy("Created to"))
 
     def __init__(self, organization: Organization, given: Mapping[str, Any]) -> None:
         super().__init__(given)
@@ -85,8 +85,6 @@ class PaymentFilter(forms.Form):
         for name, field in self.fields.items():
             field.widget.attrs["class"] = "hub-input hub-input--date" if name in ("since", "until") else "hub-input"
             field.widget.attrs["aria-label"] = field.label
-        for name in ("method", "currency"):
-            self.fields[name].widget.attrs |= {"placeholder": self.fields[name].label, "dir": "auto"}
 
     def clean_currency(self) -> str:
         return str(self.cleaned_data["currency"]).upper()

@@ -44,6 +44,7 @@ _METHODS: dict[str, Promise | str] = {
     "apple_pay": "Apple Pay",
     "google_pay": "Google Pay",
     "samsung_pay": "Samsung Pay",
+    "link": "Link",
     "paypal": "PayPal",
     "mada": "mada",
     "knet": "KNET",

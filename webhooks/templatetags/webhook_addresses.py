@@ -20,6 +20,6 @@ def webhook_addresses(connections: Iterable[Connection]) -> Mapping[uuid.UUID, W
     endpoints = WebhookEndpoint.objects.filter(
         connection__in=[connection.pk for connection in connections], is_active=True
     )
-    newest = endpoints.order_by("connection", "-pk").distinct("connection")
+    newest = endpoints.order_by("connection_id", "-pk").distinct("connection_id")
     shown = newest.only("pk", "connection_id", "webhook_url", "last_triggered")
     return {endpoint.connection_id: endpoint for endpoint in shown}
