@@ -11,12 +11,12 @@ from ..models import Connection, PaymentSettings
 from ..operations.catalogue import offered_provider
 from ..operations.payment_settings import CHANGEABLE
 from ..providers.base import PaymentProvider
-from ..templatetags.payments import method_name
+from ..templatetags.payments import HOME_CURRENCIES, method_name
 from .schema_fields import plain_input
 
 
 def _several(label: Any, help_text: Any) -> forms.MultipleChoiceField:
-    widget = forms.CheckboxSelectMultiple()
+    widget = forms.CheckboxSelectMultiple({"class": "hub-many"})
     return forms.MultipleChoiceField(label=label, required=False, help_text=help_text, widget=widget)
 
 
@@ -72,8 +72,10 @@ class GatewaySettingsForm(forms.Form):
             self.fields["auto_capture"].help_text = _("This gateway captures every payment at once.")
 
     def _offer(self, name: str, offered: Any, kept: list[str]) -> None:
-        """What is set already stays to be chosen, even where the gateway no longer declares it."""
-        codes = list(dict.fromkeys([*offered, *kept]))
+        """What is set comes first, and stays to be chosen even where the gateway no longer declares it; then what is
+        used in the region."""
         is_currency = name == "supported_currencies"
+        of_the_region = [code for code in HOME_CURRENCIES.values() if code in offered]
+        codes = list(dict.fromkeys([*kept, *of_the_region, *offered]))
         field: Any = self.fields[name]
         field.choices = [(code, code if is_currency else method_name(code)) for code in codes]

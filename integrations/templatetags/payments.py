@@ -56,7 +56,7 @@ _METHODS: dict[str, Promise | str] = {
     "stc_pay": "stc pay",
     "aani": "Aani",
 }
-_HOME_CURRENCIES = {
+HOME_CURRENCIES = {
     "AE": "AED", "BH": "BHD", "EG": "EGP", "JO": "JOD", "KW": "KWD", "OM": "OMR", "QA": "QAR", "SA": "SAR",
 }  # fmt: skip
 
@@ -65,6 +65,12 @@ _HOME_CURRENCIES = {
 def explained(status: str) -> str:
     """What a payment's state means for the people of the shop."""
     return str(_MEANINGS.get(status, ""))
+
+
+@register.filter
+def status_name(status: str) -> str:
+    """A payment's state by the word that it was kept by."""
+    return str(Payment.Status(status).label) if status in Payment.Status.values else status
 
 
 @register.filter
@@ -88,7 +94,7 @@ def plain_amount(amount: Decimal) -> str:
 @register.filter
 def home_currency(organization: Organization | None) -> str:
     """The currency of the organization's country, where that is one of the region's."""
-    return _HOME_CURRENCIES.get(organization.country, "") if organization else ""
+    return HOME_CURRENCIES.get(organization.country, "") if organization else ""
 
 
 @register.filter

@@ -8,7 +8,7 @@ from . import analytics, dashboard, logs, payment_trail
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
-    path("payments/<uuid:payment_id>/trail/", payment_trail.payment_trail, name="payment-trail"),
+    path("payments/trails/<uuid:payment_id>/", payment_trail.payment_trail, name="payment-trail"),
     path("logs/", logs.logs, name="logs"),
     path("logs/<uuid:pk>/", logs.log, name="log"),
     path("analytics/", analytics.analytics, name="analytics"),
