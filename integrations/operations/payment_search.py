@@ -110,7 +110,7 @@ def one_by_one(payments: QuerySet[Payment]) -> Iterator[Payment]:
     before: UUID | None = None
     while True:
         rows = payments.filter(pk__lt=before) if before else payments
-        found = list(rows.select_related("connection__provider").order_by("-pk")[:_ROWS_AT_ONCE])
+        found = list(rows.order_by("-pk")[:_ROWS_AT_ONCE])
         yield from found
         if len(found) < _ROWS_AT_ONCE:
             return

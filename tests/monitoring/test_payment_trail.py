@@ -149,8 +149,12 @@ def test_an_event_that_waited_before_it_was_applied_is_found(payment: Payment, c
 
 
 def test_all_is_in_the_order_of_time_newest_first(payment: Payment, connection: Connection) -> None:
-    call(connection, "https://api.stripe.com/v1/1", request_id="shop-request", at=timezone.now() - timedelta(seconds=30))
-    call(connection, "https://api.stripe.com/v1/2", request_id="shop-request", at=timezone.now() + timedelta(seconds=30))
+    call(
+        connection, "https://api.stripe.com/v1/1", request_id="shop-request", at=timezone.now() - timedelta(seconds=30)
+    )
+    call(
+        connection, "https://api.stripe.com/v1/2", request_id="shop-request", at=timezone.now() + timedelta(seconds=30)
+    )
     steps = trail_of(payment, calls=True, events=True, actors=True).steps
     assert [step.kind for step in steps] == ["call", "operation", "call"]
     assert [step.at for step in steps] == sorted((step.at for step in steps), reverse=True)

@@ -46,7 +46,8 @@ def figures(client: Client, connection: Connection) -> GatewayFigures:
 def settled(connection: Connection, currency: str, captured: str, days_ago: int = 0) -> None:
     PaymentSettlement.objects.create(
         organization=connection.organization, connection=connection, day=timezone.localdate() - timedelta(days_ago),
-        currency=currency, payments=1, captured=captured, refunded="1", fees="0.5", net=Decimal(captured) - Decimal("1.5"),
+        currency=currency, payments=1, captured=captured, refunded="1", fees="0.5",
+        net=Decimal(captured) - Decimal("1.5"),
     )  # fmt: skip
 
 
@@ -82,8 +83,8 @@ def test_dirhams_are_added_up_and_other_currencies_stand_beside_them(viewer: Cli
     settled(till, "SAR", "70.00")
     settled(till, "AED", "999.00", days_ago=31)
     shown = figures(viewer, till)
-    assert shown.captured_aed == Decimal("150")
-    assert [(row["currency"], row["captured"]) for row in shown.other_volume] == [("SAR", Decimal("70"))]
+    assert shown.captured_aed == Decimal(150)
+    assert [(row["currency"], row["captured"]) for row in shown.other_volume] == [("SAR", Decimal(70))]
     assert [(row["currency"], row["net"]) for row in shown.days] == [("AED", Decimal("98.5")), ("SAR", Decimal("68.5"))]
     assert timezone.localdate().strftime("%d/%m/%Y") in viewer.get(reverse("payment-gateways")).text
 
@@ -163,7 +164,7 @@ def test_settings_are_changed_and_written_down(administrator: Client, till: Conn
     kept = PaymentSettings.objects.get(connection=till)
     assert (kept.supported_currencies, kept.supported_payment_methods) == (["AED", "SAR"], ["card"])
     assert (kept.auto_capture, kept.settlement_schedule) == (False, "weekly")
-    assert (kept.fee_percent, kept.fee_fixed) == (Decimal("2.9"), Decimal("1"))
+    assert (kept.fee_percent, kept.fee_fixed) == (Decimal("2.9"), Decimal(1))
     changes = AuditLog.objects.get(action="payment_settings.updated").changes
     assert changes["settlement_schedule"] == ["daily", "weekly"]
     assert "cancel_url" not in changes

@@ -81,7 +81,7 @@ def test_left_empty_the_amount_is_all_that_is_left(sandbox: Connection, administ
     assert "AED\N{NO-BREAK SPACE}20.00" in asked.text
     administrator.post(reverse("payment-change", args=[payment.pk, "capture"]), hidden(asked))
     payment.refresh_from_db()
-    assert (payment.status, payment.amount_captured) == (Payment.Status.CAPTURED, Decimal("20"))
+    assert (payment.status, payment.amount_captured) == (Payment.Status.CAPTURED, Decimal(20))
 
 
 def test_a_payment_is_cancelled_after_confirmation(sandbox: Connection, administrator: Client) -> None:

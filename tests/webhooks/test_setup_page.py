@@ -131,9 +131,7 @@ def test_a_gateway_that_takes_its_address_through_its_api_is_told_it(
 ) -> None:
     settings.PUBLIC_URL = live_server.url
     settings.EGRESS_ALLOW = ["127.0.0.0/8"]
-    sandbox = ConnectionFactory(
-        organization=organization, slug="sandbox", credentials={"api_key": "sk_sandbox_setup"}
-    )
+    sandbox = ConnectionFactory(organization=organization, slug="sandbox", credentials={"api_key": "sk_sandbox_setup"})
     made = staff.post(address(sandbox), {"action": "make"}).text
     assert "told this address through its API" in made
     assert WebhookEndpoint.objects.get(connection=sandbox).webhook_secret.reveal() not in made
