@@ -26,15 +26,16 @@ def _may(*permissions: str) -> Callable[[HttpRequest], bool]:
     return lambda request: any(request.user.has_perm(permission) for permission in permissions)
 
 
-def _page(title: Any, icon: str, path: str, permission: str) -> Item:
+def _page(title: Any, icon: str, path: str, permission: str, *, but: str = "") -> Item:
+    """`but`: a page below this one that has an item of its own."""
     link = f"/integrations/{path}"
-    return {
-        "title": title,
-        "icon": icon,
-        "link": link,
-        "permission": _may(permission),
-        "active": lambda request: request.path == link if not path else request.path.startswith(link),
-    }
+
+    def is_here(request: HttpRequest) -> bool:
+        if but and request.path.startswith(link + but):
+            return False
+        return request.path == link if not path else request.path.startswith(link)
+
+    return {"title": title, "icon": icon, "link": link, "permission": _may(permission), "active": is_here}
 
 
 def _model(title: Any, icon: str, app: str, model: str) -> Item:
@@ -65,7 +66,8 @@ SIDEBAR: list[Item] = [
             _page(_("Dashboard"), "space_dashboard", "", "integrations.view_connection"),
             _page(_("Set up"), "add_circle", "setup/", "integrations.add_connection"),
             _page(_("Connections"), "hub", "connections/", "integrations.view_connection"),
-            _page(_("Payments"), "payments", "payments/", "integrations.view_payment"),
+            _page(_("Payments"), "payments", "payments/", "integrations.view_payment", but="gateways/"),
+            _page(_("Payment gateways"), "account_balance", "payments/gateways/", "integrations.view_payment"),
             _page(_("Logs"), "receipt_long", "logs/", "monitoring.view_calllog"),
             _page(_("Webhooks"), "webhook", "webhooks/", "webhooks.view_webhookevent"),
             {

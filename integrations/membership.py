@@ -127,7 +127,9 @@ def _codes(models: list[str], *actions: str) -> frozenset[str]:
 
 
 _VIEWER = _codes(_VIEWED, "view")
-_STAFF = _VIEWER | _codes(_STAFF_CHANGES, "add", "change") | {"webhooks.read_webhook_body"}
+_STAFF = (
+    _VIEWER | _codes(_STAFF_CHANGES, "add", "change") | {"webhooks.read_webhook_body", "integrations.export_payment"}
+)
 _ADMIN = (
     _STAFF
     | _codes(_STAFF_CHANGES, "delete")

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from .pages import connections, offline_payments, organizations, payment_routes, payments, setup
+from .pages import (
+    connections,
+    gateways,
+    offline_payments,
+    organizations,
+    payment_changes,
+    payment_exports,
+    payment_routes,
+    payments,
+    setup,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("switch-organization/", organizations.switch_organization, name="switch-organization"),
@@ -18,6 +28,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/<uuid:connection_id>/reset-circuit/", connections.close_circuit, name="connection-reset-circuit"),
     path("connections/<uuid:connection_id>/delete/", connections.delete, name="connection-delete"),
     path("payments/", payments.payment_list, name="payments"),
+    path("payments/export.<slug:file_format>", payment_exports.export, name="payments-export"),
+    path("payments/gateways/", gateways.gateways, name="payment-gateways"),
+    path("payments/gateways/<uuid:connection_id>/", gateways.gateway_settings, name="payment-gateway-settings"),
     path("payments/routes/", payment_routes.route_list, name="payment-routes"),
     path("payments/routes/new/", payment_routes.new_route, name="payment-route-new"),
     path("payments/routes/<uuid:route_id>/", payment_routes.change_route, name="payment-route"),
@@ -25,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("payments/routes/<uuid:route_id>/toggle/", payment_routes.toggle, name="payment-route-toggle"),
     path("payments/routes/<uuid:route_id>/delete/", payment_routes.remove, name="payment-route-delete"),
     path("payments/<uuid:payment_id>/", payments.payment_detail, name="payment"),
+    path("payments/<uuid:payment_id>/confirm/<slug:kind>/", payment_changes.confirm, name="payment-confirm-change"),
     path("payments/<uuid:payment_id>/offline/confirm/", offline_payments.confirm, name="payment-confirm"),
     path("payments/<uuid:payment_id>/offline/refuse/", offline_payments.refuse, name="payment-refuse"),
     path(

@@ -39,18 +39,22 @@ def create_endpoint(
     allowed_networks: Sequence[str] = (),
     webhook_secret: str = "",
     register: bool = False,
+    secret_follows: bool = False,
 ) -> tuple[WebhookEndpoint, str]:
     """Make an address for the connection's provider to call; returns it with its signing secret, seen only now.
 
     The secret is the one given, else the connection's own `webhook_secret` credential, else a fresh one. With a
-    provider that signs with an API key it is that one, which is not shown again: an empty text is returned. `register`
-    tells the provider the address through its API; a secret that it issues with its answer takes the place of that.
-    Raises NotSupported for a provider that sends no webhooks or registers none, and what the provider makes of the
-    call; then nothing is kept.
+    provider that signs with an API key it is that one, which is not shown again: an empty text is returned. A provider
+    that issues it once it has the address gets that with `secret_follows`: until `rotate_secret` brings the secret,
+    whatever comes is refused. `register` tells the provider the address through its API; a secret that it issues with
+    its answer takes the place of that. Raises NotSupported for a provider that sends no webhooks or registers none, and
+    what the provider makes of the call; then nothing is kept.
     """
     provider = get_provider(connection.provider.slug)
-    secret = webhook_secret or _own_secret(connection, provider) or _first_secret(provider, register=register)
-    _check(provider, event_types, secret)
+    secret = webhook_secret or _own_secret(connection, provider)
+    if secret or not secret_follows or _signature(provider).can_sign:
+        secret = secret or _first_secret(provider, register=register)
+        _check(provider, event_types, secret)
     check_networks(allowed_networks)
     if register and not provider.registers_webhooks:
         raise NotSupported("{provider} is told the webhook's address in its dashboard.", provider=provider.name)

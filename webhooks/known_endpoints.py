@@ -37,11 +37,11 @@ class KnownEndpoint:
     networks: tuple[str, ...]  # of the endpoint's own choosing
 
     def secrets(self, now: float) -> list[Secret]:
-        """Newest first; the one before while its overlap lasts. Raises VaultError."""
+        """Newest first; the one before while its overlap lasts; none that is still to come. Raises VaultError."""
         revealed = [self.secret.reveal()]
         if self.previous_secret and self.previous_until and self.previous_until.timestamp() > now:
             revealed.append(self.previous_secret.reveal())
-        return revealed
+        return [secret for secret in revealed if secret]
 
 
 # When it was read, and what; None for one that is not there, so that asking again for it costs nothing either.

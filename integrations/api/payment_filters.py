@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from ..models import Payment
 from ..models.base import first_uuid7
-from ..operations.payment_search import search_payments
+from ..operations.payment_lookup import search_payments
 from .serializers import organization_of
 
 _ANY = "any"

@@ -170,6 +170,7 @@ class Payment(TenantModel, TimestampedModel):
                 for name in ("email", "name")
             ),
         ]
+        permissions: ClassVar = [("export_payment", "Can export payments with their customers")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "idempotency_key"], name="payments_idempotency_key"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_amount_positive"),

@@ -6,60 +6,63 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from ..bounded import TookTooLong, reading_within
 from ..errors import IntegrationError
 from ..models import Payment
-from ..operations.catalogue import offered_provider
+from ..operations.payment_search import ADDED_UP_AT_MOST, PaymentSearch, sums_of
 from ..operations.payments import capture_payment, refund_payment, sync_payment, void_payment
-from .paging import newest
+from ..personal_data import Kind, mask
+from .finding import find_payment
+from .paging import Stretch, newest
+from .payment_changes import asked_reason, possible_changes
+from .payment_filters import PaymentFilter
 from .rendering import current_organization, page, staff_page
 
-# What may be asked for in each state; a provider that cannot do it is not asked.
-POSSIBLE = {
-    Payment.Status.AUTHORISED: ("capture", "void"),
-    Payment.Status.CAPTURED: ("refund",),
-    Payment.Status.PARTIALLY_REFUNDED: ("refund",),
-    Payment.Status.REQUIRES_ACTION: ("void",),
-}
+_SECONDS = 8.0
+_OPERATIONS_SHOWN = 100
+_SHOWN_OF_CUSTOMER = {"name": Kind.NAME, "email": Kind.EMAIL, "phone": Kind.PHONE}
 
 
 @require_safe
 @staff_page("integrations.view_payment")
 def payment_list(request: HttpRequest) -> HttpResponse:
-    given = {name: request.GET.get(name, "").replace("\x00", "").strip() for name in ("q", "status")}
-    payments = Payment.objects.filter(organization=current_organization(request)).select_related("connection")
-    if given["status"]:
-        payments = payments.filter(status=given["status"])
-    if given["q"]:
-        payments = payments.filter(Q(reference=given["q"]) | Q(provider_reference=given["q"]))
+    form = PaymentFilter(current_organization(request), request.GET)
     query = request.GET.copy()
-    query.pop("before", None)
+    for name in ("before", "format"):
+        query.pop(name, None)
     context = {
         "title": _("Payments"),
-        "stretch": newest(payments, request.GET.get("before", "")),
-        "given": given,
-        "filtered": any(given.values()),
-        "query": f"{query.urlencode()}&" if query else "",
-        "statuses": Payment.Status.choices,
+        "form": form,
+        "query": query.urlencode(),
+        "may_export": request.user.has_perm("integrations.export_payment"),
+        "added_up_at_most": ADDED_UP_AT_MOST,
     }
-    return page(request, "integrations/payments/list.html", context)
+    if not form.is_valid():
+        return page(request, "integrations/payments/list.html", context | {"stretch": Stretch([], "")}, status=400)
+    return page(request, "integrations/payments/list.html", context | _found(request, form.search))
 
 
 @require_safe
 @staff_page("integrations.view_payment")
 def payment_detail(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
-    payment = _one(request, payment_id)
+    payment = find_payment(request, payment_id)
+    may_change = request.user.has_perm("integrations.change_payment")
+    changes = possible_changes(payment) if may_change else []
     context = {
         "title": _("Payment %(reference)s") % {"reference": payment.reference},
         "payment": payment,
-        "operations": payment.operations.order_by("-pk")[:100],
-        "possible": _possible(payment) if request.user.has_perm("integrations.change_payment") else (),
-        "once": uuid.uuid4(),
+        "customer": _customer(payment, in_full=may_change),
+        "operations": payment.operations.order_by("-pk")[:_OPERATIONS_SHOWN],
+        "disputes": payment.disputes.order_by("-pk")[:20],
+        "possible": [change.kind for change in changes],
+        "changes": changes,
+        "may_change": may_change,
+        "payer_link": _payer_link(payment),
     }
     return page(request, "integrations/payments/detail.html", context)
 
@@ -68,13 +71,13 @@ def payment_detail(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
 @staff_page("integrations.change_payment")
 def change(request: HttpRequest, payment_id: uuid.UUID, kind: str) -> HttpResponse:
     """Capture, void, refund or look up. A form that is sent twice is done once: it carries its own key."""
-    payment = _one(request, payment_id)
+    payment = find_payment(request, payment_id)
     amount = request.POST.get("amount", "").strip() or None
     once = {"idempotency_key": request.POST.get("once", "")[:64]}
     operations: dict[str, Any] = {
         "capture": lambda: capture_payment(payment, amount=amount, **once),
         "void": lambda: void_payment(payment, **once),
-        "refund": lambda: refund_payment(payment, amount=amount, reason=request.POST.get("reason", "")[:255], **once),
+        "refund": lambda: refund_payment(payment, amount=amount, reason=asked_reason(request), **once),
         "sync": lambda: sync_payment(payment),
     }
     if kind not in operations:
@@ -88,14 +91,24 @@ def change(request: HttpRequest, payment_id: uuid.UUID, kind: str) -> HttpRespon
     return redirect("payment", payment.pk)
 
 
-def _one(request: HttpRequest, payment_id: uuid.UUID) -> Payment:
-    payments = Payment.objects.filter(organization=current_organization(request))
-    return get_object_or_404(payments.select_related("connection__provider"), pk=payment_id)
+def _found(request: HttpRequest, search: PaymentSearch) -> dict[str, Any]:
+    """A page of what was looked for and what all of it comes to; a search that is too wide says so."""
+    try:
+        with reading_within(_SECONDS):
+            payments = search.among(current_organization(request))
+            before = request.GET.get("before", "")
+            stretch = newest(payments.select_related("connection__provider"), before)
+            return {"stretch": stretch, "sums": sums_of(payments), "filtered": search.is_filtered}
+    except TookTooLong:
+        return {"stretch": Stretch([], ""), "took_too_long": True, "filtered": True}
 
 
-def _possible(payment: Payment) -> list[str]:
-    provider = offered_provider(payment.connection.provider.slug) if payment.connection else None
-    able = provider.operations if provider else frozenset()
-    possible = [kind for kind in POSSIBLE.get(Payment.Status(payment.status), ()) if kind in able]
-    is_offline = provider is not None and provider.is_offline
-    return [kind for kind in possible if kind != "void" or not is_offline]  # its own section cancels it, saying why
+def _payer_link(payment: Payment) -> str:
+    """The gateway's page, for as long as the payer can still pay there."""
+    return payment.redirect_url if payment.status == Payment.Status.REQUIRES_ACTION else ""
+
+
+def _customer(payment: Payment, *, in_full: bool) -> dict[str, str]:
+    """Who pays; masked for those who may look at payments alone."""
+    given = {key: str(payment.customer.get(key) or "") for key in _SHOWN_OF_CUSTOMER}
+    return {key: text if in_full else mask(text, _SHOWN_OF_CUSTOMER[key]) for key, text in given.items() if text}

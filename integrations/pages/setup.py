@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,14 +15,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from formtools.wizard.views import NamedUrlWizardView
 
 from ..errors import IntegrationError, InvalidRequest
-from ..models import IntegrationProvider, User
+from ..models import Connection, IntegrationProvider, User
 from ..operations.catalogue import offered_provider
 from ..operations.connections import ConnectionTest, create_and_activate, test_candidate
-from ..providers.base import Provider
+from ..providers.base import PaymentProvider, Provider
+from ..templatetags.payments import home_currency
 from .rendering import current_organization, page, staff_page
 from .setup_forms import ConfigurationForm, CredentialsForm, ProviderForm, ReviewForm
 
 PROVIDER, CONFIGURATION, CREDENTIALS, REVIEW = "provider", "configuration", "credentials", "review"
+WEBHOOKS = "webhooks"  # what comes after, of a gateway: it needs the connection, so that it is a page of its own
 TITLES = {
     PROVIDER: gettext_lazy("Provider"),
     CONFIGURATION: gettext_lazy("Configuration"),
@@ -91,7 +94,11 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
 
     def _context(self, form: Any, **extra: Any) -> dict[str, Any]:
         context = {"title": _("Set up a connection"), "form": form, "titles": TITLES, **self.get_context_data(form)}
-        if self.steps.current != PROVIDER:
+        if self.steps.current == PROVIDER:
+            context["home"] = home_currency(current_organization(self.request))
+        else:
+            if _listens(offered_provider(self._chosen_slug())):
+                context["titles"] = {**TITLES, WEBHOOKS: _("Webhooks")}
             context["provider"] = next((row for row in self._offered() if row.slug == self._chosen_slug()), None)
         if self.steps.current == REVIEW:
             configuration = self._form_of(CONFIGURATION)
@@ -127,7 +134,7 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
             return self.render(ReviewForm(), outcome=outcome)
         self.storage.reset()
         messages.success(request, _("%(name)s is connected and active.") % {"name": connection.connection_name})
-        return redirect("connection", connection.pk)
+        return redirect(_next_page(connection))
 
     def _options(self) -> dict[str, Any]:
         configuration, credentials = self._form_of(CONFIGURATION), self._form_of(CREDENTIALS)
@@ -191,6 +198,17 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
 def _answers(form: ConfigurationForm) -> list[tuple[str, Any]]:
     """What was answered to the provider's own questions, by label."""
     return [(str(field.label), form.cleaned_data[key]) for key, field in form.own.items() if form.cleaned_data[key]]
+
+
+def _listens(provider: Provider | None) -> bool:
+    """Whether it is a gateway that tells of its payments."""
+    return isinstance(provider, PaymentProvider) and provider.signature is not None
+
+
+def _next_page(connection: Connection) -> str:
+    name = "connection-webhooks" if _listens(offered_provider(connection.provider.slug)) else "connection"
+    address = reverse(name, args=[connection.pk])
+    return f"{address}?setup=1" if name == "connection-webhooks" else address
 
 
 setup = staff_page("integrations.add_connection")(SetupWizard.as_view(url_name="setup-step"))

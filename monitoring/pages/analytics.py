@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET
 
 from integrations.models import Connection, Organization
 from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.spreadsheets import plain_cell
 
 from ..models import DailyAnalytics
 from .dashboard import percent_of
@@ -114,7 +115,7 @@ def daily_csv(request: HttpRequest) -> HttpResponse:
     for row in _rows(organization, days).order_by("date", "connection_id").values("date", "connection_id", *columns):
         connection = names.get(row["connection_id"])
         name, provider = (connection.connection_name, connection.provider.provider_name) if connection else ("", "")
-        writer.writerow([f"{row['date']:%d/%m/%Y}", _plain(name), _plain(provider), *(row[c] for c in columns)])
+        writer.writerow([f"{row['date']:%d/%m/%Y}", plain_cell(name), plain_cell(provider), *(row[c] for c in columns)])
     return response
 
 
@@ -231,8 +232,3 @@ def _line(row: Row, connection: Connection | None) -> Row:
         "success_percent": percent_of(row["good"], row["total"]) if row["total"] else None,
         "average_ms": _average(row),
     }
-
-
-def _plain(text: str) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import analytics, dashboard, logs
+from . import analytics, dashboard, logs, payment_trail
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
+    path("payments/trails/<uuid:payment_id>/", payment_trail.payment_trail, name="payment-trail"),
     path("logs/", logs.logs, name="logs"),
     path("logs/<uuid:pk>/", logs.log, name="log"),
     path("analytics/", analytics.analytics, name="analytics"),

@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from integrations.models import Organization, Payment
+from integrations.models import Connection, Organization, Payment
 from integrations.operations.payments import PaymentOrder, create_payment
 from tests.factories import OrganizationFactory
 from tests.operations.stripe_wire import StripeWire, connect, fails, stripe_wire
@@ -98,6 +98,15 @@ def test_without_a_page_of_the_shop_s_ours_says_how_it_went(
     assert "Thank you" in response.text
     assert "Needle &amp; Thread" in response.text
     assert "set-cookie" not in {name.lower() for name in response.headers}
+
+
+def test_a_test_is_said_to_be_one_and_a_real_payment_is_not(
+    organization: Organization, wire: StripeWire, client: Client
+) -> None:
+    payment = opened(organization)
+    assert "Test: no real money moves" in back(payment, client).text
+    Connection.objects.update(environment=Connection.Environment.PRODUCTION)
+    assert "Test: no real money moves" not in back(payment, client, query="?tries=10").text
 
 
 def test_it_speaks_the_language_of_the_order(organization: Organization, client: Client) -> None:

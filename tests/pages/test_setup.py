@@ -50,7 +50,7 @@ def test_four_steps_and_a_passed_test_make_an_active_connection(
     assert not Connection.objects.exists()
     saved = _act(wizard, "save")
     connection = Connection.objects.get()
-    assert saved.headers["Location"] == reverse("connection", args=[connection.pk])
+    assert saved.headers["Location"] == f"{reverse('connection-webhooks', args=[connection.pk])}?setup=1"
     assert (connection.status, connection.organization) == (Connection.Status.ACTIVE, organization)
     assert connection.credentials.get().reveal() == KEY
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import deliveries, destinations, endpoint_actions, endpoints, event_types, events, replays
+from . import deliveries, destinations, endpoint_actions, endpoints, event_types, events, replays, setup
 
 urlpatterns = [
     path("developers/events/", event_types.event_types, name="event-types"),
+    path("connections/<uuid:connection_id>/webhooks/", setup.connection_webhooks, name="connection-webhooks"),
     path("webhooks/", events.webhooks, name="webhooks"),
     path("webhooks/endpoints/new/", endpoints.new_endpoint, name="webhook-endpoint-new"),
     path("webhooks/endpoints/new/events/", endpoints.event_choices, name="webhook-event-choices"),

@@ -1,0 +1,138 @@
+"""The last step of setting a gateway up: its webhook address, made with one click, and what to enter where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from integrations.models import Connection, Membership, Organization
+from integrations.providers.registry import get_provider
+from integrations.providers.signatures import PayPalTransmission
+from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
+from webhooks.endpoints import create_endpoint
+from webhooks.known_endpoints import find_endpoint
+from webhooks.models import WebhookEndpoint
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return OrganizationFactory()
+
+
+@pytest.fixture
+def stripe(organization: Organization) -> Connection:
+    return ConnectionFactory(organization=organization)
+
+
+@pytest.fixture
+def staff(organization: Organization) -> Client:
+    return member(organization, Membership.Role.STAFF)
+
+
+def member(organization: Organization, role: str) -> Client:
+    client = Client()
+    client.force_login(MembershipFactory(organization=organization, role=role).user)
+    return client
+
+
+def address(connection: Connection) -> str:
+    return reverse("connection-webhooks", args=[connection.pk])
+
+
+def test_one_click_makes_the_address_and_shows_all_that_is_to_be_entered(staff: Client, stripe: Connection) -> None:
+    assert "Make the address" in staff.get(address(stripe)).text
+    made = staff.post(address(stripe), {"action": "make"}).text
+    endpoint = WebhookEndpoint.objects.get(connection=stripe)
+    provider = get_provider("stripe")
+    assert f'data-copy="{endpoint.webhook_url}"' in made
+    assert all(name in made for name in provider.recommended_events)
+    assert provider.webhook_secret_help in made
+    assert endpoint.webhook_secret.reveal() in made
+    again = staff.get(address(stripe)).text
+    assert endpoint.webhook_url in again
+    assert endpoint.webhook_secret.reveal() not in again
+
+
+def test_clicked_twice_there_is_one_address(staff: Client, stripe: Connection) -> None:
+    for _ in range(2):
+        staff.post(address(stripe), {"action": "make"})
+    assert WebhookEndpoint.objects.filter(connection=stripe).count() == 1
+
+
+def test_the_secret_that_the_gateway_issued_takes_the_place_of_ours(staff: Client, stripe: Connection) -> None:
+    endpoint, ours = create_endpoint(stripe)
+    answer = staff.post(address(stripe), {"action": "secret", "webhook_secret": " whsec_issued_sample "}, follow=True)
+    endpoint.refresh_from_db()
+    assert endpoint.webhook_secret.reveal() == "whsec_issued_sample"
+    assert endpoint.previous_webhook_secret.reveal() == ours
+    assert "whsec_issued_sample" not in answer.text
+
+
+@pytest.mark.parametrize("given", ["", "   ", "x" * 600])
+def test_a_secret_that_cannot_be_one_changes_nothing(staff: Client, stripe: Connection, given: str) -> None:
+    endpoint, ours = create_endpoint(stripe)
+    staff.post(address(stripe), {"action": "secret", "webhook_secret": given})
+    endpoint.refresh_from_db()
+    assert endpoint.webhook_secret.reveal() == ours
+
+
+@pytest.fixture
+def issued_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a gateway that gives out the secret only once it has the address."""
+    monkeypatch.setattr(type(get_provider("stripe")), "signature", PayPalTransmission())
+
+
+def test_an_address_may_come_before_its_secret_and_accepts_nothing_until_then(
+    staff: Client, stripe: Connection, issued_later: None
+) -> None:
+    made = staff.post(address(stripe), {"action": "make"}).text
+    assert "Until you enter it here, no event is accepted" in made
+    endpoint = WebhookEndpoint.objects.get(connection=stripe)
+    known = find_endpoint(endpoint.pk)
+    assert known is not None
+    assert known.secrets(0) == []
+    refused = Client().post(
+        f"/webhooks/{endpoint.pk}/", data=b'{"id": "evt_1", "type": "x"}', content_type="application/json"
+    )
+    assert refused.status_code == 401
+    staff.post(address(stripe), {"action": "secret", "webhook_secret": "WH-1JE123-SAMPLE"})
+    endpoint.refresh_from_db()
+    assert endpoint.webhook_secret.reveal() == "WH-1JE123-SAMPLE"
+    assert "Until you enter it here" not in staff.get(address(stripe)).text
+
+
+def test_elsewhere_the_secret_is_asked_for_first_as_ever(stripe: Connection, issued_later: None) -> None:
+    from integrations.errors import InvalidRequest
+
+    with pytest.raises(InvalidRequest):
+        create_endpoint(stripe)
+
+
+def test_a_viewer_sees_the_address_and_makes_none(organization: Organization, stripe: Connection) -> None:
+    viewer = member(organization, Membership.Role.VIEWER)
+    assert 'value="make"' not in viewer.get(address(stripe)).text
+    assert viewer.post(address(stripe), {"action": "make"}).status_code == 403
+    create_endpoint(stripe)
+    assert 'name="webhook_secret"' not in viewer.get(address(stripe)).text
+    assert viewer.post(address(stripe), {"action": "secret", "webhook_secret": "whsec_x"}).status_code == 403
+
+
+def test_another_organizations_connection_is_not_found(staff: Client) -> None:
+    assert staff.get(address(ConnectionFactory())).status_code == 404
+
+
+def test_a_gateway_that_takes_its_address_through_its_api_is_told_it(
+    transactional_db: None, live_server: Any, settings: Any, organization: Organization, staff: Client
+) -> None:
+    settings.PUBLIC_URL = live_server.url
+    settings.EGRESS_ALLOW = ["127.0.0.0/8"]
+    sandbox = ConnectionFactory(organization=organization, slug="sandbox", credentials={"api_key": "sk_sandbox_setup"})
+    made = staff.post(address(sandbox), {"action": "make"}).text
+    assert "told this address through its API" in made
+    assert WebhookEndpoint.objects.get(connection=sandbox).webhook_secret.reveal() not in made
+    assert staff.post(address(sandbox), {"action": "secret", "webhook_secret": "whsec_x"}).status_code == 404
