@@ -243,6 +243,8 @@ class PaymentProvider(Provider):
     type = ProviderType.PAYMENT
     operations: ClassVar[frozenset[str]] = frozenset()  # of create, get, find, complete, capture, void, refund
     payment_capabilities: ClassVar[frozenset[str]] = frozenset()
+    # The currencies of those methods that are not to be had in every one: {"knet": ("KWD",)}
+    method_currencies: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # Operations that are done once however often they are asked for under one key; all, with an idempotency header.
     repeatable: ClassVar[frozenset[str]] = frozenset()
     idempotency_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # for which such a key is remembered

@@ -56,6 +56,8 @@ class Moyasar(PaymentProvider):
     regions = ("mena",)
     countries = ("SA",)
     currencies = codes("AED BHD EGP EUR GBP JOD JPY KWD OMR QAR SAR USD")
+    # https://docs.moyasar.com/stc-pay-payment
+    method_currencies: ClassVar = {"mada": ("SAR",), "stc_pay": ("SAR",)}
     credentials = (
         Field(
             "secret_key",

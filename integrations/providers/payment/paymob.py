@@ -78,6 +78,16 @@ class Paymob(PaymentProvider):
     regions = ("mena",)
     countries = codes("AE EG SA OM PK")
     currencies = codes("AED EGP SAR OMR PKR USD")
+    # National schemes, in their countries' own money.
+    method_currencies: ClassVar = {
+        "mada": ("SAR",),
+        "stc_pay": ("SAR",),
+        "omannet": ("OMR",),
+        "meeza": ("EGP",),
+        "fawry": ("EGP",),
+        "valu": ("EGP",),
+        "wallet": ("EGP", "PKR"),
+    }
     credentials = (
         Field(
             "secret_key",

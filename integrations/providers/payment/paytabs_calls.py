@@ -20,7 +20,6 @@ METHODS = {
     "knet": "knet",
     "omannet": "omannet",
     "meeza": "meeza",
-    "fawry": "fawry",
     "valu": "valu",
     "stc_pay": "stcpay",
     "apple_pay": "applepay",

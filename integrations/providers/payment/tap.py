@@ -66,6 +66,16 @@ class Tap(PaymentProvider):
     regions = ("mena",)
     countries = codes("AE BH EG JO KW LB OM QA SA")
     currencies = codes("AED BHD EGP EUR GBP JOD KWD OMR QAR SAR USD")
+    # A page of https://developers.tap.company/docs for each: /mada, /knet, /benefit, /omannet, /qpay, /google-pay.
+    method_currencies: ClassVar = {
+        "mada": ("SAR",),
+        "knet": ("KWD",),
+        "benefit": ("BHD",),
+        "omannet": ("OMR",),
+        "qpay": ("QAR",),
+        "fawry": ("EGP",),
+        "google_pay": ("AED", "KWD", "SAR", "USD"),
+    }
     credentials = (
         Field(
             "secret_api_key",

@@ -34,7 +34,7 @@ OF_A_PAYMENT = {
 }  # fmt: skip
 PERSON = {"name", "email", "phone", "street1", "city", "state", "country", "zip", "ip"}
 METHODS = {
-    "creditcard", "mada", "knet", "omannet", "meeza", "fawry", "valu", "stcpay", "applepay", "samsungpay", "paypal",
+    "creditcard", "mada", "knet", "omannet", "meeza", "valu", "stcpay", "applepay", "samsungpay", "paypal",
 }  # fmt: skip
 TOKEN, DECLINED_TOKEN, REDIRECTED_TOKEN = "PTF-sample-good", "PTF-sample-declined", "PTF-sample-3ds"
 WORDS = {"A": "Authorised", "H": "On hold", "P": "Pending", "D": "Do not honour", "E": "Acquirer failed"}
