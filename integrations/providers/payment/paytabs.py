@@ -40,7 +40,6 @@ from .paytabs_calls import (
     follow_up,
     known_cart,
     object_of,
-    profile_of,
 )
 from .paytabs_reading import SETTLED, UNDECIDED, Cart, read_time, read_transaction
 from .paytabs_samples import sample
@@ -154,9 +153,7 @@ class PayTabs(PaymentProvider):
     def check(self, client: Client) -> Answer:
         """Ask for a cart that is nobody's: whatever but the key and the profile is complained of, those are good."""
         try:
-            return client.post(
-                "/payment/query", json={"profile_id": profile_of(client), "cart_id": "credentials-check"}
-            )
+            ask(client, "credentials-check")
         except Rejected as refusal:
             if not refusal.provider_code or refusal.provider_code in MISCONFIGURED:
                 raise

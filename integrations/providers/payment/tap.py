@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 from ...errors import NotSupported, Rejected, Unavailable, UnreadablePayload
 from ..auth import Bearer
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import AnyOf, Header, SignedField, SignedFields
@@ -42,6 +43,7 @@ _SIGNED = (
     SignedField("reference.payment", "x_payment_reference"),
     SignedField("status", "x_status"),
 )
+_UNDECIDED = frozenset({PaymentStatus.PENDING, PaymentStatus.REQUIRES_ACTION})
 
 
 class Tap(PaymentProvider):
@@ -149,8 +151,9 @@ class Tap(PaymentProvider):
         """A charge of the authorisation, of all or a part. https://developers.tap.company/docs/authorize-and-capture"""
         if not provider_reference.startswith(AUTHORISATION):
             raise NotSupported("{provider} captures authorisations only.", provider=self.name)
-        authorised = object_of(client, provider_reference)
-        payment = read_payment(authorised)
+        with changes_nothing():
+            authorised = object_of(client, provider_reference)
+            payment = read_payment(authorised)
         taken = money(payment.amount if amount is None else amount, currency)
         body = capture_body(authorised, taken, currency, idempotency_key)
         charge = read_payment(client.post("/charges", json=body).json())
@@ -162,6 +165,8 @@ class Tap(PaymentProvider):
         if not provider_reference.startswith(AUTHORISATION):
             raise NotSupported("{provider} voids authorisations only.", provider=self.name)
         payment = read_payment(client.post(path_of(provider_reference) + "/void", json={}).json())
+        if payment.status in _UNDECIDED:
+            raise Unavailable("Tap has not voided it yet.", may_have_taken_effect=True)
         if payment.status is not PaymentStatus.CANCELLED:
             raise _refusal(payment, "Tap did not void it: {message}")
         return payment
@@ -170,7 +175,8 @@ class Tap(PaymentProvider):
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> RefundResult:
         """Of the charge; of an authorisation, of the charge that captured it."""
-        charge = charge_of(client, provider_reference)
+        with changes_nothing():
+            charge = charge_of(client, provider_reference)
         given_back = money(charge.amount if amount is None else amount, currency)
         body = refund_body(charge.raw, given_back, currency, idempotency_key)
         return read_refund(client.post("/refunds", json=body).json())
@@ -200,7 +206,7 @@ class Tap(PaymentProvider):
 
 
 def _check_capture(charge: PaymentResult) -> None:
-    if charge.status in (PaymentStatus.PENDING, PaymentStatus.REQUIRES_ACTION):
+    if charge.status in _UNDECIDED:
         raise Unavailable("Tap has not captured it yet.", may_have_taken_effect=True)
     if charge.status is not PaymentStatus.CAPTURED:
         raise _refusal(charge, "Tap did not capture it: {message}")
