@@ -25,7 +25,15 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from ...errors import Conflict, InvalidRequest, InvalidResponse, Rejected, UnreadablePayload
+from ...errors import (
+    Conflict,
+    IntegrationError,
+    InvalidRequest,
+    InvalidResponse,
+    Rejected,
+    Unavailable,
+    UnreadablePayload,
+)
 from ...money import to_minor_units
 from ..auth import Basic
 from ..base import Client, Field, PaymentProvider, Probe, codes
@@ -122,9 +130,9 @@ class Moyasar(PaymentProvider):
             return read_payment(client.post("/payments", json=payment_body(request, given_id)).json())
         except Rejected as refusal:
             # An id that is taken is refused, with a 400 as documented: whatever it is, the payment itself says more.
-            made = _payment_if_there(client, given_id)
+            made = _made_before(client, given_id, refusal)
             if made is None:
-                raise refusal
+                raise
             return made
 
     def get_payment(self, client: Client, provider_reference: str) -> PaymentResult:
@@ -228,6 +236,14 @@ def _payment_if_there(client: Client, payment_id: str) -> PaymentResult | None:
         if refusal.provider_status == 404:
             return None
         raise
+
+
+def _made_before(client: Client, payment_id: str, refusal: Rejected) -> PaymentResult | None:
+    """The payment that has the id already. Where that cannot be learned, it may be there."""
+    try:
+        return _payment_if_there(client, payment_id)
+    except IntegrationError as failure:
+        raise Unavailable(refusal.template, may_have_taken_effect=True, **refusal.values) from failure
 
 
 def _payment_of(client: Client, provider_reference: str) -> tuple[PaymentResult, str]:

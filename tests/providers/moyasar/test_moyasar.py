@@ -11,8 +11,10 @@ from uuid import UUID
 
 import pytest
 
+from integrations.answers import may_have_taken_effect
 from integrations.errors import (
     Conflict,
+    IntegrationError,
     InvalidRequest,
     InvalidResponse,
     NotSupported,
@@ -144,6 +146,18 @@ def test_a_taken_id_is_the_payment_it_was_taken_by_whatever_the_status(
     taken = {"type": "invalid_request_error", "message": "given_id has already been taken"}
     server.answer = lambda request: WireAnswer(status, taken) if request.method == "POST" else moyasar(request)
     assert create(client, order(payment_token="token_sample")).provider_reference == first.provider_reference
+
+
+@pytest.mark.parametrize("status", [401, 404, 500, 200])
+def test_a_refusal_of_which_nothing_more_can_be_learned_leaves_it_in_doubt(
+    client: WireClient, server: WireServer, status: int
+) -> None:
+    """The id may be taken by the payment that was made: another gateway may not be asked."""
+    refused = WireAnswer(400, {"type": "invalid_request_error", "message": "given_id has already been taken"})
+    server.answer = lambda request: refused if request.method == "POST" else WireAnswer(status, {})
+    with pytest.raises(Rejected if status == 404 else IntegrationError) as failure:
+        create(client, order(payment_token="token_sample"))
+    assert may_have_taken_effect(failure.value) == (status != 404)
 
 
 @pytest.mark.parametrize(("amount", "currency"), [("0.99", "SAR"), ("0.099", "KWD"), ("99", "JPY")])
