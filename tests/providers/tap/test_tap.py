@@ -463,7 +463,14 @@ def test_the_wire_fake_is_strict(client: WireClient) -> None:
     arabic = {"lang_code": "ar"}
     client.post("/charges", json=good, headers=arabic)
     for number, bad in enumerate(
-        [{"amount": 1250}, {"amount": "12.50"}, {"amount": Decimal("12.5")}, {"fils": 1}, {"source": {"id": "src_x"}}]
+        [
+            {"source": {"id": "src_sa.mada"}},
+            {"amount": 1250},
+            {"amount": "12.50"},
+            {"amount": Decimal("12.5")},
+            {"fils": 1},
+            {"source": {"id": "src_x"}},
+        ]
     ):
         with pytest.raises(Rejected):
             client.post("/charges", json={**good, **bad, "reference": {"idempotent": f"bad-{number}"}}, headers=arabic)
