@@ -249,6 +249,8 @@ class PaymentProvider(Provider):
     repeatable: ClassVar[frozenset[str]] = frozenset()
     idempotency_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # for which such a key is remembered
     page_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # after which nobody can pay by the page that was opened
+    # How long a payment by a method may still come: {"fawry": …}, where the page shows a number to pay under in a shop.
+    method_lifetimes: ClassVar[Mapping[str, timedelta]] = {}
     forgets_unpaid: ClassVar[bool] = False  # what nobody has paid in that time is not found there any more
     takes_partial_captures: ClassVar[bool] = True
     takes_partial_refunds: ClassVar[bool] = True

@@ -8,8 +8,9 @@ object. By another integrator: a list of nothing is a 400 that says `Refunds not
 
 Unconfirmed: that a capture's `source.id` is the authorisation's and that `sources` finds it by that (where it does not,
 a captured authorisation cannot be read, and says so); the sources of QPay and Google Pay (Tap's own kits name them);
-`activities` in every event; how many captures an authorisation takes (it is captured once here); the longest
-`idempotent`. STC Pay wants a code from the payer's phone and is left to Tap's own page, as are Tabby and the rest.
+`activities` in every event; how long a number of Fawry's can be paid under (a week is waited); how many captures an
+authorisation takes (it is captured once here); the longest `idempotent`. STC Pay wants a code from the payer's phone
+and is left to Tap's own page, as are Tabby and the rest.
 
 A payment is known here by its charge's id (`chg_…`), or by its authorisation's (`auth_…`), also once that is captured,
 which makes a charge of its own.
@@ -61,6 +62,7 @@ class Tap(PaymentProvider):
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     repeatable = frozenset({"create", "capture", "refund"})  # by reference.idempotent
     page_lifetime = timedelta(minutes=30)
+    method_lifetimes: ClassVar = {"fawry": timedelta(days=7)}
     payment_capabilities = frozenset(
         {"card", "mada", "knet", "benefit", "omannet", "qpay", "fawry", "apple_pay", "google_pay"}
     )
