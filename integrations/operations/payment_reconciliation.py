@@ -16,7 +16,7 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from ..errors import IntegrationError, NotSupported, RateLimited, Rejected, Unavailable
-from ..models import Payment
+from ..models import Connection, Payment
 from ..request_id import Origin, current_origin, originating
 from ..tenancy import acting_for
 from .announce import record_action
@@ -33,6 +33,7 @@ _AT_ONCE = 200
 _THREADS = 8
 _LEASE = timedelta(minutes=10)  # who took a payment up and died leaves it to the next sweep after this
 _MARGIN = timedelta(minutes=30)  # by which a page outlives its time at the gateway
+_UNDECIDED_FOR = timedelta(days=7)
 _NOT_FOUND = 404
 _OPEN = (Payment.Status.PENDING, Payment.Status.REQUIRES_ACTION)
 
@@ -131,7 +132,7 @@ def _mark_as_missing(payment: Payment) -> Payment:
 def _is_abandoned(payment: Payment) -> bool:
     if payment.status not in _OPEN or payment.connection is None or payment.amount_captured:
         return False
-    lifetime = payment_provider(payment.connection).payment_window(payment.connection.configuration)
+    lifetime = _lifetime(payment, payment.connection)
     return timezone.now() - payment.created_at > lifetime + _MARGIN
 
 
@@ -162,3 +163,13 @@ def _expire(payment: Payment) -> Payment:
         locked.save()
         record_action("payment.expired", locked, {"status": locked.status})
     return locked
+
+
+def _lifetime(payment: Payment, connection: Connection) -> timedelta:
+    """For how long it may end otherwise than by nobody's paying. What is pending at a gateway waits for others than
+    the payer: a review, a bank, a shop's till."""
+    provider = payment_provider(connection)
+    window = provider.payment_window(connection.configuration)
+    by_method = provider.method_lifetimes.get(payment.method, window)
+    is_undecided = payment.status == Payment.Status.PENDING and not provider.is_offline
+    return max(by_method, _UNDECIDED_FOR) if is_undecided else by_method

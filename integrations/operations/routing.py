@@ -66,6 +66,8 @@ def misfit(connection: Connection, order: PaymentOrder) -> str:
         return "country"
     if order.method and not _serves(order.method, provider.payment_capabilities, methods):
         return "method"
+    if not _serves(order.currency, provider.method_currencies.get(order.method, ())):
+        return "method"
     return ""
 
 
@@ -109,13 +111,24 @@ def _named(organization: Organization, order: PaymentOrder) -> Connection:
             status=found.status,
         )
     if field := misfit(found, order):
-        raise InvalidRequest(
-            "The connection {connection!r} does not offer this {part}.",
-            connection=found.connection_name,
-            part=field,
+        raise _unfit(found, order, field)
+    return found
+
+
+def _unfit(connection: Connection, order: PaymentOrder, field: str) -> InvalidRequest:
+    provider, name = offered_provider(connection.provider.slug), connection.connection_name
+    only_in = provider.method_currencies.get(order.method) if isinstance(provider, PaymentProvider) else None
+    if field == "method" and only_in and order.currency not in only_in:
+        return InvalidRequest(
+            "The connection {connection!r} takes {method} in {currencies} only.",
+            connection=name,
+            method=order.method,
+            currencies=", ".join(only_in),
             field=field,
         )
-    return found
+    return InvalidRequest(
+        "The connection {connection!r} does not offer this {part}.", connection=name, part=field, field=field
+    )
 
 
 def _none(active: list[Connection], order: PaymentOrder) -> ConfigurationError:

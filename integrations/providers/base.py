@@ -250,10 +250,14 @@ class PaymentProvider(Provider):
     type = ProviderType.PAYMENT
     operations: ClassVar[frozenset[str]] = frozenset()  # of create, get, find, complete, capture, void, refund
     payment_capabilities: ClassVar[frozenset[str]] = frozenset()
+    # The currencies of those methods that are not to be had in every one: {"knet": ("KWD",)}
+    method_currencies: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # Operations that are done once however often they are asked for under one key; all, with an idempotency header.
     repeatable: ClassVar[frozenset[str]] = frozenset()
     idempotency_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # for which such a key is remembered
     page_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # after which nobody can pay by the page that was opened
+    # How long a payment by a method may still come: {"fawry": …}, where the page shows a number to pay under in a shop.
+    method_lifetimes: ClassVar[Mapping[str, timedelta]] = {}
     forgets_unpaid: ClassVar[bool] = False  # what nobody has paid in that time is not found there any more
     takes_partial_captures: ClassVar[bool] = True
     takes_partial_refunds: ClassVar[bool] = True

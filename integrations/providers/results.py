@@ -45,11 +45,11 @@ class Customer:
 
     @property
     def first_name(self) -> str:
-        return self.name.partition(" ")[0]
+        return self.name.strip().partition(" ")[0]
 
     @property
     def last_name(self) -> str:
-        return self.name.partition(" ")[2].strip()
+        return self.name.strip().partition(" ")[2].strip()
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,18 @@ def test_a_page_that_nobody_paid_by_is_ended_at_the_gateway_too(organization: Or
     assert wire.intents[payment.provider_reference]["status"] == "canceled"
 
 
+def test_what_the_gateway_itself_has_not_decided_is_given_time(organization: Organization, wire: StripeWire) -> None:
+    connect(organization, wire)
+    payment = create_payment(organization, OPEN)
+    wire.intents[payment.provider_reference]["status"] = "processing"
+    due(payment, created_at=timezone.now() - timedelta(hours=25))
+    reconcile_due_payments()
+    assert (again(payment).status, again(payment).failure_code) == ("pending", "")
+    due(payment, created_at=timezone.now() - timedelta(days=8))
+    reconcile_due_payments()
+    assert again(payment).failure_code == "expired"
+
+
 def test_one_that_cannot_be_ended_there_has_failed_and_may_still_be_paid(
     organization: Organization, wire: StripeWire
 ) -> None:

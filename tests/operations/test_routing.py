@@ -70,3 +70,16 @@ def test_what_no_provider_offers_is_said_clearly(organization: Organization, cha
     make(organization, "stripe")
     with pytest.raises(ConfigurationError, match=next(iter(change.values()))):
         route_payment(organization, replace(ORDER, **change))
+
+
+def test_a_method_is_tried_only_where_it_is_to_be_had_in_the_currency(organization: Organization) -> None:
+    tap = make(organization, "tap", slug="tap", is_primary=True)
+    make(organization, "paytabs", slug="paytabs")
+    knet = replace(ORDER, method="knet")
+    assert names(organization, replace(knet, currency="KWD", amount="1.500")) == ["tap", "paytabs"]
+    assert names(organization, replace(knet, currency="USD")) == ["paytabs"]
+    with pytest.raises(ConfigurationError, match="currency AED, method knet"):
+        route_payment(organization, knet)
+    with pytest.raises(InvalidRequest, match="'tap' takes knet in KWD only") as refusal:
+        route_payment(organization, replace(knet, connection_id=tap.pk))
+    assert refusal.value.field == "method"

@@ -166,6 +166,31 @@ def test_countries_and_currencies_are_iso_codes_named_once(slug: str) -> None:
         currency_exponent(currency)
 
 
+@each_payment_provider
+def test_a_method_s_currencies_are_some_of_the_provider_s(slug: str) -> None:
+    provider = provider_of(slug)
+
+    assert set(provider.method_currencies) <= provider.payment_capabilities
+    for method, currencies in provider.method_currencies.items():
+        assert currencies, method
+        assert set(currencies) <= set(provider.currencies), method
+
+
+# National schemes move their own country's money alone, whichever gateway offers them.
+NATIONAL = {
+    "mada": "SAR", "stc_pay": "SAR", "knet": "KWD", "benefit": "BHD", "omannet": "OMR", "qpay": "QAR", "fawry": "EGP",
+    "meeza": "EGP", "valu": "EGP",
+}  # fmt: skip
+
+
+@each_payment_provider
+def test_a_national_scheme_is_declared_for_its_own_currency(slug: str) -> None:
+    provider = provider_of(slug)
+
+    for method in provider.payment_capabilities & set(NATIONAL):
+        assert NATIONAL[method] in provider.method_currencies.get(method, ()), method
+
+
 @each_provider
 def test_fields_are_named_once_and_match_their_own_patterns(slug: str) -> None:
     provider = provider_of(slug)

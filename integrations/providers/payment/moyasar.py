@@ -7,8 +7,8 @@ invoice shows whole payments, is cancelled by PUT (one page prints GET), and `ca
 
 Unconfirmed: more than one partial refund on every scheme; the error for a `given_id` that is taken (documented as a
 400); whether an invoice's payments have its metadata (they have its id, by which they are found here); the newer events
-(abandoned, canceled, expired). A payment that was paid and then voided, in Moyasar's dashboard, looks like one that was
-only authorised: it is read as cancelled.
+(abandoned, canceled, expired). A payment that was paid at once and then voided, in Moyasar's dashboard, looks like one
+that was only authorised: it is read as cancelled.
 
 An invoice cannot be authorised only: `capture=False` needs a token. Both kinds have UUIDs, so a payment is known here
 as `invoice_<id>` or `payment_<id>`. A webhook that is made through the API has to be confirmed with a code that comes
@@ -25,10 +25,19 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from ...errors import Conflict, InvalidRequest, InvalidResponse, Rejected, UnreadablePayload
+from ...errors import (
+    Conflict,
+    IntegrationError,
+    InvalidRequest,
+    InvalidResponse,
+    Rejected,
+    Unavailable,
+    UnreadablePayload,
+)
 from ...money import to_minor_units
 from ..auth import Basic
 from ..base import Client, Field, PaymentProvider, Probe, codes
+from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import BodyField, SharedToken
@@ -56,6 +65,8 @@ class Moyasar(PaymentProvider):
     regions = ("mena",)
     countries = ("SA",)
     currencies = codes("AED BHD EGP EUR GBP JOD JPY KWD OMR QAR SAR USD")
+    # https://docs.moyasar.com/stc-pay-payment
+    method_currencies: ClassVar = {"mada": ("SAR",), "stc_pay": ("SAR",)}
     credentials = (
         Field(
             "secret_key",
@@ -118,7 +129,8 @@ class Moyasar(PaymentProvider):
         try:
             return read_payment(client.post("/payments", json=payment_body(request, given_id)).json())
         except Rejected as refusal:
-            made = _payment_if_there(client, given_id) if refusal.provider_status == 400 else None
+            # An id that is taken is refused, with a 400 as documented: whatever it is, the payment itself says more.
+            made = _made_before(client, given_id, refusal)
             if made is None:
                 raise
             return made
@@ -146,16 +158,20 @@ class Moyasar(PaymentProvider):
     ) -> PaymentResult:
         """Once only. mada lets an authorisation go after 14 days."""
         body = {} if amount is None else {"amount": to_minor_units(amount, currency)}
-        before, path = _payment_of(client, provider_reference)
+        with changes_nothing():
+            before, path = _payment_of(client, provider_reference)
         return _changed(before, client.post(f"{path}/capture", json=body).json(), PaymentStatus.CAPTURED)
 
     def void_payment(self, client: Client, provider_reference: str, *, idempotency_key: str) -> PaymentResult:
         """An invoice that nobody has paid is cancelled. What is paid is not voided, though Moyasar does that for some
         hours: the money is to be seen to go back."""
-        if provider_reference.startswith(INVOICE) and _is_unpaid(client, provider_reference):
+        with changes_nothing():
+            is_unpaid = provider_reference.startswith(INVOICE) and _is_unpaid(client, provider_reference)
+        if is_unpaid:
             cancelled = read_invoice(client.put(f"{_path(provider_reference)}/cancel").json())
             return _check(cancelled, PaymentStatus.CANCELLED)
-        before, path = _payment_of(client, provider_reference)
+        with changes_nothing():
+            before, path = _payment_of(client, provider_reference)
         if before.status is not PaymentStatus.AUTHORISED:
             raise Conflict("At Moyasar it is {status}: only an authorisation is voided.", status=before.status.value)
         return _changed(before, client.post(f"{path}/void").json(), PaymentStatus.CANCELLED)
@@ -165,7 +181,8 @@ class Moyasar(PaymentProvider):
     ) -> RefundResult:
         """A refund is no object at Moyasar: what it gave back is what the payment's total grew by."""
         body = {} if amount is None else {"amount": to_minor_units(amount, currency)}
-        before, path = _payment_of(client, provider_reference)
+        with changes_nothing():
+            before, path = _payment_of(client, provider_reference)
         after = read_payment(client.post(f"{path}/refund", json=body).json())
         given_back = (after.amount_refunded or Decimal(0)) - (before.amount_refunded or Decimal(0))
         if given_back <= 0 or (amount is not None and given_back < amount):
@@ -219,6 +236,14 @@ def _payment_if_there(client: Client, payment_id: str) -> PaymentResult | None:
         if refusal.provider_status == 404:
             return None
         raise
+
+
+def _made_before(client: Client, payment_id: str, refusal: Rejected) -> PaymentResult | None:
+    """The payment that has the id already. Where that cannot be learned, it may be there."""
+    try:
+        return _payment_if_there(client, payment_id)
+    except IntegrationError as failure:
+        raise Unavailable(refusal.template, may_have_taken_effect=True, **refusal.values) from failure
 
 
 def _payment_of(client: Client, provider_reference: str) -> tuple[PaymentResult, str]:

@@ -33,7 +33,7 @@ INVOICE_STATUSES = {
 }
 METHODS = {"applepay": "apple_pay", "googlepay": "google_pay", "samsungpay": "samsung_pay", "stcpay": "stc_pay"}
 # Which of the payments tried on an invoice tells how it stands: the first of these there is.
-_DECISIVE = (("paid", "captured", "refunded"), ("authorized",), ("voided",))
+_DECISIVE = (("paid", "captured"), ("refunded",), ("authorized",), ("voided",))
 _PAID = frozenset({"paid", "refunded"})
 # What reading an answer raises when a field is missing, or is not what it should be.
 _UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
@@ -105,6 +105,8 @@ def _payment(payment: Mapping[str, Any]) -> PaymentResult:
     currency, word, source = payment["currency"], payment["status"], mapping(payment.get("source"))
     captured, refunded = _captured(payment), _money(payment.get("refunded") or 0, currency)
     status = STATUSES.get(word, PaymentStatus.PENDING)
+    if word == "voided" and captured:
+        status, refunded = PaymentStatus.CAPTURED, captured  # what was voided after its capture has gone back whole
     if status is PaymentStatus.CAPTURED and refunded:
         status = PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
     is_failed, has_fee = status is PaymentStatus.FAILED, bool(captured) and payment.get("fee") is not None
@@ -129,7 +131,7 @@ def _payment(payment: Mapping[str, Any]) -> PaymentResult:
 def _captured(payment: Mapping[str, Any]) -> Decimal:
     """`captured` counts what was authorised first; what was paid at once is not in it."""
     currency, word, captured = payment["currency"], payment["status"], payment.get("captured") or 0
-    if word == "captured" or (word in _PAID and captured):
+    if word in ("captured", "voided") or (word in _PAID and captured):
         return _money(captured, currency)
     return _money(payment["amount"] if word in _PAID else 0, currency)
 

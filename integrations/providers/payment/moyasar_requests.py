@@ -7,11 +7,12 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from ...errors import InvalidRequest, NotSupported
-from ...money import to_minor_units
+from ...money import from_minor_units, to_minor_units
 from ..results import PaymentRequest
 
 OUR_ID = "payment_id"  # in the metadata, by which an invoice is found
 PAGE_LIFETIME = timedelta(hours=24)
+_LEAST_UNITS = 100  # https://docs.moyasar.com/api/invoices/03-bulk-invoice
 _MAX_METADATA, _MAX_KEY, _MAX_VALUE = 30, 40, 500
 
 
@@ -37,8 +38,15 @@ def payment_body(request: PaymentRequest, given_id: str) -> dict[str, Any]:
 
 
 def _common(request: PaymentRequest) -> dict[str, Any]:
+    units = to_minor_units(request.amount, request.currency)
+    if units < _LEAST_UNITS:
+        raise InvalidRequest(
+            "Moyasar takes at least {least}.",
+            least=f"{from_minor_units(_LEAST_UNITS, request.currency)} {request.currency}",
+            field="amount",
+        )
     return {
-        "amount": to_minor_units(request.amount, request.currency),
+        "amount": units,
         "currency": request.currency,
         "description": request.title,
         "metadata": _metadata(request),

@@ -89,6 +89,7 @@ class NetworkInternational(PaymentProvider):
         "AED ALL AOA AUD BHD BWP CAD DKK EGP EUR GBP GHS GNF HKD INR JOD JPY KES KWD LKR MAD MWK MYR NAD NGN OMR PHP"
         " PKR QAR SAR SEK SGD THB TRY TZS UGX USD XAF XOF ZAR ZMW"
     )
+    method_currencies: ClassVar = {"mada": ("SAR",)}
     credentials = (
         Field(
             "api_key",

@@ -78,6 +78,16 @@ class Paymob(PaymentProvider):
     regions = ("mena",)
     countries = codes("AE EG SA OM PK")
     currencies = codes("AED EGP SAR OMR PKR USD")
+    # National schemes, in their countries' own money.
+    method_currencies: ClassVar = {
+        "mada": ("SAR",),
+        "stc_pay": ("SAR",),
+        "omannet": ("OMR",),
+        "meeza": ("EGP",),
+        "fawry": ("EGP",),
+        "valu": ("EGP",),
+        "wallet": ("EGP", "PKR"),
+    }
     credentials = (
         Field(
             "secret_key",
@@ -85,8 +95,8 @@ class Paymob(PaymentProvider):
             "المفتاح السري",
             secret=True,
             pattern=rf"({_COUNTRIES})_sk_(test|live)_[A-Za-z0-9]+",
-            help="Settings → Account info → Secret key.",
-            help_ar="الإعدادات ← معلومات الحساب ← Secret key.",
+            help="Settings → API Keys → Secret key, with the switch at Live or Test as you mean it.",
+            help_ar="الإعدادات ← API Keys ← Secret key، بعد اختيار الوضع الحي أو التجريبي.",
         ),
         Field(
             "api_key",
@@ -94,8 +104,8 @@ class Paymob(PaymentProvider):
             "مفتاح API",
             secret=True,
             pattern=r"[A-Za-z0-9+/=_.-]{20,1024}",
-            help="Settings → Account info → API key. How payments stand is asked with it.",
-            help_ar="الإعدادات ← معلومات الحساب ← API key. به يُسأل عن حال المدفوعات.",
+            help="Settings → API Keys → API key. How payments stand is asked with it.",
+            help_ar="الإعدادات ← API Keys ← API key. به يُسأل عن حال المدفوعات.",
         ),
         Field(
             "webhook_secret",
@@ -104,8 +114,8 @@ class Paymob(PaymentProvider):
             required=False,
             secret=True,
             pattern=r"[A-Za-z0-9_-]{16,128}",
-            help="Settings → Account info → HMAC.",
-            help_ar="الإعدادات ← معلومات الحساب ← HMAC.",
+            help="Settings → API Keys → HMAC.",
+            help_ar="الإعدادات ← API Keys ← HMAC.",
             credential_type="webhook_secret",
         ),
     )
@@ -115,8 +125,8 @@ class Paymob(PaymentProvider):
             "Public key",
             "المفتاح العام",
             pattern=rf"({_COUNTRIES})_pk_(test|live)_[A-Za-z0-9]+",
-            help="Settings → Account info → Public key. Its first letters say the country.",
-            help_ar="الإعدادات ← معلومات الحساب ← Public key. حروفه الأولى تدل على البلد.",
+            help="Settings → API Keys → Public key. Its first letters say the country.",
+            help_ar="الإعدادات ← API Keys ← Public key. حروفه الأولى تدل على البلد.",
         ),
         Field(
             "integration_ids",
@@ -124,11 +134,11 @@ class Paymob(PaymentProvider):
             "أرقام التكامل",
             pattern=r"\s*[a-z_]+\s*=\s*[0-9]+\s*(,\s*[a-z_]+\s*=\s*[0-9]+\s*)*",
             help=(
-                "Developers → Payment integrations. One for each way to pay: card=1234567, apple_pay=1234568."
+                "Settings → Payment Integrations. One for each way to pay: card=1234567, apple_pay=1234568."
                 " One that only authorises ends in _auth: card_auth=1234569."
             ),
             help_ar=(
-                "المطورون ← تكاملات الدفع. رقم لكل طريقة دفع: card=1234567, apple_pay=1234568."
+                "الإعدادات ← Payment Integrations. رقم لكل طريقة دفع: card=1234567, apple_pay=1234568."
                 " وما يحجز المبلغ فقط ينتهي بـ ‎_auth‎: card_auth=1234569."
             ),
         ),
@@ -144,7 +154,7 @@ class Paymob(PaymentProvider):
             ),
         )
     )
-    webhook_secret_help = "Settings → Account info → HMAC."  # noqa: S105 - no secret
+    webhook_secret_help = "Settings → API Keys → HMAC."  # noqa: S105 - no secret
     # Paymob has no names for its callbacks: ours say what the flags do.
     event_types: ClassVar = {
         "TRANSACTION.paid": EventType.PAYMENT_SUCCEEDED,

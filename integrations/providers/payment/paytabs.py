@@ -40,7 +40,6 @@ from .paytabs_calls import (
     follow_up,
     known_cart,
     object_of,
-    profile_of,
 )
 from .paytabs_reading import SETTLED, UNDECIDED, Cart, read_time, read_transaction
 from .paytabs_samples import sample
@@ -63,8 +62,8 @@ class PayTabs(PaymentProvider):
     slug = "paytabs"
     name = "PayTabs"
     name_ar = "بيتابس"
-    description = "Cards, mada, KNET, OmanNet, Fawry and wallets across the Gulf, Egypt, Jordan, Iraq and Morocco."
-    description_ar = "بطاقات ومدى وكي نت وعُمان نت وفوري ومحافظ رقمية في الخليج ومصر والأردن والعراق والمغرب."
+    description = "Cards, mada, KNET, OmanNet, Meeza and wallets across the Gulf, Egypt, Jordan, Iraq and Morocco."
+    description_ar = "بطاقات ومدى وكي نت وعُمان نت وميزة ومحافظ رقمية في الخليج ومصر والأردن والعراق والمغرب."
     documentation_url = "https://docs.paytabs.com/"
     api_version = "PT2"
     # A test profile is a profile of its own at the same address; the region says which address that is.
@@ -77,6 +76,17 @@ class PayTabs(PaymentProvider):
     regions = ("mena",)
     countries = codes("AE SA EG OM JO KW QA IQ MA")
     currencies = codes("AED SAR EGP OMR JOD KWD QAR IQD MAD BHD USD EUR GBP JPY")
+    # As in the official WooCommerce plugin.
+    method_currencies: ClassVar = {
+        "mada": ("SAR",),
+        "stc_pay": ("SAR",),
+        "knet": ("KWD", "USD"),
+        "omannet": ("OMR",),
+        "meeza": ("EGP",),
+        "valu": ("EGP",),
+        "samsung_pay": ("AED", "SAR"),
+        "paypal": ("AED", "EGP", "USD", "EUR", "GBP", "JPY"),
+    }
     credentials = (
         Field(
             "server_key",
@@ -143,9 +153,7 @@ class PayTabs(PaymentProvider):
     def check(self, client: Client) -> Answer:
         """Ask for a cart that is nobody's: whatever but the key and the profile is complained of, those are good."""
         try:
-            return client.post(
-                "/payment/query", json={"profile_id": profile_of(client), "cart_id": "credentials-check"}
-            )
+            ask(client, "credentials-check")
         except Rejected as refusal:
             if not refusal.provider_code or refusal.provider_code in MISCONFIGURED:
                 raise

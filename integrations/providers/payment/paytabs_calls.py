@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from ...errors import AuthenticationFailed, InvalidRequest, InvalidResponse, Rejected, Unavailable
+from ...errors import AuthenticationFailed, InvalidRequest, InvalidResponse, NotSupported, Rejected, Unavailable
 from ...money import check_decimals, currency_exponent
 from ..base import Answer, Client
 from ..before_changes import changes_nothing
@@ -20,13 +20,14 @@ METHODS = {
     "knet": "knet",
     "omannet": "omannet",
     "meeza": "meeza",
-    "fawry": "fawry",
     "valu": "valu",
     "stc_pay": "stcpay",
     "apple_pay": "applepay",
     "samsung_pay": "samsungpay",
     "paypal": "paypal",
 }
+# The official WooCommerce plugin authorises by these alone.
+AUTHORISING = frozenset({"card", "mada", "meeza", "apple_pay"})
 BAD_KEY, DUPLICATE = "1", "4"
 MISCONFIGURED = frozenset({BAD_KEY, "2"})
 _LONGEST_ADDRESS = 255
@@ -38,6 +39,8 @@ def profile_of(client: Client) -> int:
 
 
 def creation(client: Client, request: PaymentRequest) -> dict[str, Any]:
+    if not request.capture and request.method in set(METHODS) - AUTHORISING:
+        raise NotSupported("{method} cannot be authorised and captured later.", method=request.method, field="capture")
     exponent = currency_exponent(request.currency)
     body: dict[str, Any] = {
         "profile_id": profile_of(client),

@@ -211,7 +211,8 @@ class Cart:
 
     @property
     def _refunded(self) -> Decimal:
-        return self._sum(self._done("refund")) + (Decimal(0) if self.held else self._let_go)
+        of_sales = self._let_go if self._taken and not self.held else Decimal(0)
+        return self._sum(self._done("refund")) + of_sales
 
     @property
     def _let_go(self) -> Decimal:

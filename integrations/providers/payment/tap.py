@@ -8,8 +8,9 @@ object. By another integrator: a list of nothing is a 400 that says `Refunds not
 
 Unconfirmed: that a capture's `source.id` is the authorisation's and that `sources` finds it by that (where it does not,
 a captured authorisation cannot be read, and says so); the sources of QPay and Google Pay (Tap's own kits name them);
-`activities` in every event; how many captures an authorisation takes (it is captured once here); the longest
-`idempotent`. STC Pay wants a code from the payer's phone and is left to Tap's own page, as are Tabby and the rest.
+`activities` in every event; how long a number of Fawry's can be paid under (a week is waited); how many captures an
+authorisation takes (it is captured once here); the longest `idempotent`. STC Pay wants a code from the payer's phone
+and is left to Tap's own page, as are Tabby and the rest.
 
 A payment is known here by its charge's id (`chg_…`), or by its authorisation's (`auth_…`), also once that is captured,
 which makes a charge of its own.
@@ -25,6 +26,7 @@ from typing import Any, ClassVar
 from ...errors import NotSupported, Rejected, Unavailable, UnreadablePayload
 from ..auth import Bearer
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import AnyOf, Header, SignedField, SignedFields
@@ -42,6 +44,7 @@ _SIGNED = (
     SignedField("reference.payment", "x_payment_reference"),
     SignedField("status", "x_status"),
 )
+_UNDECIDED = frozenset({PaymentStatus.PENDING, PaymentStatus.REQUIRES_ACTION})
 
 
 class Tap(PaymentProvider):
@@ -59,6 +62,7 @@ class Tap(PaymentProvider):
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     repeatable = frozenset({"create", "capture", "refund"})  # by reference.idempotent
     page_lifetime = timedelta(minutes=30)
+    method_lifetimes: ClassVar = {"fawry": timedelta(days=7)}
     payment_capabilities = frozenset(
         {"card", "mada", "knet", "benefit", "omannet", "qpay", "fawry", "apple_pay", "google_pay"}
     )
@@ -66,6 +70,16 @@ class Tap(PaymentProvider):
     regions = ("mena",)
     countries = codes("AE BH EG JO KW LB OM QA SA")
     currencies = codes("AED BHD EGP EUR GBP JOD KWD OMR QAR SAR USD")
+    # A page of https://developers.tap.company/docs for each: /mada, /knet, /benefit, /omannet, /qpay, /google-pay.
+    method_currencies: ClassVar = {
+        "mada": ("SAR",),
+        "knet": ("KWD",),
+        "benefit": ("BHD",),
+        "omannet": ("OMR",),
+        "qpay": ("QAR",),
+        "fawry": ("EGP",),
+        "google_pay": ("AED", "KWD", "SAR", "USD"),
+    }
     credentials = (
         Field(
             "secret_api_key",
@@ -139,8 +153,9 @@ class Tap(PaymentProvider):
         """A charge of the authorisation, of all or a part. https://developers.tap.company/docs/authorize-and-capture"""
         if not provider_reference.startswith(AUTHORISATION):
             raise NotSupported("{provider} captures authorisations only.", provider=self.name)
-        authorised = object_of(client, provider_reference)
-        payment = read_payment(authorised)
+        with changes_nothing():
+            authorised = object_of(client, provider_reference)
+            payment = read_payment(authorised)
         taken = money(payment.amount if amount is None else amount, currency)
         body = capture_body(authorised, taken, currency, idempotency_key)
         charge = read_payment(client.post("/charges", json=body).json())
@@ -152,6 +167,8 @@ class Tap(PaymentProvider):
         if not provider_reference.startswith(AUTHORISATION):
             raise NotSupported("{provider} voids authorisations only.", provider=self.name)
         payment = read_payment(client.post(path_of(provider_reference) + "/void", json={}).json())
+        if payment.status in _UNDECIDED:
+            raise Unavailable("Tap has not voided it yet.", may_have_taken_effect=True)
         if payment.status is not PaymentStatus.CANCELLED:
             raise _refusal(payment, "Tap did not void it: {message}")
         return payment
@@ -160,7 +177,8 @@ class Tap(PaymentProvider):
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> RefundResult:
         """Of the charge; of an authorisation, of the charge that captured it."""
-        charge = charge_of(client, provider_reference)
+        with changes_nothing():
+            charge = charge_of(client, provider_reference)
         given_back = money(charge.amount if amount is None else amount, currency)
         body = refund_body(charge.raw, given_back, currency, idempotency_key)
         return read_refund(client.post("/refunds", json=body).json())
@@ -190,7 +208,7 @@ class Tap(PaymentProvider):
 
 
 def _check_capture(charge: PaymentResult) -> None:
-    if charge.status in (PaymentStatus.PENDING, PaymentStatus.REQUIRES_ACTION):
+    if charge.status in _UNDECIDED:
         raise Unavailable("Tap has not captured it yet.", may_have_taken_effect=True)
     if charge.status is not PaymentStatus.CAPTURED:
         raise _refusal(charge, "Tap did not capture it: {message}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -125,9 +126,11 @@ def _customer(request: PaymentRequest) -> dict[str, Any]:
 
 
 def _phone(number: str) -> dict[str, str]:
-    """+96550000000 as the calling code 965 and the rest."""
-    digits = number.removeprefix("+")
-    if not (digits.isascii() and digits.isdecimal() and 7 <= len(digits) <= 15):
+    """+965 5000 0000 as the calling code 965 and the rest. A number without a calling code is nobody's: Tap would take
+    its first digits for one."""
+    international = re.sub(r"^00", "+", re.sub(r"[ ()./-]", "", number))
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", international):
         raise InvalidRequest("The phone number must be in the form +971501234567.", field="customer.phone")
+    digits = international.removeprefix("+")
     length = 1 if digits[0] in "17" else 2 if digits[:2] in _TWO_DIGITS else 3
     return {"country_code": digits[:length], "number": digits[length:]}

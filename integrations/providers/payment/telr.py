@@ -60,6 +60,7 @@ class Telr(PaymentProvider):
     regions = ("mena",)
     countries = codes("AE SA BH JO")
     currencies = codes("AED AUD BHD CAD CHF CNY EGP EUR GBP HKD INR JOD JPY KWD NZD OMR PKR QAR SAR SGD TRY USD ZAR")
+    method_currencies: ClassVar = {"mada": ("SAR",)}
     credentials = (
         Field(
             "store_id",

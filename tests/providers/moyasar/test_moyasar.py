@@ -11,7 +11,17 @@ from uuid import UUID
 
 import pytest
 
-from integrations.errors import Conflict, InvalidRequest, InvalidResponse, NotSupported, Rejected, SignatureRefused
+from integrations.answers import may_have_taken_effect
+from integrations.errors import (
+    Conflict,
+    IntegrationError,
+    InvalidRequest,
+    InvalidResponse,
+    NotSupported,
+    Rejected,
+    SignatureRefused,
+    Unavailable,
+)
 from integrations.providers.payment.moyasar import Moyasar
 from integrations.providers.results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from integrations.providers.signatures import InboundRequest
@@ -128,6 +138,39 @@ def test_asked_twice_under_one_key_a_token_pays_once(client: WireClient, wire: M
     assert create(client, order(payment_token="token_sample"), "key-2").provider_reference != first.provider_reference
 
 
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_a_taken_id_is_the_payment_it_was_taken_by_whatever_the_status(
+    client: WireClient, server: WireServer, status: int
+) -> None:
+    first, moyasar = create(client, order(payment_token="token_sample")), server.answer
+    taken = {"type": "invalid_request_error", "message": "given_id has already been taken"}
+    server.answer = lambda request: WireAnswer(status, taken) if request.method == "POST" else moyasar(request)
+    assert create(client, order(payment_token="token_sample")).provider_reference == first.provider_reference
+
+
+@pytest.mark.parametrize("status", [401, 404, 500, 200])
+def test_a_refusal_of_which_nothing_more_can_be_learned_leaves_it_in_doubt(
+    client: WireClient, server: WireServer, status: int
+) -> None:
+    """The id may be taken by the payment that was made: another gateway may not be asked."""
+    refused = WireAnswer(400, {"type": "invalid_request_error", "message": "given_id has already been taken"})
+    server.answer = lambda request: refused if request.method == "POST" else WireAnswer(status, {})
+    with pytest.raises(Rejected if status == 404 else IntegrationError) as failure:
+        create(client, order(payment_token="token_sample"))
+    assert may_have_taken_effect(failure.value) == (status != 404)
+
+
+@pytest.mark.parametrize(("amount", "currency"), [("0.99", "SAR"), ("0.099", "KWD"), ("99", "JPY")])
+@pytest.mark.parametrize("token", ["", "token_sample"])
+def test_less_than_moyasar_takes_is_refused_before_it_is_sent(
+    client: WireClient, server: WireServer, amount: str, currency: str, token: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="at least") as refused:
+        create(client, order(amount, currency, payment_token=token))
+    assert refused.value.field == "amount"
+    assert not server.requests
+
+
 def test_another_refusal_stays_one(client: WireClient, server: WireServer) -> None:
     with pytest.raises(Rejected, match="token: is invalid"):
         create(client, order(payment_token="pm_of_another"))
@@ -231,6 +274,21 @@ def test_each_status_of_a_payment_is_ours(client: WireClient, wire: MoyasarWire,
     assert (seen.fee is None) == (status != "captured")
 
 
+def test_what_was_captured_and_then_voided_has_gone_back(client: WireClient, wire: MoyasarWire) -> None:
+    wire.payments[HELD_ID].update(status="voided", captured=1000)
+    seen = get(client, AUTHORISED)
+    assert (seen.status, str(seen.amount_captured), str(seen.amount_refunded)) == ("refunded", "10.00", "10.00")
+
+
+def test_a_payment_that_stands_says_more_of_an_invoice_than_one_that_was_given_back(
+    client: WireClient, wire: MoyasarWire
+) -> None:
+    wire.attempt(OPEN_ID, "refunded").update(refunded=1250)
+    wire.attempt(OPEN_ID, "paid")
+    seen = get(client, OPEN)
+    assert (seen.status, str(seen.amount_captured), str(seen.amount_refunded)) == ("captured", "12.50", "0.00")
+
+
 @pytest.mark.parametrize(
     ("word", "status"),
     [
@@ -303,6 +361,19 @@ def test_an_answer_that_does_not_show_what_was_asked_for_is_an_invalid_response(
     some: dict[str, Any] = {"amount": Decimal("1.00"), "currency": "SAR"} if operation != "void" else {}
     with pytest.raises(InvalidResponse):
         getattr(Moyasar(), f"{operation}_payment")(client, AUTHORISED, idempotency_key="key", **some)
+
+
+@pytest.mark.parametrize("operation", ["capture", "void", "refund"])
+@pytest.mark.parametrize("reference", [AUTHORISED, OPEN])
+def test_a_change_whose_first_question_is_answered_oddly_was_never_asked_for(
+    client: WireClient, server: WireServer, operation: str, reference: str
+) -> None:
+    server.answer = lambda request: WireAnswer(200, b"<html>" if request.method == "GET" else {})
+    some: dict[str, Any] = {"amount": Decimal("1.00"), "currency": "SAR"} if operation != "void" else {}
+    with pytest.raises(Unavailable) as failure:
+        getattr(Moyasar(), f"{operation}_payment")(client, reference, idempotency_key="key", **some)
+    assert not failure.value.may_have_taken_effect
+    assert {request.method for request in server.requests} == {"GET"}
 
 
 PLAIN = {"id": PAID_ID, "status": "paid", "amount": 1250, "currency": "SAR", "refunded": 0, "captured": 0}

@@ -136,6 +136,24 @@ def test_an_authorisation_is_let_go(client: WireClient, profile: Profile) -> Non
     assert totals(get(client)) == ("cancelled", "0.00", "0.00")
 
 
+def test_an_authorisation_that_is_marked_as_voided_has_taken_nothing(client: WireClient, profile: Profile) -> None:
+    create(client, order(capture=False))
+    profile.pay(CART)
+    void(client)
+    profile.of(CART)[0]["payment_result"]["response_status"] = "V"
+    assert totals(get(client)) == ("cancelled", "0.00", "0.00")
+
+
+@pytest.mark.parametrize("method", ["knet", "omannet", "valu", "stc_pay", "samsung_pay", "paypal"])
+def test_a_method_that_only_sells_is_not_asked_to_authorise(
+    client: WireClient, server: WireServer, method: str
+) -> None:
+    with pytest.raises(NotSupported, match="captured later") as refused:
+        create(client, order(method=method, capture=False))
+    assert refused.value.field == "capture"
+    assert not server.requests
+
+
 def test_what_nobody_has_paid_on_is_neither_captured_voided_nor_refunded(
     client: WireClient, server: WireServer
 ) -> None:
@@ -412,6 +430,8 @@ def test_an_error_is_one_whatever_its_http_status(
         (WireAnswer(200, []), True),
         (WireAnswer(404, {"code": 400, "message": "No such cart"}), True),
         (WireAnswer(400, {"code": 2, "message": "Invalid profile"}), False),
+        (WireAnswer(200, {"code": 2, "message": "Invalid profile"}), False),
+        (WireAnswer(200, {"code": 400, "message": "No such cart"}), True),
         (WireAnswer(404, {}), False),
     ],
 )
@@ -424,6 +444,12 @@ def test_the_probe_knows_a_good_key_by_what_is_complained_of(
     else:
         with pytest.raises(Rejected):
             PayTabs().check(client)
+
+
+def test_a_bad_key_is_none_whatever_the_http_status(client: WireClient, server: WireServer) -> None:
+    server.answer = lambda request: WireAnswer(200, {"code": 1, "message": "Authentication failed."})
+    with pytest.raises(AuthenticationFailed):
+        PayTabs().check(client)
 
 
 def test_the_region_says_the_host() -> None:

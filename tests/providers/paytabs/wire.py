@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.money import currency_exponent
+from tests.providers.shapes import text
 from tests.wire import WireAnswer, WireRequest
 
 SERVER_KEY = "SAMPLENOTA-REALSERVER-KEYATALL00"
@@ -34,7 +35,7 @@ OF_A_PAYMENT = {
 }  # fmt: skip
 PERSON = {"name", "email", "phone", "street1", "city", "state", "country", "zip", "ip"}
 METHODS = {
-    "creditcard", "mada", "knet", "omannet", "meeza", "fawry", "valu", "stcpay", "applepay", "samsungpay", "paypal",
+    "creditcard", "mada", "knet", "omannet", "meeza", "valu", "stcpay", "applepay", "samsungpay", "paypal",
 }  # fmt: skip
 TOKEN, DECLINED_TOKEN, REDIRECTED_TOKEN = "PTF-sample-good", "PTF-sample-declined", "PTF-sample-3ds"
 WORDS = {"A": "Authorised", "H": "On hold", "P": "Pending", "D": "Do not honour", "E": "Acquirer failed"}
@@ -104,6 +105,8 @@ class Profile:
     def _query(self, body: dict[str, Any]) -> Any:
         if set(body) not in ({"profile_id", "tran_ref"}, {"profile_id", "cart_id"}):
             raise Refused(400, 200, "Either tran_ref or cart_id.")
+        if not text(64)(body.get("tran_ref") or body.get("cart_id")):
+            raise Refused(400, 208, "Invalid reference.")
         if "tran_ref" in body:
             found = [one for one in self.transactions if one["tran_ref"] == body["tran_ref"]]
             return found[0] if found else b"null"
@@ -197,6 +200,8 @@ def _check_cart(body: dict[str, Any]) -> None:
     currency, amount = body.get("cart_currency"), body.get("cart_amount")
     if missing := ALWAYS - set(body):
         raise Refused(400, 200, f"Missing: {', '.join(sorted(missing))}.")
+    if not text()(body["tran_type"]) or not text()(body.get("tran_ref", "none")):
+        raise Refused(400, 200, "Invalid tran_type or tran_ref.")
     if body["tran_class"] != "ecom":
         raise Refused(400, 200, "Invalid tran_class.")
     if not isinstance(currency, str) or not re.fullmatch("[A-Z]{3}", currency):

@@ -16,7 +16,7 @@ from integrations.providers.results import Customer, PaymentRequest, PaymentResu
 from integrations.providers.signatures import InboundRequest
 from tests.providers.tap.wire import AUTHORISED, CREDENTIALS, ORDER, PAYMENT, TapWire, seeded
 from tests.providers.wire_client import WireClient
-from tests.wire import WireAnswer, WireServer
+from tests.wire import WireAnswer, WireRequest, WireServer
 
 EVENTS = Path(__file__).parent / "events"
 OURS = "01980000-0000-7000-8000-000000000001"
@@ -203,7 +203,13 @@ def test_what_cannot_be_authorised_is_not_asked_for(client: WireClient, server: 
 
 @pytest.mark.parametrize(
     ("phone", "code", "number"),
-    [("+971501234567", "971", "501234567"), ("+201001234567", "20", "1001234567"), ("+12025550123", "1", "2025550123")],
+    [
+        ("+971501234567", "971", "501234567"),
+        ("+201001234567", "20", "1001234567"),
+        ("+12025550123", "1", "2025550123"),
+        ("+971 (50) 123-45.67", "971", "501234567"),
+        ("00966500000001", "966", "500000001"),
+    ],
 )
 def test_a_phone_number_is_split_after_its_calling_code(
     client: WireClient, server: WireServer, phone: str, code: str, number: str
@@ -214,7 +220,16 @@ def test_a_phone_number_is_split_after_its_calling_code(
 
 @pytest.mark.parametrize(
     "customer",
-    [Customer(), Customer(name="Sample"), Customer(email="payer@example.com"), Customer(name="X", phone="?")],
+    [
+        Customer(),
+        Customer(name="Sample"),
+        Customer(name="  ", email="payer@example.com"),
+        Customer(email="payer@example.com"),
+        Customer(name="X", phone="?"),
+        Customer(name="X", phone="0501234567"),  # of which country?
+        Customer(name="X", phone="501234567"),
+        Customer(name="X", phone="+0501234567"),
+    ],
 )
 def test_a_customer_that_tap_would_refuse_is_refused_here(
     client: WireClient, server: WireServer, customer: Customer
@@ -331,6 +346,33 @@ def test_a_list_that_fails_has_changed_nothing(client: WireClient, server: WireS
     assert not failure.value.may_have_taken_effect
 
 
+@pytest.mark.parametrize("operation", ["capture", "refund"])
+@pytest.mark.parametrize("first", ["GET", "/list"])
+def test_a_change_whose_first_question_is_answered_oddly_was_never_asked_for(
+    client: WireClient, server: WireServer, operation: str, first: str
+) -> None:
+    def odd(request: WireRequest) -> WireAnswer:
+        is_first = first == "GET" if request.method == "GET" else request.path.endswith(first)
+        return WireAnswer(200, {"charges": "none"}) if is_first else tap(request)
+
+    if (operation, first) in (("capture", "/list"), ("refund", "GET")):
+        pytest.skip("it does not ask that")
+    tap, server.answer = server.answer, odd
+    some = {"amount": Decimal("1.00"), "currency": "AED", "idempotency_key": "key"}
+    with pytest.raises(Unavailable) as failure:
+        getattr(Tap(), f"{operation}_payment")(client, AUTHORISED, **some)
+    assert not failure.value.may_have_taken_effect
+    assert [request.path for request in server.requests if request.path in ("/charges", "/refunds")] == []
+
+
+def test_a_void_that_is_not_decided_yet_stays_in_doubt(client: WireClient, server: WireServer, wire: TapWire) -> None:
+    undecided = json.dumps({**wire.objects[AUTHORISED], "status": "IN_PROGRESS"}, default=float).encode()
+    server.answer = lambda request: WireAnswer(200, undecided)
+    with pytest.raises(Unavailable) as failure:
+        Tap().void_payment(client, AUTHORISED, idempotency_key="key")
+    assert failure.value.may_have_taken_effect
+
+
 def never_ending(request: Any) -> WireAnswer:
     charge = json.dumps(seeded().objects[PAYMENT], default=float).encode()
     row = {"id": "re_1", "charge_id": PAYMENT, "amount": 1, "currency": "AED", "status": "REFUNDED"}
@@ -421,7 +463,14 @@ def test_the_wire_fake_is_strict(client: WireClient) -> None:
     arabic = {"lang_code": "ar"}
     client.post("/charges", json=good, headers=arabic)
     for number, bad in enumerate(
-        [{"amount": 1250}, {"amount": "12.50"}, {"amount": Decimal("12.5")}, {"fils": 1}, {"source": {"id": "src_x"}}]
+        [
+            {"source": {"id": "src_sa.mada"}},
+            {"amount": 1250},
+            {"amount": "12.50"},
+            {"amount": Decimal("12.5")},
+            {"fils": 1},
+            {"source": {"id": "src_x"}},
+        ]
     ):
         with pytest.raises(Rejected):
             client.post("/charges", json={**good, **bad, "reference": {"idempotent": f"bad-{number}"}}, headers=arabic)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from integrations.operations.connection_test import probe
+from integrations.operations.payment_reconciliation import reconcile_payment
 from integrations.operations.payments import (
     PaymentOrder,
     capture_payment,
@@ -175,3 +178,17 @@ def test_a_connection_without_its_key_has_nothing_to_prove_webhooks_with(db: Non
 
     with pytest.raises(InvalidRequest):
         create_endpoint(ConnectionFactory(slug="tap"))
+
+
+def test_cash_that_is_brought_to_a_shop_days_later_is_still_waited_for(connection: Connection, wire: TapWire) -> None:
+    customer = {"name": "Sample Payer", "email": "payer@example.com"}
+    order = PaymentOrder(amount="10.00", currency="EGP", reference="order-1", method="fawry", customer=customer)
+    connection.payment_settings.supported_currencies = ["EGP"]
+    connection.payment_settings.save()
+    payment = create_payment(connection.organization, order)
+    wire.objects[payment.provider_reference]["status"] = "IN_PROGRESS"
+    for passed, status in ((timedelta(days=2), "requires_action"), (timedelta(days=8), "failed")):
+        type(payment).objects.filter(pk=payment.pk).update(created_at=timezone.now() - passed)
+        assert reconcile_payment(payment).status == status
+    wire.pay(payment.provider_reference, "CAPTURED")
+    assert reconcile_payment(payment).status == "captured"

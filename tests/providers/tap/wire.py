@@ -14,6 +14,7 @@ import simplejson
 from integrations.errors import InvalidRequest
 from integrations.money import currency_exponent
 from integrations.providers.results import Customer, PaymentStatus
+from tests.providers.shapes import URL, anything, complaint, only, text, texts
 from tests.wire import WireAnswer, WireRequest
 
 CREDENTIALS = {"secret_api_key": "sk_test_sampleNotAKey", "public_key": "pk_test_sampleNotAKey"}
@@ -28,12 +29,45 @@ SOURCES = {
     "src_all", "src_card", "src_sa.mada", "src_kw.knet", "src_bh.benefit", "src_om.omannet", "src_qa.qpay",
     "src_eg.fawry", "src_apple_pay", "src_google_pay",
 }  # fmt: skip
-ONLY_IN = {"src_kw.knet": "KWD", "src_bh.benefit": "BHD", "src_om.omannet": "OMR"}
-CREATION = {
-    "amount", "currency", "customer_initiated", "threeDSecure", "save_card", "description", "metadata", "reference",
-    "customer", "merchant", "source", "post", "redirect",
+ONLY_IN = {
+    "src_sa.mada": "SAR", "src_kw.knet": "KWD", "src_bh.benefit": "BHD", "src_om.omannet": "OMR", "src_qa.qpay": "QAR",
+    "src_eg.fawry": "EGP",
 }  # fmt: skip
-REFUND = {"charge_id", "amount", "currency", "reason", "post", "metadata", "reference"}
+MAY_MISS = {
+    "save_card", "description", "metadata", "reference.transaction", "reference.order", "reference.merchant",
+    "customer.last_name", "customer.email", "customer.phone", "post", "starting_after",
+}  # fmt: skip
+IS_METADATA = texts(100, 100, 1000)
+CREATION: dict[str, Any] = {
+    "amount": anything,
+    "currency": text(),
+    "customer_initiated": only(True),
+    "threeDSecure": only(True),
+    "save_card?": only(False),
+    "description?": text(),
+    "metadata?": IS_METADATA,
+    "reference": {"transaction?": text(), "order?": text(), "idempotent": text()},
+    "customer": anything,
+    "merchant?": {"id": text()},
+    "source": {"id": text()},
+    "post?": {"url": URL},
+    "redirect": {"url": URL},
+}
+PAYER = {
+    "first_name": text(),
+    "last_name?": text(),
+    "email?": text(like=r"[^@\s]+@[^@\s]+"),
+    "phone?": {"country_code": text(like=r"[1-9][0-9]{0,2}"), "number": text(like=r"[0-9]{4,14}")},
+}
+REFUND = {
+    "charge_id": text(),
+    "amount": anything,
+    "currency": text(),
+    "reason": text(),
+    "reference": {"merchant?": text(), "idempotent": text()},
+    "post?": {"url": URL},
+    "metadata?": IS_METADATA,
+}
 CREATED_AT = 1_760_000_000_000
 
 
@@ -132,7 +166,8 @@ class TapWire:
         raise Refused(404, "1142", "Not found")
 
     def _once(self, kind: str, body: dict[str, Any], do: Any) -> dict[str, Any]:
-        key = body.get("reference", {}).get("idempotent")
+        reference = body.get("reference")
+        key = reference.get("idempotent") if isinstance(reference, dict) else None
         if not isinstance(key, str) or not key:
             raise Refused(400, "1108", "The key is missing.")
         if (kind, key) not in self._first:
@@ -140,23 +175,16 @@ class TapWire:
         return self._first[kind, key]
 
     def _create(self, kind: str, body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-        _only(body, CREATION | ({"auto"} if kind == "authorize" else set()))
+        _check(body, CREATION | ({"auto": {"type": only("VOID"), "time": only(168)}} if kind == "authorize" else {}))
         _money(body)
-        source = body.get("source", {}).get("id", "")
-        if body.get("customer_initiated") is not True or body.get("threeDSecure") is not True:
-            raise Refused(400, "1108", "customer_initiated and threeDSecure are expected.")
-        if not str(body.get("redirect", {}).get("url", "")).startswith("http"):
-            raise Refused(400, "1126", "Redirect URL is required")
-        number = next(self._numbers)
+        source, number = body["source"]["id"], next(self._numbers)
         if source.startswith("auth_"):
             return self._capture(body, source, f"chg_{number}")
-        _customer(body.get("customer", {}))
+        _customer(body["customer"])
         if headers.get("lang_code") not in ("en", "ar"):
             raise Refused(400, "1108", "lang_code is en or ar.")
         if ONLY_IN.get(source, body["currency"]) != body["currency"]:
             raise Refused(400, "1117", "Invalid currency for this source.")
-        if kind == "authorize" and body.get("auto") != {"type": "VOID", "time": 168}:
-            raise Refused(400, "1108", "auto is missing.")
         key = f"{'auth' if kind == 'authorize' else 'chg'}_{number}"
         if source.startswith("tok_"):
             paid = "AUTHORIZED" if kind == "authorize" and self.token_status == "CAPTURED" else self.token_status
@@ -185,7 +213,7 @@ class TapWire:
         return held
 
     def _refund(self, body: dict[str, Any]) -> dict[str, Any]:
-        _only(body, REFUND)
+        _check(body, REFUND)
         _money(body)
         charge = self.objects.get(str(body.get("charge_id")), {})
         if not str(body.get("charge_id")).startswith("chg_") or charge.get("status") != "CAPTURED":
@@ -205,9 +233,9 @@ class TapWire:
     def _list(self, name: str, query: dict[str, Any]) -> dict[str, Any]:
         """Newest first. A limit is text with charges and a number with refunds, as in Tap's own examples."""
         wants, rows = ({"sources"}, self.objects) if name == "charges" else ({"charges"}, self.refunds)
-        _only(query, wants | {"limit", "starting_after"})
-        if not isinstance(query.get("limit"), str if name == "charges" else int):
-            raise Refused(400, "1108", "Invalid limit.")
+        limit = text(like="[1-9][0-9]?") if name == "charges" else only(*range(1, 51))
+        ids = {f"{one}?": _are_ids for one in wants}
+        _check(query, {**ids, "limit": limit, "starting_after?": text()})
         found = [row for row in reversed(rows.values()) if _is_listed(name, row, query)]
         if after := query.get("starting_after"):
             found = found[[row["id"] for row in found].index(after) + 1 :]
@@ -233,9 +261,13 @@ def _checked(request: WireRequest) -> dict[str, Any]:
     return body
 
 
-def _only(body: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := set(body) - known:
-        raise Refused(400, "1108", f"Unknown: {sorted(unknown)}")
+def _check(body: Mapping[str, Any], shape: Mapping[str, Any]) -> None:
+    if wrong := complaint(body, shape):
+        raise Refused(400, "1108", f"{wrong} is missing, unknown or invalid.")
+
+
+def _are_ids(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(text(like="[a-z]+_.+")(one) for one in value)
 
 
 def _money(body: dict[str, Any]) -> None:
@@ -254,11 +286,8 @@ def _money(body: dict[str, Any]) -> None:
 
 
 def _customer(customer: Mapping[str, Any]) -> None:
-    _only(customer, {"first_name", "last_name", "email", "phone"})
-    phone = customer.get("phone", {"country_code": "1", "number": "1"})
-    if set(phone) != {"country_code", "number"} or not (phone["country_code"] + phone["number"]).isdecimal():
-        raise Refused(400, "1113", "Customer phone is invalid")
-    if not customer.get("first_name") or not (customer.get("email") or customer.get("phone")):
+    _check(customer, PAYER)
+    if not (customer.get("email") or customer.get("phone")):
         raise Refused(400, "1114", "Customer is invalid")
 
 
