@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ..fields import EncryptedTextField
 from .base import IdentifiedModel, TenantModel, TimestampedModel
@@ -49,7 +50,7 @@ class PaymentMovement(TenantModel):
 
 class PaymentDispute(TenantModel, TimestampedModel):
     class Status(models.TextChoices):
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("dispute", "Open")
         WON = "won", _("Won")
         LOST = "lost", _("Lost")
 
@@ -60,8 +61,8 @@ class PaymentDispute(TenantModel, TimestampedModel):
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     reason = models.CharField(_("reason"), max_length=100, blank=True)
     respond_by = models.DateTimeField(_("answer by"), null=True)
-    opened_at = models.DateTimeField(_("opened"), null=True)
-    closed_at = models.DateTimeField(_("closed"), null=True)
+    opened_at = models.DateTimeField(pgettext_lazy("dispute", "opened"), null=True)
+    closed_at = models.DateTimeField(pgettext_lazy("dispute", "closed"), null=True)
     known_as_of = models.DateTimeField(null=True, editable=False)  # the provider's time of what was last told of it
 
     class Meta:
