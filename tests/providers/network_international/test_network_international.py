@@ -29,10 +29,12 @@ from tests.providers.network_international.wire import (
     CREDENTIALS,
     HOST,
     MEDIA,
-    ORDER as A_PAYER,
     OUTLET,
     PAYMENT,
     NGenius,
+)
+from tests.providers.network_international.wire import (
+    ORDER as A_PAYER,
 )
 from tests.providers.wire_client import WireClient
 from tests.wire import WireAnswer, WireRequest, WireServer
