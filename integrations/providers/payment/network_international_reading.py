@@ -144,21 +144,6 @@ def _payment(order: Object) -> PaymentResult:
     )
 
 
-def _status(order: Object, payment: Object) -> PaymentStatus:
-    status, captures = STATUSES[payment["state"]], embedded(payment, CAPTURE)
-    if payment["state"] == "REVERSED" and _is_purchase(order, payment):
-        return PaymentStatus.REFUNDED  # what was taken at once is given back before it is settled
-    if status is PaymentStatus.CAPTURED and captures and not any(map(_is_done, captures)):
-        return PaymentStatus.PENDING
-    return status
-
-
-def _is_purchase(order: Object, payment: Object) -> bool:
-    """UnionPay takes a sale by a single message too, as in the official ApiProcessor."""
-    action, name = order.get("action"), (payment.get("paymentMethod") or {}).get("name")
-    return action == "PURCHASE" or (action == "SALE" and name == "CHINA_UNION_PAY")
-
-
 def _totals(payment: Object, status: PaymentStatus, amount: Decimal, currency: str) -> tuple[Decimal, Decimal | None]:
     """Captured and refunded. A purchase has no captures, and is taken whole."""
     none = amount - amount
@@ -192,6 +177,21 @@ def _settled(captured: Decimal, refunded: Decimal) -> PaymentStatus:
     if not refunded:
         return PaymentStatus.CAPTURED
     return PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
+
+
+def _status(order: Object, payment: Object) -> PaymentStatus:
+    status, captures = STATUSES[payment["state"]], embedded(payment, CAPTURE)
+    if payment["state"] == "REVERSED" and _is_purchase(order, payment):
+        return PaymentStatus.REFUNDED  # what was taken at once is given back before it is settled
+    if status is PaymentStatus.CAPTURED and captures and not any(map(_is_done, captures)):
+        return PaymentStatus.PENDING
+    return status
+
+
+def _is_purchase(order: Object, payment: Object) -> bool:
+    """UnionPay takes a sale by a single message too, as in the official ApiProcessor."""
+    action, name = order.get("action"), (payment.get("paymentMethod") or {}).get("name")
+    return action == "PURCHASE" or (action == "SALE" and name == "CHINA_UNION_PAY")
 
 
 def _money(amount: Object, currency: str) -> Decimal:
