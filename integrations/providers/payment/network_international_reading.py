@@ -66,7 +66,7 @@ def read_refund(order: Object, paid: Object, units: int, currency: str) -> Refun
         (refund,) = [refund for refund in new if refund["amount"]["value"] == units][-1:]
         return RefundResult(
             provider_reference=_reference(refund),
-            status=_REFUND_STATUSES[refund["state"]],
+            status=RefundStatus.SUCCEEDED if _is_done(refund) else _REFUND_STATUSES[refund["state"]],
             amount=_money(refund["amount"], currency),
             currency=currency,
             raw=dict(refund),

@@ -455,12 +455,9 @@ def test_union_pay_s_refunds_stay_requested_and_count_all_the_same(client: WireC
     ngenius.pay(PAYMENT, scheme="CHINA_UNION_PAY")
     ngenius.orders[PAYMENT].captures[:1] = []
     ngenius.refund_state = "REQUESTED"
-    refund(client, PAYMENT, "5.00")
-    (given_back,) = ngenius.orders[PAYMENT].refunds
-    results = given_back["_links"].pop("self")["href"] + "/china-union-pay/results"
-    assert totals(gateway.get_payment(client, PAYMENT)) == ("captured", "12.50", "0.00")
-
-    given_back["_links"]["cnp:china_union_pay_results"] = {"href": results}
+    ngenius.are_union_pay_s = True
+    made = refund(client, PAYMENT, "5.00")
+    assert (made.status, made.provider_reference) == ("succeeded", "refund-1"), "or it would be counted twice"
     assert totals(gateway.get_payment(client, PAYMENT)) == ("partially_refunded", "12.50", "5.00")
 
 

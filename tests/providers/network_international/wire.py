@@ -85,6 +85,7 @@ class NGenius:
         self.orders: dict[str, Order] = {}
         self.realm = ""
         self.refund_state = "SUCCESS"
+        self.are_union_pay_s = False  # its refunds link their results, not themselves
         self.refunded_of: list[str] = []
         paid = self._add(Order(PAYMENT, "SALE", "AED", 1250, "ours-1"))
         held = self._add(Order(AUTHORISED, "AUTH", "AED", 1250, "ours-2"))
@@ -208,6 +209,8 @@ class NGenius:
         if order.refunded + units > (order.captured if order.captures else order.units):
             raise Refused(422, "The refund is more than was captured.", "refundNotAllowed")
         refund = self._transaction(order, f"refunds/refund-{len(order.refunds) + 1}", units, self.refund_state)
+        if self.are_union_pay_s:
+            refund["_links"] = {"cnp:china_union_pay_results": {"href": f"{refund['_links']['self']['href']}/results"}}
         order.refunds.append(refund)
         if order.refunded and order.action == "PURCHASE":
             order.state = "REFUNDED" if order.refunded == order.units else "PARTIALLY_REFUNDED"
