@@ -45,11 +45,11 @@ class Customer:
 
     @property
     def first_name(self) -> str:
-        return self.name.strip().partition(" ")[0]
+        return next(iter(self.name.split(maxsplit=1)), "")
 
     @property
     def last_name(self) -> str:
-        return self.name.strip().partition(" ")[2].strip()
+        return next(iter(self.name.split(maxsplit=1)[1:]), "").strip()
 
 
 @dataclass(frozen=True)

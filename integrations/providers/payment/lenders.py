@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 
 from ...errors import InvalidRequest
 from ...money import check_decimals, currency_exponent
 from ..results import Address, PaymentRequest
+
+_PHONE = re.compile(r"\+?[0-9]{7,15}", re.ASCII)
 
 
 def require_details(lender: str, details: Mapping[str, str]) -> None:
@@ -36,8 +39,12 @@ def delivery_address(request: PaymentRequest) -> Address:
 
 
 def plain_phone(phone: str) -> str:
-    """`+971 50 123-4567` as +971501234567."""
-    return re.sub(r"[^+0-9]", "", phone)
+    """`+971 (0)50 123-4567`, `00971…` and Eastern Arabic digits as +971501234567. Raises InvalidRequest."""
+    western = "".join(str(unicodedata.decimal(sign, sign)) for sign in phone.replace("(0)", ""))
+    plain = re.sub(r"\A00", "+", re.sub(r"[^+0-9]", "", western))
+    if not _PHONE.fullmatch(plain):
+        raise InvalidRequest("A phone has 7 to 15 digits: +971501234567.", field="customer")
+    return plain
 
 
 def exact(amount: Decimal, currency: str) -> Decimal:

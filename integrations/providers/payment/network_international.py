@@ -3,9 +3,9 @@
 Confirmed by the official plugins (`network-international/ngenius-woocommerce-plugin` with `ngenius-common`: the paths,
 the media types, the key sent as it is, the fields of an order, minor units by ISO 4217, the states, where captures and
 refunds are listed, which link gives a purchase back) and the official documentation (reversing, refunding and
-cancelling captures, the links by which to do it, one call a webhook, no retries); the hosts of Saudi Arabia by the
-official iOS SDK. By several independent integrations: the names of the events, 37 characters of letters, digits and
-hyphens for an order's reference.
+cancelling captures, the links by which to do it, one call a webhook, no retries, that an order wants the payer's e-mail
+address and a billing address both names); the hosts of Saudi Arabia by the official iOS SDK. By several independent
+integrations: the names of the events, 37 characters of letters, digits and hyphens for an order's reference.
 
 Unconfirmed: that an unknown order of one's own outlet is 404; hosts of banks other than by the pattern of those known;
 the realm that a tenant wants; refunds listed within a purchase (`cnp:purchase`); the countries beyond AE, SA, JO and
@@ -260,9 +260,12 @@ class NetworkInternational(PaymentProvider):
         payment = payment_of(order)
         if path := self._path(client, at, link(payment, REFUND)):
             return path
-        for taken in (*embedded(payment, CAPTURE), *embedded(payment, PURCHASE)):
-            path = self._path(client, at, link(taken, REFUND)) or self._path(client, at, link(taken, "self"), "/refund")
-            if path and units(taken) >= amount["value"]:
+        parts = (*embedded(payment, CAPTURE), *embedded(payment, PURCHASE))
+        large_enough = [taken for taken in parts if units(taken) >= amount["value"]]
+        linked = (self._path(client, at, link(taken, REFUND)) for taken in large_enough)
+        documented = (self._path(client, at, link(taken, "self"), "/refund") for taken in large_enough)
+        for path in (*linked, *documented):
+            if path:
                 return path
         raise _refused(order)
 

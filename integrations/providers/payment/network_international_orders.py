@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from ...errors import InvalidRequest
 from ...money import to_minor_units
 from ..results import PaymentRequest
 
@@ -13,6 +14,9 @@ _BACK = {"en": "Back to the shop", "ar": "العودة إلى المتجر"}  # 
 
 
 def creation(request: PaymentRequest, configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises InvalidRequest without the payer's e-mail address, which N-Genius wants of every order."""
+    if not request.customer.email:
+        raise InvalidRequest("N-Genius wants the customer's e-mail address.", field="customer")
     attributes = {
         "redirectUrl": request.success_url,
         "cancelUrl": request.cancel_url,
@@ -37,10 +41,13 @@ def money(amount: Decimal, currency: str) -> dict[str, Any]:
 
 
 def _billing_address(request: PaymentRequest) -> dict[str, str]:
-    address = request.billing_address
+    """It may be left out; where it is not, both names are wanted, so that who has one name has it twice."""
+    address, customer = request.billing_address, request.customer
+    if not customer.first_name:
+        return {}
     told = {
-        "firstName": request.customer.first_name,
-        "lastName": request.customer.last_name,
+        "firstName": customer.first_name,
+        "lastName": customer.last_name or customer.first_name,
         "address1": address.line1,
         "address2": address.line2,
         "city": address.city,

@@ -66,7 +66,7 @@ def read_refund(order: Object, paid: Object, units: int, currency: str) -> Refun
         (refund,) = [refund for refund in new if refund["amount"]["value"] == units][-1:]
         return RefundResult(
             provider_reference=_reference(refund),
-            status=_REFUND_STATUSES[refund["state"]],
+            status=RefundStatus.SUCCEEDED if _is_done(refund) else _REFUND_STATUSES[refund["state"]],
             amount=_money(refund["amount"], currency),
             currency=currency,
             raw=dict(refund),
@@ -123,9 +123,7 @@ def units(transaction: Object) -> int:
 
 def _payment(order: Object) -> PaymentResult:
     payment, currency = payment_of(order), order["amount"]["currencyCode"]
-    amount, status = _money(order["amount"], currency), STATUSES[payment["state"]]
-    if payment["state"] == "REVERSED" and order.get("action") == "PURCHASE":
-        status = PaymentStatus.REFUNDED  # what was taken at once is given back before it is settled
+    amount, status = _money(order["amount"], currency), _status(order, payment)
     captured, refunded = _totals(payment, status, amount, currency)
     if status in _PAID and refunded is not None:
         status = _settled(captured, refunded)
@@ -152,9 +150,11 @@ def _totals(payment: Object, status: PaymentStatus, amount: Decimal, currency: s
     if status not in _PAID:
         return none, none
     captures, refunds = embedded(payment, CAPTURE), embedded(payment, REFUND)
-    # By UnionPay a capture stays requested, and counts all the same, as in the official TransactionProcessor.
-    captured = _sum([one for one in captures if _is_done(one) or link(one, _UNION_PAY)], currency, none)
-    captured = captured if captures else amount
+    if payment["state"] == "PARTIALLY_CAPTURED" and not captures:
+        raise ValueError("A part was captured, and it is not told how much.")
+    captured = _sum([one for one in captures if _is_done(one)], currency, none) if captures else amount
+    if not captured:
+        raise ValueError("Paid, but nothing of it is captured.")
     if status is PaymentStatus.REFUNDED:
         return captured, captured
     if not refunds:
@@ -163,7 +163,10 @@ def _totals(payment: Object, status: PaymentStatus, amount: Decimal, currency: s
 
 
 def _is_done(transaction: Object) -> bool:
-    return bool(transaction["state"] == "SUCCESS")
+    """By UnionPay both captures and refunds stay requested, and count all the same: so the official
+    TransactionProcessor."""
+    state = transaction["state"]
+    return bool(state == "SUCCESS" or (state == "REQUESTED" and link(transaction, _UNION_PAY)))
 
 
 def _sum(transactions: Sequence[Object], currency: str, none: Decimal) -> Decimal:
@@ -174,6 +177,21 @@ def _settled(captured: Decimal, refunded: Decimal) -> PaymentStatus:
     if not refunded:
         return PaymentStatus.CAPTURED
     return PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
+
+
+def _status(order: Object, payment: Object) -> PaymentStatus:
+    status, captures = STATUSES[payment["state"]], embedded(payment, CAPTURE)
+    if payment["state"] == "REVERSED" and _is_purchase(order, payment):
+        return PaymentStatus.REFUNDED  # what was taken at once is given back before it is settled
+    if status is PaymentStatus.CAPTURED and captures and not any(map(_is_done, captures)):
+        return PaymentStatus.PENDING
+    return status
+
+
+def _is_purchase(order: Object, payment: Object) -> bool:
+    """UnionPay takes a sale by a single message too, as in the official ApiProcessor."""
+    action, name = order.get("action"), (payment.get("paymentMethod") or {}).get("name")
+    return action == "PURCHASE" or (action == "SALE" and name == "CHINA_UNION_PAY")
 
 
 def _money(amount: Object, currency: str) -> Decimal:

@@ -29,6 +29,7 @@ from urllib.parse import quote
 from ...errors import Conflict, InvalidRequest, InvalidResponse, Rejected, UnreadablePayload
 from ..auth import Basic, TokenExchange
 from ..base import Client, Field, PaymentProvider, Probe
+from ..before_changes import changes_nothing
 from ..events import EventIdentity, NormalizedEvent
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import PayPalTransmission
@@ -152,7 +153,7 @@ class PayPal(PaymentProvider):
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> PaymentResult:
         """The last one of its authorisation: what is not captured is let go. Raises Rejected for a decline."""
-        order = self._order(client, provider_reference)
+        order = self._look_first(client, provider_reference)
         authorisation = order.authorisation
         if authorisation is None:
             raise Conflict("PayPal has authorised nothing of this payment.")
@@ -167,7 +168,7 @@ class PayPal(PaymentProvider):
 
     def void_payment(self, client: Client, provider_reference: str, *, idempotency_key: str) -> PaymentResult:
         """PayPal cancels no order that the payer has not agreed to: it is given up by never completing it."""
-        order = self._order(client, provider_reference)
+        order = self._look_first(client, provider_reference)
         if order.awaits_payer:
             return replace(order.result(), status=PaymentStatus.CANCELLED)
         if order.authorisation is None:
@@ -180,7 +181,7 @@ class PayPal(PaymentProvider):
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> RefundResult:
         """Of one capture. The refund carries our key, so that one whose answer was lost is found, not made again."""
-        order = self._order(client, provider_reference)
+        order = self._look_first(client, provider_reference)
         name = f"{order.custom_id}.{idempotency_key}"[-127:]
         if made := order.refund_named(name):
             return read_refund(made)
@@ -218,6 +219,10 @@ class PayPal(PaymentProvider):
 
     def _order(self, client: Client, reference: str) -> Order:
         return Order.read(client.get(_path("/v2/checkout/orders", reference)).json())
+
+    def _look_first(self, client: Client, reference: str) -> Order:
+        with changes_nothing():
+            return self._order(client, reference)
 
     def _void(
         self, client: Client, order: Order, authorisation: Mapping[str, Any], idempotency_key: str

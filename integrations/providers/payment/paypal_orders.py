@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,12 @@ CURRENCIES = codes("AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS JPY MXN MYR 
 WHOLE_UNITS = frozenset({"HUF", "JPY", "TWD"})
 _LOCALES = {"en": "en-US", "ar": "ar-EG"}
 _TEXT = 127  # characters that most texts may have
+_LONGEST = {
+    "full_name": 300, "address_line_1": 300, "address_line_2": 300, "admin_area_2": 120, "admin_area_1": 300,
+    "postal_code": 60,
+}  # fmt: skip
+_SIGNS, _LABEL = r"[\w!#$%&'*+/=?^`{|}~-]+", r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_MAIL = re.compile(rf"(?=.{{3,254}}\Z){_SIGNS}(\.{_SIGNS})*@({_LABEL}\.)+{_LABEL}", re.ASCII)
 
 
 def creation(request: PaymentRequest, configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,10 +66,17 @@ def _unit(request: PaymentRequest) -> dict[str, Any]:
         "custom_id": request.payment_id,
         "description": request.title[:_TEXT],
         "amount": {**amount, "breakdown": {"item_total": amount}},
-        "items": [_item(item, request.currency) for item in request.lines],
+        "items": [_item(item, request.currency) for item in _lines(request)],
         "shipping": _shipping(request),
     }
     return _present(unit)
+
+
+def _lines(request: PaymentRequest) -> Sequence[Item]:
+    """All as one where PayPal could not count what each costs: two buttons at 12.50 forints."""
+    are_whole = all(item.unit_price == item.unit_price.to_integral_value() for item in request.lines)
+    is_countable = request.currency not in WHOLE_UNITS or are_whole
+    return request.lines if is_countable else (Item(request.title, 1, request.amount),)
 
 
 def _item(item: Item, currency: str) -> dict[str, Any]:
@@ -80,7 +94,9 @@ def _payer(request: PaymentRequest, configuration: Mapping[str, Any]) -> dict[st
         "return_url": request.success_url,
         "cancel_url": request.cancel_url,
     }
-    return _present({"email_address": request.customer.email, "experience_context": _present(context)})
+    # It is but filled in for the payer: one that PayPal's document forbids would cost the whole order.
+    mail = request.customer.email if _MAIL.fullmatch(request.customer.email) else ""
+    return _present({"email_address": mail, "experience_context": _present(context)})
 
 
 def _shipping(request: PaymentRequest) -> dict[str, Any]:
@@ -96,8 +112,12 @@ def _shipping(request: PaymentRequest) -> dict[str, Any]:
         "postal_code": to.postal_code,
         "country_code": to.country,
     }
-    name = {"name": {"full_name": request.customer.name}} if request.customer.name else {}
-    return {**name, "address": _present(address)}
+    name = {"name": _cut({"full_name": request.customer.name})} if request.customer.name else {}
+    return {**name, "address": _present(_cut(address))}
+
+
+def _cut(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: text[: _LONGEST.get(name)] for name, text in texts.items()}
 
 
 def _present(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from urllib.parse import quote
 from ...errors import Rejected
 from ..auth import Bearer
 from ..base import Client, Field, PaymentProvider, Probe, codes
+from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import Header, QueryParameter, SharedKeyToken
@@ -153,9 +154,10 @@ class Tamara(PaymentProvider):
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> PaymentResult:
-        order = _order(client, provider_reference)
-        if amount is None:
+        with changes_nothing():
+            order = _order(client, provider_reference)
             known = read_order(order)
+        if amount is None:
             amount = known.amount - (known.amount_captured or 0)
         wanted = _capture(client, provider_reference, amount, currency)
         return after_capture(order, client.post("/payments/capture", json=wanted).json(), amount)

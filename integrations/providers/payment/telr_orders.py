@@ -118,8 +118,8 @@ def _method(card: Any) -> str:
 def _customer(request: PaymentRequest) -> dict[str, Any]:
     payer, address = request.customer, request.billing_address
     told: dict[str, Any] = {
-        "email": payer.email,
-        "phone": payer.phone,
+        "email": payer.email if payer.email.isascii() else "",
+        "phone": _latin(payer.phone),
         "name": _told({"forenames": _latin(payer.first_name), "surname": _latin(payer.last_name)}),
         "address": _told(
             {

@@ -33,6 +33,9 @@ from tests.providers.network_international.wire import (
     PAYMENT,
     NGenius,
 )
+from tests.providers.network_international.wire import (
+    ORDER as A_PAYER,
+)
 from tests.providers.wire_client import WireClient
 from tests.wire import WireAnswer, WireRequest, WireServer
 
@@ -58,6 +61,7 @@ def client(server: WireServer) -> WireClient:
 
 
 def order(amount: str = "12.50", currency: str = "AED", **fields: Any) -> PaymentRequest:
+    told: dict[str, Any] = {**A_PAYER, **fields}
     return PaymentRequest(
         amount=Decimal(amount),
         currency=currency,
@@ -65,7 +69,7 @@ def order(amount: str = "12.50", currency: str = "AED", **fields: Any) -> Paymen
         payment_id=OURS,
         success_url="https://hub.example/pay/1/return/",
         cancel_url="https://hub.example/pay/1/cancel/",
-        **fields,
+        **told,
     )
 
 
@@ -396,7 +400,6 @@ def test_a_reference_cannot_lead_to_another_address(client: WireClient, server: 
         ("POST_AUTH_REVIEW", "pending"),
         ("AUTHORISED", "authorised"),
         ("CAPTURED", "captured"),
-        ("PARTIALLY_CAPTURED", "captured"),
         ("PURCHASED", "captured"),
         ("PARTIALLY_REFUNDED", "partially_refunded"),
         ("REFUNDED", "refunded"),
@@ -416,6 +419,92 @@ def test_each_state_has_a_status(client: WireClient, ngenius: NGenius, state: st
         Decimal("12.50") if status in ("captured", "partially_refunded", "refunded") else 0
     )
     assert payment.amount_refunded == {"refunded": Decimal("12.50"), "partially_refunded": None}.get(status, 0)
+
+
+def test_how_much_of_a_part_was_captured_is_not_guessed(client: WireClient, ngenius: NGenius) -> None:
+    ngenius.orders[AUTHORISED].state = "PARTIALLY_CAPTURED"
+    with pytest.raises(InvalidResponse):
+        gateway.get_payment(client, AUTHORISED)
+
+
+@pytest.mark.parametrize(
+    ("state", "of_the_capture", "expected"),
+    [
+        ("CAPTURED", "REQUESTED", "pending"),
+        ("CAPTURED", "FAILED", "pending"),
+        ("PARTIALLY_CAPTURED", "FAILED", "pending"),
+        ("PARTIALLY_REFUNDED", "FAILED", "invalid"),
+        ("REFUNDED", "FAILED", "invalid"),
+    ],
+)
+def test_a_capture_that_is_not_done_is_not_read_as_paid(
+    client: WireClient, ngenius: NGenius, state: str, of_the_capture: str, expected: str
+) -> None:
+    capture(client, AUTHORISED, "5.00")
+    held = ngenius.orders[AUTHORISED]
+    held.state, held.captures[0]["state"] = state, of_the_capture
+    if expected == "invalid":
+        with pytest.raises(InvalidResponse):
+            gateway.get_payment(client, AUTHORISED)
+    else:
+        assert totals(gateway.get_payment(client, AUTHORISED)) == (expected, "0.00", "0.00")
+
+
+def test_union_pay_s_refunds_stay_requested_and_count_all_the_same(client: WireClient, ngenius: NGenius) -> None:
+    """As in the official TransactionProcessor, which takes captures and refunds alike."""
+    ngenius.pay(PAYMENT, scheme="CHINA_UNION_PAY")
+    ngenius.orders[PAYMENT].captures[:1] = []
+    ngenius.refund_state = "REQUESTED"
+    ngenius.are_union_pay_s = True
+    made = refund(client, PAYMENT, "5.00")
+    assert (made.status, made.provider_reference) == ("succeeded", "refund-1"), "or it would be counted twice"
+    assert totals(gateway.get_payment(client, PAYMENT)) == ("partially_refunded", "12.50", "5.00")
+
+
+def test_a_sale_by_union_pay_is_a_purchase_and_its_reversal_gives_it_back(client: WireClient, ngenius: NGenius) -> None:
+    sold = create(client, order()).provider_reference
+    ngenius.pay(sold, scheme="CHINA_UNION_PAY")
+    ngenius.orders[sold].captures, ngenius.orders[sold].state = [], "PURCHASED"
+    assert totals(gateway.get_payment(client, sold)) == ("captured", "12.50", "0.00")
+
+    ngenius.orders[sold].state = "REVERSED"
+    assert totals(gateway.get_payment(client, sold)) == ("refunded", "12.50", "12.50")
+
+
+def test_a_refund_goes_to_a_capture_that_still_may_be_refunded(client: WireClient, ngenius: NGenius) -> None:
+    """Others may capture the rest in the portal; the link of what was given back whole is gone."""
+    capture(client, AUTHORISED, "6.25")
+    ngenius.capture_in_the_portal(AUTHORISED, 625)
+    first, _ = ngenius.orders[AUTHORISED].captures
+    del first["_links"]["cnp:refund"]
+
+    refund(client, AUTHORISED, "6.25")
+    assert ngenius.refunded_of == ["capture-2"]
+
+
+def test_n_genius_wants_the_payer_s_address_for_mails(client: WireClient, server: WireServer) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        create(client, order(customer=Customer(name="Test Payer")))
+    assert refused.value.field == "customer"
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", None),
+        ("Sara", {"firstName": "Sara", "lastName": "Sara"}),
+        ("  سارة   أحمد علي ", {"firstName": "سارة", "lastName": "أحمد علي"}),
+    ],
+)
+def test_a_billing_address_has_both_names_or_is_left_out(
+    client: WireClient, server: WireServer, name: str, told: dict[str, str] | None
+) -> None:
+    create(
+        client, order(customer=Customer(name=name, email="payer@example.com"), billing_address=Address(city="Dubai"))
+    )
+    expected = told and {**told, "city": "Dubai"}
+    assert sent(server)[0].json().get("billingAddress") == expected
 
 
 ORDER: dict[str, Any] = NGenius().document(NGenius().orders[PAYMENT])
@@ -526,7 +615,9 @@ def test_the_wire_fake_is_strict(client: WireClient) -> None:
         "amount": {"currencyCode": "AED", "value": 1250},
         "language": "en",
         "merchantOrderReference": "order-1",
+        "emailAddress": "payer@example.com",
     }
+    names = {"firstName": "Test", "lastName": "Payer"}
     client.post(path, json=good, headers=media)
     bad: list[dict[str, Any]] = [
         {"action": "CHARGE"},
@@ -535,6 +626,14 @@ def test_the_wire_fake_is_strict(client: WireClient) -> None:
         {"amount": {"value": 1250}},
         {"merchantOrderReference": "order 1"},
         {"merchantAttributes": {"skipConfirmationPage": "true"}},
+        {"merchantAttributes": {"redirectUrl": "/return"}},
+        {"merchantDefinedData": "order 1"},
+        {"merchantDefinedData": {"reference": 1}},
+        {"emailAddress": ""},
+        {"emailAddress": "payer"},
+        {"billingAddress": {"firstName": "Test"}},
+        {"billingAddress": {**names, "city": 1}},
+        {"billingAddress": {**names, "countryCode": "UAE"}},
         {"invented": 1},
     ]
     for change in bad:

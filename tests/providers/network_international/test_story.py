@@ -31,7 +31,8 @@ from .wire import CREDENTIALS, NGenius
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ORDER = PaymentOrder(amount="5.125", currency="KWD", reference="order-1", capture=False)
+PAYER = {"name": "Test Payer", "email": "payer@example.com"}
+ORDER = PaymentOrder(amount="5.125", currency="KWD", reference="order-1", capture=False, customer=PAYER)
 
 
 @pytest.fixture

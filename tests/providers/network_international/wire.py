@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.money import currency_exponent
-from integrations.providers.results import PaymentStatus
+from integrations.providers.results import Customer, PaymentStatus
 from tests.wire import WireAnswer, WireRequest
 
 KEY = "c2FtcGxlLW5vdC1hLWtleTpzYW1wbGUtbm90LWEtc2VjcmV0"
@@ -21,6 +21,7 @@ BAD_CREDENTIALS = {**CREDENTIALS, "api_key": "YW5vdGhlci1zYW1wbGUtbm90LWEta2V5"}
 PAYMENT = "00000000-0000-4000-8000-00000000ca97"
 AUTHORISED = "00000000-0000-4000-8000-0000000a0740"
 CREATED = PaymentStatus.REQUIRES_ACTION
+ORDER: dict[str, Any] = {"customer": Customer(name="Test Payer", email="payer@example.com")}
 
 HOST = "https://api-gateway.sandbox.ngenius-payments.com"
 TOKEN = "sample.access.token"
@@ -84,6 +85,8 @@ class NGenius:
         self.orders: dict[str, Order] = {}
         self.realm = ""
         self.refund_state = "SUCCESS"
+        self.are_union_pay_s = False  # its refunds link their results, not themselves
+        self.refunded_of: list[str] = []
         paid = self._add(Order(PAYMENT, "SALE", "AED", 1250, "ours-1"))
         held = self._add(Order(AUTHORISED, "AUTH", "AED", 1250, "ours-2"))
         self.pay(paid.reference)
@@ -110,6 +113,9 @@ class NGenius:
         elif order.action == "SALE":
             self._capture(order, order.units)
         return order
+
+    def capture_in_the_portal(self, reference: str, units: int) -> None:
+        self._capture(self.orders[reference], units)
 
     def _add(self, order: Order) -> Order:
         self.orders[order.reference] = order
@@ -160,6 +166,7 @@ class NGenius:
                 if taken is None:
                     raise Refused(404, "Not found.", "notFound")
                 self._refund(order, self._amount(order, request.json()))
+                self.refunded_of.append(capture)
                 return WireAnswer(201, self._payment(order))
             case "POST", ["refund"] if order.action == "PURCHASE" and order.settled:
                 self._refund(order, self._amount(order, request.json()))
@@ -172,11 +179,8 @@ class NGenius:
             raise Refused(422, "The action or the language is missing.")
         if not re.fullmatch(r"[a-zA-Z0-9-]{1,37}", body.get("merchantOrderReference", "")):
             raise Refused(422, "merchantOrderReference: 1 to 37 letters, digits and hyphens.")
-        attributes = body.get("merchantAttributes", {})
-        _only(attributes, set(ATTRIBUTES))
-        if not all(type(value) is ATTRIBUTES[name] for name, value in attributes.items()):
-            raise Refused(422, "merchantAttributes: of another type.")
-        _only(body.get("billingAddress", {}), ADDRESS)
+        _check_attributes(body.get("merchantAttributes", {}))
+        _check_payer(body)
         currency, units = _money(body.get("amount"))
         reference = f"00000000-0000-4000-8000-{len(self.orders) + 1:012}"
         order = Order(reference, body["action"], currency, units, body["merchantOrderReference"], sent=body)
@@ -205,6 +209,8 @@ class NGenius:
         if order.refunded + units > (order.captured if order.captures else order.units):
             raise Refused(422, "The refund is more than was captured.", "refundNotAllowed")
         refund = self._transaction(order, f"refunds/refund-{len(order.refunds) + 1}", units, self.refund_state)
+        if self.are_union_pay_s:
+            refund["_links"] = {"cnp:china_union_pay_results": {"href": f"{refund['_links']['self']['href']}/results"}}
         order.refunds.append(refund)
         if order.refunded and order.action == "PURCHASE":
             order.state = "REFUNDED" if order.refunded == order.units else "PARTIALLY_REFUNDED"
@@ -266,6 +272,28 @@ def answer(request: WireRequest) -> WireAnswer:
 def _only(fields: dict[str, Any], known: set[str]) -> None:
     if unknown := set(fields) - known:
         raise Refused(422, f"Unknown fields: {sorted(unknown)}")
+
+
+def _check_attributes(attributes: dict[str, Any]) -> None:
+    _only(attributes, set(ATTRIBUTES))
+    if not all(type(value) is ATTRIBUTES[name] for name, value in attributes.items()):
+        raise Refused(422, "merchantAttributes: of another type.")
+    if not all(url.startswith(("http://", "https://")) for name, url in attributes.items() if name.endswith("Url")):
+        raise Refused(422, "merchantAttributes: not an address.")
+
+
+def _check_payer(body: dict[str, Any]) -> None:
+    """Marked as mandatory in https://docs.ngenius-payments.com/reference/list-of-order-input-attributes"""
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", body.get("emailAddress", "")):
+        raise Refused(422, "emailAddress is missing.")
+    address, data = body.get("billingAddress", {}), body.get("merchantDefinedData", {})
+    _only(address, ADDRESS)
+    if address and not (address.get("firstName") and address.get("lastName")):
+        raise Refused(422, "billingAddress: firstName and lastName are mandatory.")
+    if not isinstance(data, dict) or not all(isinstance(text, str) for text in (*address.values(), *data.values())):
+        raise Refused(422, "billingAddress and merchantDefinedData hold texts.")
+    if not re.fullmatch(r"[A-Z]{2}", address.get("countryCode", "AE")):
+        raise Refused(422, "billingAddress: countryCode is ISO 3166-1 alpha-2.")
 
 
 def _money(amount: Any) -> tuple[str, int]:

@@ -119,7 +119,7 @@ class Books:
             raise unprocessable(issues[authorisation["status"]])
         whole = amount_of(authorisation["amount"])
         left = whole - sum((amount_of(one["amount"]) for one in payments(order)["captures"]), Decimal(0))
-        asked = amount_of(given["amount"]) if "amount" in given else whole
+        asked = _asked(given, authorisation, "AUTH_CAPTURE_CURRENCY_MISMATCH") or whole
         if asked > left:
             raise unprocessable("MAX_CAPTURE_AMOUNT_EXCEEDED")
         is_last = given.get("final_capture", False) or asked == left
@@ -140,7 +140,7 @@ class Books:
         left = amount_of(capture["amount"]) - self._refunded(order, key)
         if not left:
             raise unprocessable("CAPTURE_FULLY_REFUNDED")
-        asked = amount_of(given["amount"]) if "amount" in given else left
+        asked = _asked(given, capture, "REFUND_CAPTURE_CURRENCY_MISMATCH") or left
         if asked > left:
             raise unprocessable("REFUND_AMOUNT_EXCEEDED")
         refund = {
@@ -194,6 +194,14 @@ class Books:
 def payments(order: JSON) -> JSON:
     found: JSON = order["purchase_units"][0]["payments"]
     return found
+
+
+def _asked(given: JSON, of: JSON, mismatch: str) -> Decimal | None:
+    if "amount" not in given:
+        return None
+    if given["amount"]["currency_code"] != of["amount"]["currency_code"]:
+        raise unprocessable(mismatch)
+    return amount_of(given["amount"])
 
 
 def _custom(given: JSON) -> JSON:

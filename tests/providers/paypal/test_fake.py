@@ -10,6 +10,9 @@ import pytest
 from integrations.errors import Rejected
 from tests.providers.wire_client import WireClient
 
+from .books import payments
+from .wire import PayPalWire
+
 
 def usd(value: str) -> dict[str, str]:
     return {"currency_code": "USD", "value": value}
@@ -75,3 +78,16 @@ def test_the_wire_wants_a_key_json_and_one_body_a_key(client: WireClient) -> Non
     client.post("/v2/checkout/orders", json=GOOD, idempotency_key="key")
     with pytest.raises(Rejected):
         client.post("/v2/checkout/orders", json={**GOOD, "intent": "AUTHORIZE"}, idempotency_key="key")
+
+
+def test_a_part_is_taken_and_given_back_in_the_order_s_own_currency(client: WireClient, wire: PayPalWire) -> None:
+    order = client.post("/v2/checkout/orders", json={**GOOD, "intent": "AUTHORIZE"}, idempotency_key="key").json()["id"]
+    wire.books.approve(order)
+    client.post(f"/v2/checkout/orders/{order}/authorize", json={}, idempotency_key="authorise")
+    held = payments(wire.books.order(order))["authorizations"][0]["id"]
+    euros = {"amount": {"currency_code": "EUR", "value": "5.00"}}
+    with pytest.raises(Rejected, match="MISMATCH"):
+        client.post(f"/v2/payments/authorizations/{held}/capture", json=euros, idempotency_key="capture-1")
+    made = client.post(f"/v2/payments/authorizations/{held}/capture", json={}, idempotency_key="capture-2").json()["id"]
+    with pytest.raises(Rejected, match="MISMATCH"):
+        client.post(f"/v2/payments/captures/{made}/refund", json=euros, idempotency_key="refund-1")

@@ -226,6 +226,8 @@ def _check(given: dict[str, Any], kind: str) -> dict[str, Any]:
         raise Refused(400, "bad_data", f"{kind} misses {sorted(missing)}")
     if surplus := set(given) - required - optional:
         raise Refused(400, "bad_data", f"{kind} has {sorted(surplus)}")
+    if "reference_id" in required and not given["reference_id"]:
+        raise Refused(400, "bad_data", f"{kind} misses its reference_id")
     return given
 
 
@@ -240,8 +242,12 @@ def _check_session(session: dict[str, Any]) -> None:
     if payment["currency"] != currency:
         raise Refused(400, "bad_data", f"could not create payment: only '{currency}' is supported")
     _check_texts(session)
+    if not isinstance(payment["order_history"], list) or not isinstance(payment.get("meta", {}), dict):
+        raise Refused(400, "bad_data", "order_history is an array, meta an object")
     total = _money(payment["amount"], currency)
     items = [_check(item, "item") for item in payment["order"]["items"]]
+    if not all(item["title"] and item["category"] and type(item["quantity"]) is int for item in items):
+        raise Refused(400, "bad_data", "an item has a title, a category and a whole quantity")
     if sum(_money(item["unit_price"], currency) * item["quantity"] for item in items) != total:
         raise Refused(400, "bad_data", "the items do not add up")
 

@@ -28,6 +28,11 @@ AUTHORISED = "00000000-0000-4000-8000-00000000a074"
 NEW = "00000000-0000-4000-8000-000000000e03"
 NEW_REFERENCE = "01980000-0000-7000-8000-000000000001-capture"
 
+TEXTS = {
+    "order_reference_id", "order_number", "description", "reference_id", "type", "name", "sku", "first_name",
+    "last_name", "line1", "line2", "city", "region", "postal_code", "country_code", "phone_number", "email", "order_id",
+    "comment", "merchant_refund_id", "shipped_at", "shipping_company",
+}  # fmt: skip
 DECIMALS = {"SAR": 2, "AED": 2, "BHD": 3, "KWD": 3, "OMR": 3}
 CURRENCY_OF = {"SA": "SAR", "AE": "AED", "BH": "BHD", "KW": "KWD", "OM": "OMR"}
 EVENTS = {
@@ -159,7 +164,7 @@ class TamaraWire:
         amount = _money(asked["total_amount"], order["currency"])
         if order["status"] not in ("authorised", "updated", "partially_captured"):
             raise Refused(409, "wrong_status", "The order is in no status to be captured.")
-        if order["captured"] + amount > order["total"] - order["canceled"]:
+        if not amount or order["captured"] + amount > order["total"] - order["canceled"]:
             raise Refused(400, "capture_amount_exceeded", "More than is left of the order.")
         order["captured"] += amount
         is_whole = order["captured"] == order["total"] - order["canceled"]
@@ -171,7 +176,7 @@ class TamaraWire:
         amount = _money(asked["total_amount"], order["currency"])
         if order["status"] not in ("authorised", "updated"):
             raise Refused(409, "wrong_status", "Only what is authorised can be cancelled.")
-        if amount > order["total"] - order["canceled"]:
+        if not amount or amount > order["total"] - order["canceled"]:
             raise Refused(400, "cancel_amount_exceeded")
         order["canceled"] += amount
         order["status"] = "canceled" if order["canceled"] == order["total"] else "updated"
@@ -182,7 +187,7 @@ class TamaraWire:
         amount = _money(asked["total_amount"], order["currency"])
         if not order["captured"]:
             raise Refused(409, "wrong_status", "Nothing is captured.")
-        if order["refunded"] + amount > order["captured"] or not asked["comment"]:
+        if not amount or order["refunded"] + amount > order["captured"]:
             raise Refused(400, "refund_amount_exceeded", "More than was captured.")
         order["refunded"] += amount
         is_whole = order["refunded"] == order["captured"]
@@ -274,6 +279,8 @@ def _check(given: Any, kind: str) -> dict[str, Any]:
         raise Refused(400, "unknown_fields", f"{kind} has {sorted(surplus)}")
     if any(value in ("", None) for value in given.values()):
         raise Refused(400, "empty_fields", f"{kind} has empty fields")
+    if not all(isinstance(value, str) for name, value in given.items() if name in TEXTS):
+        raise Refused(400, "invalid_fields", f"{kind} has texts that are none")
     checked: dict[str, Any] = given
     return checked
 
@@ -292,7 +299,9 @@ def _money(given: Any, currency: str = "") -> Decimal:
 
 
 def _check_checkout(asked: dict[str, Any]) -> None:
-    currency = CURRENCY_OF.get(asked["country_code"], "")
+    if asked["country_code"] not in CURRENCY_OF:
+        raise Refused(400, "invalid_country")
+    currency = CURRENCY_OF[asked["country_code"]]
     total = _money(asked["total_amount"], currency)
     rest = _money(asked["shipping_amount"], currency) + _money(asked["tax_amount"], currency)
     items = [_check(item, "item") for item in asked["items"]]
@@ -302,7 +311,9 @@ def _check_checkout(asked: dict[str, Any]) -> None:
         raise Refused(400, "item_amount_mismatch")
     _check(asked["consumer"], "consumer")
     for kind in ("shipping_address", "billing_address"):
-        _check(asked.get(kind) or asked["shipping_address"], "address")
+        address = _check(asked.get(kind) or asked["shipping_address"], "address")
+        if not re.fullmatch("[A-Z]{2}", address["country_code"]):
+            raise Refused(400, "invalid_country")
     _check_texts(asked)
 
 
@@ -314,10 +325,18 @@ def _check_texts(asked: dict[str, Any]) -> None:
         raise Refused(400, "invalid_phone_number")
     if asked["payment_type"] not in ("PAY_BY_INSTALMENTS", "PAY_NOW") or asked["locale"] not in ("ar_SA", "en_US"):
         raise Refused(400, "invalid_payment_type_or_locale")
-    if len(asked["description"]) > 256 or any(len(item["sku"]) > 128 for item in asked["items"]):
+    if len(asked["description"]) > 256 or any(
+        len(one["sku"]) > 128 or len(one["name"]) > 255 for one in asked["items"]
+    ):
         raise Refused(400, "too_long")
+    if not all(type(item["quantity"]) is int for item in asked["items"]):
+        raise Refused(400, "invalid_quantity")
+    if "@" not in asked["consumer"].get("email", "@"):
+        raise Refused(400, "invalid_email")
     history = _check(asked.get("risk_assessment", {}), "risk_assessment")
-    if not re.fullmatch(r"\d\d-\d\d-\d{4}", history.get("account_creation_date", "01-01-2020")):
+    orders, known = history.get("total_order_count", 0), history.get("is_existing_customer", False)
+    is_date = re.fullmatch(r"\d\d-\d\d-\d{4}", history.get("account_creation_date", "01-01-2020"))
+    if not is_date or type(orders) is not int or type(known) is not bool:
         raise Refused(400, "invalid_risk_assessment")
 
 

@@ -291,6 +291,11 @@ def test_letters_that_card_networks_do_not_take_are_left_out(client: WireClient,
     assert told[0]["customer"] == {"email": "payer@example.com"}
 
 
+def test_a_phone_and_a_mail_address_in_other_letters_are_left_out(client: WireClient, server: WireServer) -> None:
+    create(client, order(customer=Customer(name="Test Payer", phone="٠٥٠١٢٣٤٥٦٧", email="سارة@example.com")))
+    assert server.requests[0].json()["customer"] == {"name": {"forenames": "Test", "surname": "Payer"}}
+
+
 def test_production_alone_is_no_test(client: WireClient, server: WireServer, telr: TelrGateway) -> None:
     client.environment = "production"
     live = create(client, order(capture=False)).provider_reference
@@ -535,6 +540,16 @@ def test_the_wire_fake_is_strict(client: WireClient, telr: TelrGateway) -> None:
         {"order": {**cart, "cartid": "2", "currency": "KWD"}},
         {"order": {**cart, "cartid": "2", "description": "عباية"}},
         {"order": cart},
+        {"framed": "no"},
+        {"language": "xx"},
+        {"return": {**back, "declined": "/declined"}},
+        {"customer": {"name": "Test Payer"}},
+        {"customer": {"name": {"forenames": "سارة"}}},
+        {"customer": {"phone": "٠٥٠١٢٣٤٥٦٧"}},
+        {"customer": {"email": "payer"}},
+        {"customer": {"address": {"street": "Street 1"}}},
+        {"customer": {"address": {"country": "UAE"}}},
     ]
-    for change in bad:
+    for number, change in enumerate(bad):
+        change.setdefault("order", {**cart, "cartid": f"bad-{number}"})
         assert "error" in client.post("/gateway/order.json", json={**good, **change}).json(), change

@@ -37,6 +37,7 @@ CREATED = PaymentStatus.REQUIRES_ACTION
 TEXTS = {1: "Pending", 2: "Authorised", 3: "Paid", -1: "Expired", -2: "Cancelled", -3: "Declined"}
 CREATE = {"method", "store", "authkey", "framed", "language", "order", "customer", "return"}
 CART = {"cartid", "test", "amount", "currency", "description", "trantype"}
+ADDRESS = {"line1", "line2", "city", "country"}
 CUSTOMER = {"email", "phone", "name", "address"}
 LATIN = re.compile("[\x20-\x7e\xa0-\u017f]{1,63}")
 FOLLOW_UP = ["type", "class", "currency", "amount", "ref", "test"]
@@ -120,6 +121,7 @@ class TelrGateway:
         known = set(body) <= CREATE and set(order) == CART and set(body.get("customer", {})) <= CUSTOMER
         if not known or set(body.get("return", {})) != {"authorised", "declined", "cancelled"}:
             raise Refused(1, "Invalid request", "Unknown or missing fields")
+        _check_payer(body)
         if order["test"] not in ("0", "1") or order["trantype"] not in ("sale", "auth"):
             raise Refused(6, "Invalid transaction mode")
         if not 1 <= len(order["cartid"]) <= 63 or not LATIN.fullmatch(order["description"]):
@@ -192,8 +194,26 @@ class TelrGateway:
             raise Refused(40, "Invalid transaction type")
         if order.code != 2 or order.captured or order.transaction["status"] != "A" or amount > total:
             raise Refused(29, "Amount greater than available balance")
+        if kind == "release" and amount != total:
+            raise Refused(23, "Amount differs from original")
         order.captured = amount if kind == "capture" else Decimal(0)
         order.code = 3 if kind == "capture" else -2
+
+
+def _check_payer(body: dict[str, Any]) -> None:
+    customer = body.get("customer", {})
+    name, address = customer.get("name", {}), customer.get("address", {})
+    if not (isinstance(name, dict) and set(name) <= {"forenames", "surname"} and set(address) <= ADDRESS):
+        raise Refused(1, "Invalid request", "Unknown fields")
+    plain = (customer.get(field) for field in ("email", "phone"))
+    if not all(LATIN.fullmatch(text) for text in (*name.values(), *address.values(), *plain) if text is not None):
+        raise Refused(1, "Invalid request", "Characters that cannot be processed")
+    if not re.fullmatch("[A-Z]{2}", address.get("country", "AE")) or "@" not in customer.get("email", "@"):
+        raise Refused(1, "Invalid request", "Country or e-mail")
+    if body.get("framed", 0) not in (0, 1, 2) or body.get("language", "en") not in ("en", "ar"):
+        raise Refused(1, "Invalid request", "framed or language")
+    if not all(str(url).startswith(("http://", "https://")) for url in body["return"].values()):
+        raise Refused(1, "Invalid request", "A return URL is absolute")
 
 
 def answer(request: WireRequest) -> WireAnswer:
