@@ -117,7 +117,12 @@ class NewPayment(StrictSerializer):
     currency = serializers.CharField(max_length=3, min_length=3, help_text="ISO 4217")
     reference = serializers.CharField(max_length=255, help_text="The caller's own.")
     method = serializers.CharField(max_length=32, required=False, allow_blank=True)
-    capture = serializers.BooleanField(default=True, help_text="False authorises only.")
+    capture = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="False authorises only. Left out: as the connection's settings say, which is to capture at once.",
+    )
     customer = PaymentCustomer(required=False)
     success_url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     cancel_url = serializers.CharField(max_length=2000, required=False, allow_blank=True)

@@ -38,6 +38,7 @@ _IDS = re.compile(
 @dataclass(frozen=True)
 class PaymentOrder:
     """A payment that a caller wants taken. `amount` is a plain decimal in major units; `connection_id` None: routed.
+    `capture` None: as the settings of the connection say that takes it first.
 
     `payment_token` is the gateway's own name for a way to pay, never a card number.
     """
@@ -46,7 +47,7 @@ class PaymentOrder:
     currency: str
     reference: str
     method: str = ""
-    capture: bool = True
+    capture: bool | None = None
     customer: Mapping[str, str] = field(default_factory=dict)
     success_url: str = ""
     cancel_url: str = ""
@@ -73,7 +74,7 @@ class PaymentOrder:
             amount=parse_amount(self.amount, self.currency),
             currency=self.currency,
             reference=self.reference,
-            capture=self.capture,
+            capture=self.capture is not False,
             method=self.method,
             customer=read_customer(self.customer),
             country=self.country,
@@ -94,7 +95,7 @@ class PaymentOrder:
         return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _check_shape(self) -> None:
-        if not isinstance(self.capture, bool):
+        if self.capture is not None and not isinstance(self.capture, bool):
             raise InvalidRequest("capture is true or false.", field="capture")
         for name, limit in _TEXT_LIMITS.items():
             if not isinstance(getattr(self, name), str):

@@ -66,6 +66,8 @@ def create_payment(organization: Organization, order: PaymentOrder, *, idempoten
     if earlier is not None:
         return _resume(earlier)
     route = route_payment(organization, order)
+    if order.capture is None:
+        request = replace(request, capture=_captures_at_once(route.connections[0]))
     try:
         payment = _insert(organization, order, request, route, idempotency_key)
     except IntegrityError:
@@ -74,6 +76,12 @@ def create_payment(organization: Organization, order: PaymentOrder, *, idempoten
             raise
         return twin
     return _charge(payment, request, route.connections, is_new=True)
+
+
+def _captures_at_once(connection: Connection) -> bool:
+    settings = settings_of(connection)
+    waits = settings is not None and not settings.auto_capture
+    return not (waits and "capture" in payment_provider(connection).operations)
 
 
 def _check_idempotency_key(key: str) -> None:

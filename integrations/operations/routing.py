@@ -58,7 +58,7 @@ def misfit(connection: Connection, order: PaymentOrder) -> str:
     methods = settings.supported_payment_methods if settings else ()
     if not isinstance(provider, PaymentProvider) or "create" not in provider.operations:
         return "connection"
-    if not order.capture and "capture" not in provider.operations:
+    if order.capture is False and "capture" not in provider.operations:
         return "capture"
     if order.currency and not _serves(order.currency, provider.currencies, currencies):
         return "currency"
@@ -136,7 +136,7 @@ def _none(active: list[Connection], order: PaymentOrder) -> ConfigurationError:
         return ConfigurationError("No payment connection is active: set one up and activate it.")
     wanted = {"currency": order.currency, "country": order.country, "method": order.method}
     named = ", ".join(f"{name} {value}" for name, value in wanted.items() if value)
-    if order.capture:
+    if order.capture is not False:
         return ConfigurationError("No active payment connection serves {wanted}.", wanted=named)
     return ConfigurationError("No active payment connection serves {wanted}, capture later.", wanted=named)
 

@@ -40,7 +40,7 @@ class GatewaySettingsForm(forms.Form):
     auto_capture = forms.BooleanField(
         label=_("Capture at once"),
         required=False,
-        help_text=_("What your programs should ask for. Each order says itself whether it is captured at once."),
+        help_text=_("For orders that do not say themselves whether they are captured at once."),
     )
     success_url = _address(_("Success address"), _("Where payers go who have paid, unless the order says otherwise."))
     cancel_url = _address(_("Cancel address"), _("Where payers go who gave up, unless the order says otherwise."))

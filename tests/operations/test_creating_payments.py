@@ -20,7 +20,7 @@ from integrations.errors import (
     IntegrationError,
     InvalidRequest,
 )
-from integrations.models import Connection, Organization, Payment, PaymentOperation
+from integrations.models import Connection, Organization, Payment, PaymentOperation, PaymentSettings
 from integrations.operations.payments import PaymentOrder, create_payment, sync_payment
 from tests.factories import ConnectionFactory, OrganizationFactory, RateLimitFactory
 
@@ -322,3 +322,17 @@ def test_every_error_of_the_family_can_be_shown(organization: Organization) -> N
     with pytest.raises(IntegrationError) as error:
         create_payment(organization, replace(ORDER, country="ZZ"))
     assert "country ZZ" in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("auto_capture", "asked", "status"),
+    [(True, None, "captured"), (False, None, "authorised"), (False, True, "captured"), (True, False, "authorised")],
+)
+def test_an_order_that_does_not_say_is_captured_as_the_connection_s_settings_have_it(
+    organization: Organization, wire: StripeWire, auto_capture: bool, asked: bool | None, status: str
+) -> None:
+    connection = connect(organization, wire)
+    PaymentSettings.objects.create(
+        organization=organization, connection=connection, provider_name="Stripe", auto_capture=auto_capture
+    )
+    assert create_payment(organization, replace(ORDER, capture=asked)).status == status
