@@ -182,7 +182,7 @@ class Provider:
     webhook_headers: ClassVar[Mapping[str, str]] = {}
     webhook_networks: ClassVar[tuple[str, ...]] = ()  # documented addresses (CIDR) that its webhooks come from
     registers_webhooks: ClassVar[bool] = False  # has register_webhook; otherwise a person enters the address by hand
-    renews_webhook_secrets: ClassVar[bool] = False  # register_webhook, asked again, returns a new secret of the provider's
+    renews_webhook_secrets: ClassVar[bool] = False  # asked again, register_webhook returns another secret
     issues_credentials: ClassVar[frozenset[str]] = frozenset()  # keys that issue_credential and revoke_credential know
     webhook_secret_key: ClassVar[str] = "webhook_secret"  # noqa: S105 - names the credential that signs its webhooks
     webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found
