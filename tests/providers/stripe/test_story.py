@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -283,13 +284,16 @@ def test_a_rotation_is_a_new_endpoint_there_and_the_old_secret_holds_for_a_while
         assert send(endpoint, "payment_intent.succeeded", end.intents["pi_sample"], secret=secret) == 200
 
 
+def refusing(end: StripeEnd, refusal: WireAnswer, request: WireRequest) -> WireAnswer:
+    return refusal if request.method == "POST" else end.answer(request)
+
+
 def test_a_rotation_that_stripe_does_not_answer_changes_nothing_here(
     connection: Connection, endpoint: WebhookEndpoint, end: StripeEnd, server: WireServer
 ) -> None:
     first = endpoint.webhook_secret.reveal()
     for status, failure in ((500, Unavailable), (400, Rejected)):
-        refused = WireAnswer(status, {"error": {"message": "No."}})
-        server.answer = lambda request, refused=refused: refused if request.method == "POST" else end.answer(request)
+        server.answer = partial(refusing, end, WireAnswer(status, {"error": {"message": "No."}}))
         with pytest.raises(failure):
             rotate_secret(endpoint)
         stored = WebhookEndpoint.objects.get(pk=endpoint.pk)

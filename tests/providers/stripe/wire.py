@@ -220,7 +220,7 @@ class StripeEnd:
         intent.update(status="succeeded", amount_received=units)
 
     def _capture(self, intent: Object, form: dict[str, str]) -> Object:
-        units = int(form.get("amount_to_capture", intent["amount"]))
+        units = int(form.get("amount_to_capture") or intent["amount"])
         if intent["status"] != "requires_capture" or not 0 < units <= intent["amount"]:
             raise Refused(400, "It cannot be captured.", code="payment_intent_unexpected_state")
         self._take(intent, units)
@@ -237,7 +237,7 @@ class StripeEnd:
         intent = _known(self.intents, form["payment_intent"])
         charge = self.charges.get(intent["latest_charge"] or "", {"amount_refunded": 0})
         left = intent["amount_received"] - charge["amount_refunded"]
-        units = int(form.get("amount", left))
+        units = int(form.get("amount") or left)
         if not 0 < units <= left:
             raise Refused(400, "Refund amount is greater than unrefunded amount on charge.", code="charge_invalid")
         charge["amount_refunded"] += units if self.refund_status != "failed" else 0
@@ -255,7 +255,7 @@ class StripeEnd:
         about = {"capture_method": form["payment_intent_data[capture_method]"]}
         key = f"cs_test_{next(self._ids)}"
         page = {"url": f"https://checkout.stripe.com/c/pay/{key}", "status": "open", "payment_status": "unpaid"}
-        named = {"client_reference_id": form.get("client_reference_id"), "metadata": {}, "payment_intent": None}
+        named: Object = {"client_reference_id": form.get("client_reference_id"), "metadata": {}, "payment_intent": None}
         told = {**about, "metadata": _metadata(form, "payment_intent_data[metadata]")}
         known = {"id": key, "object": "checkout.session", "amount_total": total, "currency": currency}
         self.sessions[key] = {**known, **page, **named, "client_secret": None, "_intent": told}
