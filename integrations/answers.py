@@ -86,10 +86,10 @@ def still_in_doubt(error: IntegrationError) -> IntegrationError:
     return Unavailable(error.template, may_have_taken_effect=True, retry_after=retry_after, **error.values)
 
 
-def seconds_before_retry(outcome: Answer | IntegrationError, attempt: int) -> float | None:
+def seconds_before_retry(outcome: Answer | IntegrationError, attempt: int, *, retry_header: str = "") -> float | None:
     """How long to wait before trying again, or None when that would not help. What the provider asks for is obeyed."""
     if isinstance(outcome, Answer):
-        if outcome.status not in (408, 429) and outcome.status < 500:
+        if not _is_worth_repeating(outcome, retry_header):
             return None
         asked = asked_to_wait(outcome)
         if asked is not None:
@@ -98,6 +98,13 @@ def seconds_before_retry(outcome: Answer | IntegrationError, attempt: int) -> fl
         return None
     # Full jitter: everyone who failed together does not come back together.
     return random.uniform(0, _FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311 - spreads load, guards nothing
+
+
+def _is_worth_repeating(answer: Answer, retry_header: str) -> bool:
+    advice = "" if answer.ok else answer.headers.get(retry_header, "")
+    if advice in ("true", "false"):
+        return advice == "true"
+    return answer.status in (408, 429) or answer.status >= 500
 
 
 def asked_pause(answer: Answer) -> float | None:

@@ -142,7 +142,7 @@ class Exchange:
         request = self._prepare(url, self._token())
         for attempt in range(1, MAX_ATTEMPTS + 1):
             outcome = self._attempt(request, attempt, min(deadline, time.monotonic() + self._attempt_seconds))
-            wait = seconds_before_retry(outcome, attempt)
+            wait = seconds_before_retry(outcome, attempt, retry_header=self._provider.retry_header)
             is_last = attempt == MAX_ATTEMPTS or not self._may_repeat
             if is_last or wait is None or time.monotonic() + wait >= deadline:
                 break

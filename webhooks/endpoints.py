@@ -88,14 +88,18 @@ def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overla
     With a provider that signs with an API key it is the connection's present one, and an empty text is returned.
 
     A provider that takes its webhooks through its API, with a secret of ours, is told the new one; what it makes of
-    that is raised, and unless it may have taken the new secret all the same, everything is as before.
+    that is raised, and unless it may have taken the new secret all the same, everything is as before. One that issues
+    the secret is asked for another, unless it is given: then a person has had it renewed there.
     """
     provider = get_provider(endpoint.connection.provider.slug)
+    if provider.renews_webhook_secrets and not webhook_secret:
+        return _take_issued(endpoint, provider, overlap)
     own = _own_secret(endpoint.connection, provider) if _signs_with_api_key(provider) else ""
     secret = webhook_secret or own or _fresh_secret(provider)
     _check(provider, endpoint.event_types, secret)
     before, rotated = _replace_secret(endpoint, secret, overlap)
-    if provider.registers_webhooks and _signature(provider).can_sign:
+    is_told = provider.registers_webhooks and not provider.renews_webhook_secrets
+    if is_told and _signature(provider).can_sign:
         try:
             _register(rotated, provider, secret)
         except IntegrationError as error:
@@ -195,6 +199,14 @@ def _register(endpoint: WebhookEndpoint, provider: Provider, secret: str) -> str
     """Returns the secret that the provider signs with from now on: its own, where it issues one."""
     client = client_for(endpoint.connection, operation="register_webhook", any_status=True)
     return provider.register_webhook(client, address_for(endpoint, secret), secret) or secret
+
+
+def _take_issued(endpoint: WebhookEndpoint, provider: Provider, overlap: timedelta) -> str:
+    """Nothing changes here before the provider has answered: until then it signs with the old secret. What it sends in
+    the moment before the new one is stored is refused, and sent again."""
+    issued = _register(endpoint, provider, token_urlsafe(32))
+    _check(provider, endpoint.event_types, issued)
+    return secret_to_show(_replace_secret(endpoint, issued, overlap)[1])
 
 
 def _keep_issued(endpoint: WebhookEndpoint, provider: Provider, secret: str) -> None:

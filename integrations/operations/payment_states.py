@@ -58,7 +58,8 @@ def apply_result(payment: Payment, result: PaymentResult, *, fresh: bool = False
     """
     _check(payment, result)
     before = payment.status
-    payment.provider_reference = payment.provider_reference or result.provider_reference
+    if payment.provider_reference in ("", result.formerly):
+        payment.provider_reference = result.provider_reference
     if payment.status == S.CANCELLED:
         note_difference(payment, result)
         return
@@ -108,7 +109,7 @@ def _check(payment: Payment, result: PaymentResult) -> None:
             currency=result.currency,
             currency_2=payment.currency,
         )
-    if payment.provider_reference and result.provider_reference != payment.provider_reference:
+    if payment.provider_reference not in ("", result.provider_reference, result.formerly):
         raise InvalidResponse("The provider tells of another payment than the one it was asked for.")
     captured, refunded = _totals(payment, result)
     if not 0 <= refunded <= captured <= payment.amount:

@@ -181,6 +181,7 @@ class Provider:
     timeouts: ClassVar[Mapping[str, float]] = {}  # seconds an attempt may take, by operation: {"get_payment": 5}
     headers: ClassVar[Mapping[str, str]] = {}  # sent with every call
     idempotency_header: ClassVar[str] = ""
+    retry_header: ClassVar[str] = ""  # of an answer, in lower case: `true` or `false`, whether to ask again
     signature: ClassVar[Signature | None] = None
     handshake: ClassVar[Handshake | None] = None  # how it makes sure that a webhook address is ours
     webhook_content_type: ClassVar[str] = "application/json"  # or application/x-www-form-urlencoded
@@ -188,6 +189,7 @@ class Provider:
     webhook_headers: ClassVar[Mapping[str, str]] = {}
     webhook_networks: ClassVar[tuple[str, ...]] = ()  # documented addresses (CIDR) that its webhooks come from
     registers_webhooks: ClassVar[bool] = False  # has register_webhook; otherwise a person enters the address by hand
+    renews_webhook_secrets: ClassVar[bool] = False  # asked again, register_webhook returns another secret
     issues_credentials: ClassVar[frozenset[str]] = frozenset()  # keys that issue_credential and revoke_credential know
     webhook_secret_key: ClassVar[str] = "webhook_secret"  # noqa: S105 - names the credential that signs its webhooks
     webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found

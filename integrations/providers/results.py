@@ -122,6 +122,7 @@ class PaymentResult:
     one twice changes nothing; None where the provider's answer does not say, as with `fee`, what the provider keeps for
     it in `fee_currency`. `method` is the capability that the payer used (`card`, `mada`, `knet`), where that is told.
     `awaits_completion`: the payer has agreed, and the provider waits for `complete_payment` to take the money.
+    `formerly` is the reference whose place this one takes: a page's, which has become a payment.
 
     `client_secret` is for the payer's browser and is kept out of `repr` and of logs.
     """
@@ -140,6 +141,7 @@ class PaymentResult:
     fee: Decimal | None = None
     fee_currency: str = ""
     awaits_completion: bool = False
+    formerly: str = ""
     raw: JSON = field(default_factory=dict, repr=False)
 
 

@@ -124,6 +124,29 @@ def test_a_connection_that_breaks_off_leaves_a_doubt(client_to: Clients) -> None
     assert raised.value.may_have_taken_effect
 
 
+@pytest.mark.parametrize(("status", "advice", "calls"), [(500, "false", 1), (409, "true", 2), (500, "perhaps", 2)])
+def test_a_provider_that_says_whether_to_ask_again_is_obeyed(
+    client: BoundClient, wire: WireServer, status: int, advice: str, calls: int
+) -> None:
+    wire.answer = one_after_another(WireAnswer(status, b"{}", {"Stripe-Should-Retry": advice}), FINE)
+    if calls == 1:
+        with pytest.raises(Unavailable) as raised:
+            client.post("/v1/refunds", idempotency_key="key-1")
+        assert raised.value.may_have_taken_effect
+    else:
+        assert client.post("/v1/refunds", idempotency_key="key-1").ok
+    assert len(wire.requests) == calls
+
+
+def test_a_call_that_may_not_be_repeated_is_not_whatever_the_provider_says(
+    client: BoundClient, wire: WireServer
+) -> None:
+    wire.answer = lambda request: WireAnswer(409, b"{}", {"Stripe-Should-Retry": "true"})
+    with pytest.raises(Rejected):
+        client.post("/v1/refunds")
+    assert len(wire.requests) == 1
+
+
 def test_the_wait_that_a_provider_asks_for_is_kept(client: BoundClient, wire: WireServer) -> None:
     wire.answer = one_after_another(WireAnswer(429, b"", {"Retry-After": "1"}), FINE)
     started = time.monotonic()

@@ -25,6 +25,7 @@ class StripeWire:
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: list[dict[str, Any]] = field(default_factory=list)
     answered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    webhooks: dict[str, dict[str, Any]] = field(default_factory=dict)
     url: str = ""
     lose_answers: bool = False
     server: WireServer | None = None
@@ -55,6 +56,10 @@ class StripeWire:
                 return WireAnswer(200, {"object": "balance"})
             case "GET", ["v1", "payment_intents", key] if key in self.intents:
                 return WireAnswer(200, self.intents[key])
+            case "GET", ["v1", "webhook_endpoints"]:
+                return WireAnswer(200, {"object": "list", "data": [*self.webhooks.values()]})
+            case "DELETE", ["v1", "webhook_endpoints", key]:
+                return WireAnswer(200, {"id": self.webhooks.pop(key)["id"], "deleted": True})
             case "POST", ["v1", *rest]:
                 key = request.headers["idempotency-key"]
                 if key not in self.answered:
@@ -73,6 +78,10 @@ class StripeWire:
                 return dict(self.intents[key])
             case ["refunds"]:
                 return self._refund(self.intents[form["payment_intent"]], int(form["amount"]))
+            case ["webhook_endpoints"]:
+                key = f"we_{next(_ids):06}"
+                self.webhooks[key] = {"id": key, "object": "webhook_endpoint", "url": form["url"]}
+                return {**self.webhooks[key], "secret": f"whsec_issued_sample_{key}"}
         raise AssertionError(path)
 
     def _create(self, form: dict[str, str]) -> dict[str, Any]:

@@ -185,3 +185,25 @@ def test_an_event_with_our_own_id_finds_the_payment_whose_answer_was_lost(
     assert applied.provider_reference == intent["id"]
     assert applied.status == Payment.Status.CAPTURED
     assert applied.operations.get(kind="create").status == "succeeded"
+
+
+def test_a_page_s_reference_gives_way_to_the_payment_s_and_to_no_other(
+    payment: Payment, connection: Connection
+) -> None:
+    paid = PaymentResult("pi_of_the_page", PaymentStatus.CAPTURED, payment.amount, "AED", Decimal("12.50"))
+    told = NormalizedEvent(EventType.PAYMENT_SUCCEEDED, payment.provider_reference, payment=paid)
+    for result in (paid, replace(paid, formerly="another_page")):
+        with pytest.raises(InvalidResponse, match="another payment"):
+            apply_event(connection, replace(told, payment=result), trust=Trust.SIGNED)
+    named = replace(paid, formerly=payment.provider_reference)
+    apply_event(connection, replace(told, payment=named), trust=Trust.SIGNED)
+    payment.refresh_from_db()
+    assert (payment.provider_reference, payment.status) == ("pi_of_the_page", Payment.Status.CAPTURED)
+
+    # What was on its way meanwhile, by the old name, is not believed; and nothing is undone.
+    late = PaymentResult(named.formerly, PaymentStatus.REQUIRES_ACTION, payment.amount, "AED")
+    event = NormalizedEvent(EventType.PAYMENT_REQUIRES_ACTION, "pi_of_the_page", payment=late)
+    with pytest.raises(InvalidResponse):
+        apply_event(connection, event, trust=Trust.SIGNED)
+    payment.refresh_from_db()
+    assert payment.provider_reference == "pi_of_the_page"

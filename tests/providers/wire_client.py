@@ -97,6 +97,6 @@ class WireClient:
         except InvalidResponse as error:
             return error
         code, message = self.provider.error_details(body)
-        if answer.status == 401:
+        if answer.status in (401, 403):
             return AuthenticationFailed(message)
         return Rejected(message, provider_code=code, provider_status=answer.status, body=body)

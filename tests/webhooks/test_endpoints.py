@@ -76,7 +76,8 @@ def test_a_secret_that_cannot_be_one_is_refused(connection: Connection, secret: 
     assert secret not in str(refused.value)
 
 
-def test_a_provider_without_an_api_for_it_is_not_told(connection: Connection) -> None:
+def test_a_provider_without_an_api_for_it_is_not_told(db: None) -> None:
+    connection = ConnectionFactory(slug="tap", credentials={"secret_api_key": "sk_test_sampleNotAKey"})
     with pytest.raises(NotSupported):
         create_endpoint(connection, register=True)
     assert not WebhookEndpoint.objects.exists()
@@ -116,7 +117,7 @@ def test_an_endpoint_that_the_provider_does_not_take_is_not_kept(registering: Co
 
 
 def test_a_rotation_keeps_the_old_secret_for_a_while(endpoint: WebhookEndpoint) -> None:
-    fresh = rotate_secret(endpoint)
+    fresh = rotate_secret(endpoint, webhook_secret="whsec_renewed_sample")
     assert secrets_of(endpoint) == (fresh, SECRET)
     until = WebhookEndpoint.objects.get(pk=endpoint.pk).previous_secret_expires_at
     assert until is not None

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -17,6 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 from integrations.models import Organization, Payment
 from tests.factories import OrganizationFactory, catalogue_row, token_for
 from tests.served import free_port
+from tests.wire import WireAnswer, WireRequest, WireServer
 from webhooks.inbox import drain
 from webhooks.models import WebhookEvent
 
@@ -40,6 +42,26 @@ def localstripe() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture
+def relay(localstripe: str) -> Iterator[str]:
+    """localstripe behind a relay that keeps back the one field that we send, and that it does not know of yet."""
+
+    def forward(request: WireRequest) -> WireAnswer:
+        form = {name: value for name, value in request.form.items() if name != "return_url"}
+        told = requests.request(
+            request.method,
+            localstripe + request.path,
+            params=request.query,
+            data=urlencode(form),
+            headers={name: value for name, value in request.headers.items() if name not in ("host", "content-length")},
+            timeout=10,
+        )
+        return WireAnswer(told.status_code, told.content)
+
+    with WireServer(forward) as server:
+        yield server.url
 
 
 def _wait_for(url: str) -> None:
@@ -74,14 +96,14 @@ def api(live_server: LiveServer, settings: Settings) -> Api:
 
 
 @pytest.fixture
-def connection_id(api: Api, localstripe: str) -> str:
+def connection_id(api: Api, relay: str) -> str:
     made = api.post(
         "connections/",
         {
             "provider": "stripe",
             "connection_name": "localstripe",
             "environment": "development",
-            "configuration": {"base_url": localstripe},
+            "configuration": {"base_url": relay},
             "credentials": {"api_key": KEY},
         },
     )

@@ -14,6 +14,7 @@ from django.utils import timezone
 from integrations.models import Connection, Membership, Organization
 from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory, MembershipFactory
+from tests.operations.stripe_wire import stripe_wire
 from webhooks.endpoints import create_endpoint
 from webhooks.inbox import drain
 from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
@@ -214,8 +215,11 @@ def test_an_address_is_switched_off_and_on(administrator: Client, endpoint: Webh
         assert endpoint.is_active is is_active
 
 
-def test_a_new_secret_is_shown_once(administrator: Client, endpoint: WebhookEndpoint) -> None:
-    text = administrator.post(reverse("webhook-endpoint-rotate", args=[endpoint.pk])).content.decode()
+def test_a_new_secret_is_shown_once(administrator: Client, endpoint: WebhookEndpoint, settings: Any) -> None:
+    settings.EGRESS_ALLOW = ["127.0.0.0/8"]
+    with stripe_wire() as wire:
+        Connection.objects.filter(pk=endpoint.connection_id).update(configuration={"base_url": wire.url})
+        text = administrator.post(reverse("webhook-endpoint-rotate", args=[endpoint.pk])).content.decode()
     endpoint.refresh_from_db()
     assert endpoint.webhook_secret.reveal() in text
     assert SECRET not in text

@@ -59,7 +59,7 @@ def test_each_is_processed_to_the_end_and_makes_no_payment() -> None:
 
 
 def test_it_is_signed_by_the_secret_of_the_moment(endpoint: WebhookEndpoint) -> None:
-    rotate_secret(endpoint)
+    rotate_secret(endpoint, webhook_secret="whsec_renewed_sample")
     assert send_test_event(endpoint, "charge.captured")
 
 

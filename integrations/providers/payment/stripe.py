@@ -1,54 +1,57 @@
-"""Stripe, by Payment Intents. https://docs.stripe.com/api/payment_intents
+"""Stripe: Payment Intents, and Checkout Sessions for a page of its own. https://docs.stripe.com/api/payment_intents
 
-Confirmed against the official `stripe` package 16.1 (API version, parameters, signature), Stripe's documentation
-(currencies, rate limits, changelog) and the package `localstripe` (every operation). From general knowledge, still to
-be seen on a live account: the countries that merchants can be in, and the ways to pay that each of them gets.
+With no token to pay with, the connection's configuration says who shows the payer a form. `elements` (as ever, and what
+callers of our API that use `client_secret` rely on): a payment intent, which the shop's own page finishes with
+Stripe.js. `checkout`: a page of Stripe's, at `redirect_url`. Such a page has no intent until its payer begins; so the
+session is the payment's reference until it is complete, and the intent's takes its place then (`formerly`): captures,
+refunds, disputes and charges all name the intent. A page is expired, where an intent is cancelled.
+
+Confirmed by the official `stripe` package 16.1 (API version, every field of every form, how it signs, when it asks
+again, which statuses there are, that an intent of a page can be cancelled only while it waits for its capture), by
+Stripe's documentation (currencies, rate limits, changelog: `payment_method_types` is refused since 2026-09-30,
+`allowed_payment_method_types` takes its place) and by the package `localstripe` (every operation on intents). The page
+speaks no Arabic: `ar` is none of its locales.
+
+Unconfirmed, to be seen on a live account: the countries that merchants can be in, and the ways to pay that each of them
+gets; that the metadata of an intent is on its charges too; which permissions a restricted key needs to have the fee
+told (without it a payment is read without its fee); that Stripe takes the retries of a deleted webhook endpoint back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, ClassVar
-from urllib.parse import quote
 
-from ...errors import InvalidRequest, InvalidResponse, Rejected, UnreadablePayload
-from ...money import from_minor_units, to_minor_units
+from ...errors import AuthenticationFailed, Conflict, IntegrationError, InvalidResponse, Rejected, UnreadablePayload
 from ..auth import Bearer
-from ..base import Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
 from ..events import EventIdentity, EventType, NormalizedEvent
-from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
+from ..results import PaymentRequest, PaymentResult, RefundResult
 from ..signatures import TimestampedHMAC
+from .stripe_events import EVENT_TYPES, created, event_object, read_event, subject_of
+from .stripe_reading import declined_intent, mapping, read_payment, read_refund, read_session
+from .stripe_requests import (
+    ELEMENTS,
+    INTENTS,
+    PAGE,
+    SESSIONS,
+    WITH_CHARGE,
+    amount_field,
+    intent_form,
+    on_behalf,
+    opens_page,
+    path,
+    session_form,
+)
 from .stripe_samples import sample
 
-# https://docs.stripe.com/currencies#special-cases: these are counted otherwise than ISO 4217 has it.
-EXPONENTS = {"MGA": 0, "UGX": 2, "ISK": 2}
-THREE_DECIMALS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
-
-STATUSES = {
-    "requires_payment_method": PaymentStatus.REQUIRES_ACTION,
-    "requires_confirmation": PaymentStatus.REQUIRES_ACTION,
-    "requires_action": PaymentStatus.REQUIRES_ACTION,
-    "processing": PaymentStatus.PENDING,
-    "requires_capture": PaymentStatus.AUTHORISED,
-    "succeeded": PaymentStatus.CAPTURED,
-    "canceled": PaymentStatus.CANCELLED,
-}
-REFUND_STATUSES = {
-    "pending": RefundStatus.PENDING,
-    "requires_action": RefundStatus.PENDING,
-    "succeeded": RefundStatus.SUCCEEDED,
-    "failed": RefundStatus.FAILED,
-    "canceled": RefundStatus.CANCELLED,
-}
-# From this version a charge's amount_refunded no longer counts what a partial capture or a cancellation let go.
-# https://docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow
-REFUNDS_ARE_REFUNDS_SINCE = "2025-03-31"
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
-# The charge says what was refunded or disputed; the intent by itself doesn't.
-WITH_CHARGE = {"expand[]": "latest_charge"}
+_A_PAGE = "cs_"
+_WEBHOOKS = "/v1/webhook_endpoints"
 
 
 class Stripe(PaymentProvider):
@@ -64,6 +67,7 @@ class Stripe(PaymentProvider):
     auth = Bearer("api_key")
     headers: ClassVar = {"Stripe-Version": api_version}
     idempotency_header = "Idempotency-Key"
+    retry_header = "stripe-should-retry"
     probe = Probe("/v1/balance")
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     payment_capabilities = frozenset({"card", "apple_pay", "google_pay", "link"})
@@ -89,8 +93,10 @@ class Stripe(PaymentProvider):
             "المفتاح السري",
             secret=True,
             pattern=r"(sk|rk)_(test|live)_[A-Za-z0-9_]+",
-            help="Developers → API keys. A restricted key needs PaymentIntents and Refunds (write) and Balance (read).",
-            help_ar="المطورون ← مفاتيح API. يحتاج المفتاح المقيّد إلى كتابة PaymentIntents وRefunds وقراءة Balance.",
+            help="Developers → API keys. A restricted key needs PaymentIntents, Refunds, Checkout Sessions and Webhook "
+            "Endpoints (write), Charges, Balance and Balance Transactions (read).",
+            help_ar="المطورون ← مفاتيح API. يحتاج المفتاح المقيّد إلى كتابة PaymentIntents وRefunds وCheckout Sessions "
+            "وWebhook Endpoints وقراءة Charges وBalance وBalance Transactions.",
         ),
         Field(
             "publishable_key",
@@ -108,12 +114,31 @@ class Stripe(PaymentProvider):
             required=False,
             secret=True,
             pattern=r"whsec_[A-Za-z0-9+/=_-]+",
-            help="Developers → Webhooks → your endpoint → Signing secret.",
-            help_ar="المطورون ← Webhooks ← نقطة النهاية ← Signing secret.",
+            help="Only for an address that you enter there yourself: Developers → Webhooks → your endpoint.",
+            help_ar="فقط لعنوان تُدخله هناك بنفسك: المطورون ← Webhooks ← نقطة النهاية.",
             credential_type="webhook_secret",
         ),
     )
     configuration = (
+        Field(
+            "page",
+            "Payment page",
+            "صفحة الدفع",
+            required=False,
+            choices=(ELEMENTS, PAGE),
+            default=ELEMENTS,
+            help="checkout sends the payer to a page of Stripe's. elements is for your own page, with Stripe.js.",
+            help_ar="‏checkout يرسل الدافع إلى صفحة سترايب، وelements لصفحتك أنت مع Stripe.js.",
+        ),
+        Field(
+            "account",
+            "Connected account",
+            "الحساب المرتبط",
+            required=False,
+            pattern=r"acct_[A-Za-z0-9]{4,64}",
+            help="For platforms: the account to act for. Connect → Connected accounts; leave empty for your own.",
+            help_ar="للمنصات: الحساب الذي تعمل نيابة عنه، من Connect ← Connected accounts. اتركه فارغًا لحسابك أنت.",
+        ),
         Field(
             "statement_descriptor_suffix",
             "Statement descriptor suffix",
@@ -135,59 +160,87 @@ class Stripe(PaymentProvider):
         ),
     )
     signature = TimestampedHMAC()
+    registers_webhooks = True
+    renews_webhook_secrets = True
     webhook_secret_help = "Developers → Webhooks → your endpoint → Signing secret (whsec_…)."  # noqa: S105 - no secret
-    # charge.succeeded says the same as payment_intent.succeeded and is left out, as are the others not named here.
-    event_types: ClassVar = {
-        "payment_intent.succeeded": EventType.PAYMENT_SUCCEEDED,
-        "payment_intent.amount_capturable_updated": EventType.PAYMENT_AUTHORISED,
-        "payment_intent.processing": EventType.PAYMENT_PENDING,
-        "payment_intent.requires_action": EventType.PAYMENT_REQUIRES_ACTION,
-        "payment_intent.payment_failed": EventType.PAYMENT_FAILED,
-        "payment_intent.canceled": EventType.PAYMENT_CANCELLED,
-        "charge.captured": EventType.PAYMENT_CAPTURED,
-        "charge.refunded": EventType.PAYMENT_REFUNDED,
-        "charge.dispute.created": EventType.PAYMENT_DISPUTED,
-        "charge.dispute.closed": EventType.PAYMENT_DISPUTE_LOST,  # or won: the dispute's status says
-        "refund.failed": EventType.PAYMENT_REFUND_FAILED,
-    }
-    recommended_events = tuple(event_types)
+    event_types: ClassVar = EVENT_TYPES
+    recommended_events = tuple(EVENT_TYPES)
+
+    def check(self, client: Client) -> Answer:
+        return client.get(self.probe.path, headers=on_behalf(client))
 
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         """A declined card is a failed payment, which Stripe keeps, and not an error."""
-        form = _creation_form(request, client.configuration)
+        if opens_page(request, client.configuration):
+            return self._open_page(client, request, idempotency_key)
+        form = intent_form(request, client.configuration)
         try:
-            answer = client.post("/v1/payment_intents", form=form, idempotency_key=idempotency_key)
+            return read_payment(_post(client, INTENTS, form, idempotency_key))
         except Rejected as refusal:
-            declined = _declined_intent(refusal.body)
+            declined = declined_intent(refusal.body)
             if declined is None:
                 raise
-            return _read_payment(declined)
-        return _read_payment(answer.json())
+            return read_payment(declined)
 
     def get_payment(self, client: Client, provider_reference: str) -> PaymentResult:
-        return _read_payment(client.get(_path(provider_reference), params=WITH_CHARGE).json())
+        if provider_reference.startswith(_A_PAGE):
+            return read_session(_session(client, provider_reference))
+        return read_payment(_get_expanded(client, path(INTENTS, provider_reference), "latest_charge"))
 
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> PaymentResult:
         """Once only: what is not captured is let go. An authorisation lapses by itself after about seven days."""
-        form = {**WITH_CHARGE, **_amount("amount_to_capture", amount, currency)}
-        answer = client.post(_path(provider_reference, "/capture"), form=form, idempotency_key=idempotency_key)
-        return _read_payment(answer.json())
+        form = {**WITH_CHARGE, **amount_field("amount_to_capture", amount, currency)}
+        where = path(INTENTS, _intent_id(client, provider_reference), "/capture")
+        return _as_known(provider_reference, read_payment(_post(client, where, form, idempotency_key)))
 
     def void_payment(self, client: Client, provider_reference: str, *, idempotency_key: str) -> PaymentResult:
-        path = _path(provider_reference, "/cancel")
-        return _read_payment(client.post(path, form=WITH_CHARGE, idempotency_key=idempotency_key).json())
+        """A page is expired; once it is complete, its intent is cancelled, where that waits for its capture."""
+        intent = provider_reference
+        if provider_reference.startswith(_A_PAGE):
+            session = _session(client, provider_reference)
+            if session.get("status") == "open":
+                where = path(SESSIONS, provider_reference, "/expire")
+                return read_session(_post(client, where, {}, idempotency_key))
+            if session.get("status") != "complete":
+                return read_session(session)
+            intent = _intent_of(session)
+        answer = _post(client, path(INTENTS, intent, "/cancel"), WITH_CHARGE, idempotency_key)
+        return _as_known(provider_reference, read_payment(answer))
 
     def refund_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
     ) -> RefundResult:
-        form = {"payment_intent": provider_reference, **_amount("amount", amount, currency)}
-        return _read_refund(client.post("/v1/refunds", form=form, idempotency_key=idempotency_key).json())
+        intent = _intent_id(client, provider_reference)
+        form = {"payment_intent": intent, **amount_field("amount", amount, currency)}
+        return read_refund(_post(client, "/v1/refunds", form, idempotency_key))
+
+    def register_webhook(self, client: Client, url: str, secret: str) -> str:
+        """Returns the secret that Stripe issues. To rotate it Stripe has no call: a new endpoint takes the place of the
+        old one, whose events not yet delivered are found by looking at the payments.
+
+        Of a connected account Stripe tells its platform, which registers for all of its accounts' events at once.
+        """
+        registered = client.get(_WEBHOOKS, params={"limit": "100"}).json().get("data")
+        if not isinstance(registered, list):
+            raise InvalidResponse("Stripe's webhook endpoints are not as documented.")
+        # `secret` is never used to sign. Made from it, the key is one for each time that we are asked.
+        key = sha256(f"{url} {secret}".encode()).hexdigest()
+        made = client.post(_WEBHOOKS, form=self._webhook_form(client, url), idempotency_key=key).json()
+        issued = made.get("secret")
+        if not isinstance(issued, str) or not issued:
+            raise InvalidResponse("Stripe's webhook endpoint has no signing secret.")
+        old = [str(one.get("id")) for one in map(mapping, registered) if one.get("url") == url]
+        for endpoint in set(old) - {made.get("id")}:
+            # Left there it is called with a secret that is soon refused; the secret just issued is told only now.
+            with suppress(IntegrationError):
+                client.delete(path(_WEBHOOKS, endpoint))
+        return issued
 
     def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
         """The issuer's reason where there is one, as it says more than `card_declined`."""
-        error = _mapping(body.get("error"))
+        error = mapping(body.get("error"))
         code = error.get("decline_code") or error.get("code") or error.get("type") or ""
         return str(code), str(error.get("message") or "")
 
@@ -195,7 +248,7 @@ class Stripe(PaymentProvider):
         event_id, event_type = payload.get("id"), payload.get("type")
         if not (isinstance(event_id, str) and event_id and isinstance(event_type, str) and event_type):
             raise UnreadablePayload("A Stripe event has an id and a type; this has not.")
-        return EventIdentity(event_id, event_type, _intent_of(_subject(payload)), _created(payload))
+        return EventIdentity(event_id, event_type, subject_of(event_object(payload)), created(payload))
 
     def sample_event(self, event_type: str, *, event_id: str, now: datetime) -> Mapping[str, Any]:
         return sample(event_type, event_id, int(now.timestamp()), self.api_version)
@@ -203,206 +256,55 @@ class Stripe(PaymentProvider):
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
         event_type = self.event_types.get(str(payload.get("type")), EventType.UNKNOWN)
         if event_type is EventType.UNKNOWN:
-            return [NormalizedEvent(EventType.UNKNOWN, occurred_at=_created(payload))]
+            return [NormalizedEvent(EventType.UNKNOWN, occurred_at=created(payload))]
         try:
-            return [_read_event(EventType(event_type), payload)]
+            return [read_event(EventType(event_type), payload)]
         except InvalidResponse as error:
             raise UnreadablePayload(
                 "The Stripe event {type} is not as documented.", type=payload.get("type")
             ) from error
 
+    def _open_page(self, client: Client, request: PaymentRequest, idempotency_key: str) -> PaymentResult:
+        form = session_form(request, client.configuration)
+        result = read_session(_post(client, SESSIONS, form, idempotency_key))
+        if not result.redirect_url:
+            raise InvalidResponse("Stripe's checkout session has no page for the payer.")
+        return result
 
-def _creation_form(request: PaymentRequest, configuration: Mapping[str, Any]) -> dict[str, str]:
-    form = {
-        **WITH_CHARGE,
-        **_amount("amount", request.amount, request.currency),
-        "currency": request.currency.lower(),
-        "capture_method": "automatic" if request.capture else "manual",
-        **_metadata(request),
-        **_confirmation(request),
-    }
-    if request.customer.email and configuration.get("send_receipts"):
-        form["receipt_email"] = request.customer.email
-    if suffix := configuration.get("statement_descriptor_suffix"):
-        form["statement_descriptor_suffix"] = str(suffix)
-    return form
+    def _webhook_form(self, client: Client, url: str) -> dict[str, str]:
+        events = {f"enabled_events[{number}]": name for number, name in enumerate(self.recommended_events)}
+        of_accounts = {"connect": "true"} if client.configuration.get("account") else {}
+        return {"url": url, "api_version": self.api_version, **of_accounts, **events}
 
 
-def _confirmation(request: PaymentRequest) -> dict[str, str]:
-    """Pay at once with the token. With no page to return to, only cards can: other methods may redirect the payer.
-
-    With no token the browser pays, by any method that the account has on: the default since API version 2023-08-16.
-    """
-    if not request.payment_token:
-        return {}
-    way_back = {"return_url": request.success_url} if request.success_url else {"payment_method_types[0]": "card"}
-    return {"payment_method": request.payment_token, "confirm": "true", **way_back}
+def _post(client: Client, where: str, form: Mapping[str, str], idempotency_key: str) -> Mapping[str, Any]:
+    return client.post(where, form=form, headers=on_behalf(client), idempotency_key=idempotency_key).json()
 
 
-def _metadata(request: PaymentRequest) -> dict[str, str]:
-    if any("[" in key or "]" in key for key in request.metadata):
-        raise InvalidRequest("Stripe allows no square brackets in a metadata key.", field="metadata")
-    pairs = {**request.metadata, "reference": request.reference}
-    return {f"metadata[{key}]": str(value) for key, value in pairs.items()}
-
-
-def _amount(key: str, amount: Decimal | None, currency: str) -> dict[str, str]:
-    """The amount in Stripe's units. Raises InvalidRequest when Stripe cannot charge it exactly."""
-    if amount is None:
-        return {}
-    units = to_minor_units(amount, currency, exponent=EXPONENTS.get(currency))
-    if currency in THREE_DECIMALS and units % 10:
-        raise InvalidRequest(
-            "Stripe wants the third decimal of {currency} to be 0; {amount} has another.",
-            currency=currency,
-            amount=amount,
-            field="amount",
-        )
-    if EXPONENTS.get(currency) == 2 and units % 100:
-        raise InvalidRequest(
-            "Stripe charges {currency} in whole units only; {amount} is not.",
-            currency=currency,
-            amount=amount,
-            field="amount",
-        )
-    return {key: str(units)}
-
-
-def _path(provider_reference: str, action: str = "") -> str:
-    return f"/v1/payment_intents/{quote(provider_reference, safe='')}{action}"
-
-
-def _declined_intent(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The payment intent that a card error (402) carries."""
-    error = _mapping(body.get("error"))
-    intent = error.get("payment_intent")
-    return intent if error.get("type") == "card_error" and isinstance(intent, Mapping) else None
-
-
-def _read_payment(intent: Mapping[str, Any]) -> PaymentResult:
-    """Raises InvalidResponse when this is not a payment intent as documented."""
+def _get_expanded(client: Client, where: str, charge: str) -> Mapping[str, Any]:
+    """With the charge, and the fee where the key may see that. Only reading asks for the fee: a write that is refused
+    for what it wants to be told in the answer might be done all the same."""
+    expansions = (f"{charge}.balance_transaction", charge)
     try:
-        return _payment(intent)
-    except UNDOCUMENTED as error:
-        raise InvalidResponse("Stripe's payment intent is not as documented.") from error
+        return client.get(where, params={"expand[]": expansions[0]}, headers=on_behalf(client)).json()
+    except AuthenticationFailed:
+        return client.get(where, params={"expand[]": expansions[1]}, headers=on_behalf(client)).json()
 
 
-def _payment(intent: Mapping[str, Any]) -> PaymentResult:
-    currency = intent["currency"].upper()
-    amount, captured = _money(intent["amount"], currency), _captured(intent, currency)
-    charge = _mapping(intent.get("latest_charge"))  # an id where it was not expanded
-    refunded = _money(charge["amount_refunded"], currency) if "amount_refunded" in charge else None
-    failure = _mapping(intent.get("last_payment_error"))
-    status = _status(intent["status"], captured, refunded, disputed=bool(charge.get("disputed")), failed=bool(failure))
-    is_failed = status is PaymentStatus.FAILED
-    return PaymentResult(
-        provider_reference=intent["id"],
-        status=status,
-        amount=amount,
-        currency=currency,
-        amount_captured=captured,
-        amount_refunded=None if status is PaymentStatus.CANCELLED else refunded,
-        redirect_url=_mapping(_mapping(intent.get("next_action")).get("redirect_to_url")).get("url") or "",
-        client_secret=intent.get("client_secret") or "",
-        failure_code=str(failure.get("decline_code") or failure.get("code") or "") if is_failed else "",
-        failure_message=str(failure.get("message") or "") if is_failed else "",
-        raw={key: value for key, value in intent.items() if key != "client_secret"},
-    )
+def _session(client: Client, key: str) -> Mapping[str, Any]:
+    return _get_expanded(client, path(SESSIONS, key), "payment_intent.latest_charge")
 
 
-def _captured(intent: Mapping[str, Any], currency: str) -> Decimal:
-    """localstripe has no `amount_received`; there a payment that succeeded is taken whole."""
-    otherwise = intent["amount"] if intent["status"] == "succeeded" else 0
-    return _money(intent.get("amount_received", otherwise), currency)
+def _intent_id(client: Client, reference: str) -> str:
+    return _intent_of(_session(client, reference)) if reference.startswith(_A_PAGE) else reference
 
 
-def _status(status: str, captured: Decimal, refunded: Decimal | None, *, disputed: bool, failed: bool) -> PaymentStatus:
-    if status == "requires_payment_method" and failed:
-        return PaymentStatus.FAILED
-    if status != "succeeded":
-        return STATUSES[status]
-    if disputed:
-        return PaymentStatus.DISPUTED
-    if refunded:
-        return PaymentStatus.REFUNDED if refunded >= captured else PaymentStatus.PARTIALLY_REFUNDED
-    return PaymentStatus.CAPTURED
+def _intent_of(session: Mapping[str, Any]) -> str:
+    key = mapping(session.get("payment_intent")).get("id")
+    if not isinstance(key, str):
+        raise Conflict("Nobody has paid on Stripe's page.")
+    return key
 
 
-def _read_refund(refund: Mapping[str, Any]) -> RefundResult:
-    try:
-        currency = refund["currency"].upper()
-        return RefundResult(
-            provider_reference=refund["id"],
-            status=REFUND_STATUSES[refund["status"]],
-            amount=_money(refund["amount"], currency),
-            currency=currency,
-            failure_message=str(refund.get("failure_reason") or ""),
-            raw=dict(refund),
-        )
-    except UNDOCUMENTED as error:
-        raise InvalidResponse("Stripe's refund is not as documented.") from error
-
-
-def _read_event(event_type: EventType, payload: Mapping[str, Any]) -> NormalizedEvent:
-    """An intent is the payment's state; a charge is too, once its refunds are refunds; a dispute or a refund is not."""
-    subject = _subject(payload)
-    payment, reference = None, _intent_of(subject)
-    if subject.get("object") == "payment_intent":
-        payment = _read_payment(subject)
-    elif subject.get("object") == "charge" and str(payload.get("api_version")) >= REFUNDS_ARE_REFUNDS_SINCE:
-        payment = _read_charge(subject) if reference else None
-    if event_type is EventType.PAYMENT_DISPUTE_LOST and subject.get("status") != "lost":
-        event_type = EventType.PAYMENT_DISPUTE_WON  # or an inquiry that ended before any money was taken back
-    return NormalizedEvent(event_type, reference, _created(payload), payment, _dispute(subject))
-
-
-def _dispute(subject: Mapping[str, Any]) -> Mapping[str, Any]:
-    """https://docs.stripe.com/api/disputes/object"""
-    if subject.get("object") != "dispute":
-        return {}
-    currency, units = str(subject.get("currency") or "").upper(), subject.get("amount")
-    due = _mapping(subject.get("evidence_details")).get("due_by")
-    try:
-        amount = None if units is None else str(_money(units, currency))
-        answer_by = datetime.fromtimestamp(due, UTC).isoformat() if due else None
-    except (*UNDOCUMENTED, OverflowError, OSError) as error:
-        raise InvalidResponse("Stripe's dispute is not as documented.") from error
-    return {
-        "dispute": str(subject.get("id") or ""),
-        "dispute_reason": str(subject.get("reason") or ""),
-        "dispute_amount": amount,
-        "dispute_currency": currency or None,
-        "respond_by": answer_by,
-    }
-
-
-def _subject(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(_mapping(payload.get("data")).get("object"))
-
-
-def _intent_of(subject: Mapping[str, Any]) -> str:
-    """The payment intent that an event's object is, or belongs to."""
-    key = subject.get("id") if subject.get("object") == "payment_intent" else subject.get("payment_intent")
-    return key if isinstance(key, str) else ""
-
-
-def _read_charge(charge: Mapping[str, Any]) -> PaymentResult:
-    """A charge of an intent, seen as that intent."""
-    status = "succeeded" if charge.get("captured") else "requires_capture"
-    received = {"id": charge.get("payment_intent"), "status": status, "amount_received": charge.get("amount_captured")}
-    return _read_payment({**charge, **received, "latest_charge": charge})
-
-
-def _money(units: int, currency: str) -> Decimal:
-    return from_minor_units(units, currency, exponent=EXPONENTS.get(currency))
-
-
-def _created(payload: Mapping[str, Any]) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(payload["created"], UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        return None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _as_known(reference: str, result: PaymentResult) -> PaymentResult:
+    return replace(result, formerly=reference) if reference.startswith(_A_PAGE) else result

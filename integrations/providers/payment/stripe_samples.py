@@ -30,6 +30,12 @@ _INTENTS: Mapping[str, Mapping[str, Any]] = {
     "payment_intent.payment_failed": {"status": "requires_payment_method", "last_payment_error": _DECLINE},
     "payment_intent.canceled": {"status": "canceled", "cancellation_reason": "requested_by_customer"},
 }
+_SESSIONS: Mapping[str, Mapping[str, Any]] = {
+    "checkout.session.completed": {"status": "complete", "payment_status": "paid"},
+    "checkout.session.async_payment_succeeded": {"status": "complete", "payment_status": "paid"},
+    "checkout.session.async_payment_failed": {"status": "complete", "payment_status": "unpaid"},
+    "checkout.session.expired": {"status": "expired", "payment_status": "unpaid"},
+}
 _CHARGES: Mapping[str, Mapping[str, Any]] = {
     "charge.captured": {"amount_refunded": 0, "refunded": False},
     "charge.refunded": {"amount_refunded": _AMOUNT, "refunded": True},
@@ -64,6 +70,11 @@ def _subject(event_type: str, event_id: str) -> dict[str, Any]:
     if told := _INTENTS.get(event_type):
         unpaid = {"amount_capturable": 0, "amount_received": 0, "capture_method": "automatic"}
         return {"id": intent, "object": "payment_intent", **common, **unpaid, "payment_method_types": ["card"], **told}
+    if told := _SESSIONS.get(event_type):
+        begun = intent if told["status"] == "complete" else None
+        page = {"amount_total": _AMOUNT, "client_reference_id": None, "mode": "payment", "payment_intent": begun}
+        known = {"currency": "aed", "livemode": False, "metadata": {}}
+        return {"id": f"cs_test_{event_id}", "object": "checkout.session", **known, **page, **told}
     if told := _CHARGES.get(event_type):
         paid = {"status": "succeeded", "captured": True, "paid": True, "disputed": False, "amount_captured": _AMOUNT}
         return {"id": f"ch_{event_id}", "object": "charge", **common, "payment_intent": intent, **paid, **told}

@@ -95,7 +95,7 @@ def test_a_token_pays_at_once_by_card_where_there_is_no_way_back(client: WireCli
     create(client, order(payment_token="pm_card_visa", success_url="https://shop.example/thanks"))
 
     by_card, by_any = (request.form for request in server.requests)
-    assert by_card["payment_method_types[0]"] == "card"
+    assert by_card["allowed_payment_method_types[0]"] == "card"
     assert by_any["return_url"] == "https://shop.example/thanks"
 
 
@@ -109,7 +109,8 @@ def test_an_authorisation_is_asked_for_by_capturing_later(client: WireClient, se
 def test_a_declined_card_is_a_failed_payment_with_the_issuer_s_reason(client: WireClient) -> None:
     result = create(client, order(payment_token="pm_card_visa_chargeDeclined"))
 
-    assert (result.status, result.provider_reference) == (PaymentStatus.FAILED, "pi_sample")
+    assert result.status == PaymentStatus.FAILED
+    assert result.provider_reference.startswith("pi_")
     assert result.failure_code == "insufficient_funds"
     assert result.failure_message == "Your card has insufficient funds."
 
