@@ -22,10 +22,10 @@ from ..tenancy import acting_for
 from .announce import record_action
 from .payment_attempts import payment_provider
 from .payment_changes import void_payment
-from .payment_completion import EXPIRED
 from .payment_differences import mark
 from .payment_events import read_payment
 from .payment_look_plan import next_look
+from .payment_states import EXPIRED
 
 logger = logging.getLogger(__name__)
 

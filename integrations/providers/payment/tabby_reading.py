@@ -13,7 +13,6 @@ from ...money import parse_amount
 from ..base import Answer
 from ..events import EventIdentity
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
-from .tabby_checkout import AUTOMATIC, CAPTURE
 
 # Why a session is refused, in our words. https://docs.tabby.ai/api-reference/checkout/create-a-session
 REJECTIONS = {
@@ -78,13 +77,6 @@ def entry_of(payment: Mapping[str, Any], kind: str, reference: str) -> Mapping[s
     return next((entry for entry in _entries(payment, kind) if entry.get("reference_id") == reference), None)
 
 
-def is_to_be_captured(payment: Mapping[str, Any], result: PaymentResult) -> bool:
-    """Whether the payer has been lent the money, and the order was to capture it at once."""
-    meta = payment.get("meta")
-    wants = isinstance(meta, Mapping) and meta.get(CAPTURE) == AUTOMATIC
-    return wants and result.status is PaymentStatus.AUTHORISED and not result.amount_captured
-
-
 def registered(answer: Answer) -> Sequence[Mapping[str, Any]]:
     """The webhooks that there are: a list, or null where there are none."""
     try:
@@ -143,6 +135,7 @@ def _payment(payment: Mapping[str, Any], *, redirect_url: str = "", failure_code
         failure_code=failure_code if is_failed else "",
         failure_message=REJECTIONS.get(failure_code, "Tabby declined the customer.") if is_failed else "",
         method="bnpl",
+        awaits_completion=status is PaymentStatus.AUTHORISED and not captured,
         raw={key: value for key, value in payment.items() if key != "token"},
     )
 

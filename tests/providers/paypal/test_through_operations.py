@@ -411,7 +411,8 @@ def test_an_order_that_is_gone_before_its_time_or_was_paid_is_for_a_person_to_lo
 
 def test_a_payment_that_has_expired_is_not_taken_after_all(agreed: Payment, far: Far) -> None:
     Payment.objects.filter(pk=agreed.pk).update(status=S.FAILED, failure_code="expired")
-    assert sync_payment(agreed).amount_captured == 0
+    for _ in range(3):
+        assert sync_payment(agreed).amount_captured == 0
     assert "capture" not in far.wire.done
 
 
