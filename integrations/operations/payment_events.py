@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from ..errors import Conflict, IntegrationError, InvalidResponse, NotSupported, Unavailable, UnknownSubject
+from ..errors import Conflict, IntegrationError, InvalidResponse, NotSupported, Rejected, Unavailable, UnknownSubject
 from ..gateway import client_for
 from ..models import Connection, Payment, PaymentOperation
 from ..providers.events import EventType, NormalizedEvent, Trust
@@ -25,6 +25,7 @@ from .payment_ledger import PaymentLedger
 from .payment_news import follow_dispute, is_late, know_as_of, must_ask
 from .payment_settlement import drop_operations_without_effect, fail_refunds_sent_back, settle_operations
 from .payment_states import apply_result, goes_both_ways
+from .payment_unpaid import is_still_unpaid, leave_unpaid
 
 logger = logging.getLogger(__name__)
 
@@ -83,13 +84,19 @@ def look_at_payment(connection: Connection, must: MustAsk) -> Look:
 def read_payment(payment: Payment) -> Payment:
     """Ask the provider how a payment stands whose reference there is known, and settle what was left open.
 
-    Raises NotSupported where the provider cannot be asked, and what the fetch raises.
+    One that nobody has paid, and that the provider therefore need not show, is returned as it is. Raises NotSupported
+    where the provider cannot be asked, and what the fetch raises.
     """
     payment = Payment.objects.select_related("connection__provider").get(pk=payment.pk)
     if payment.connection is None or not payment.provider_reference:
         raise Conflict("The provider's reference of this payment is unknown.")
     asked_at = timezone.now()
-    result = _fetch(payment.connection, payment.provider_reference)
+    try:
+        result = _fetch(payment.connection, payment.provider_reference)
+    except Rejected as refusal:
+        if not is_still_unpaid(payment, refusal):
+            raise
+        return leave_unpaid(payment)
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
         impossible = _lay_over_ours(locked, result, seen=payment.updated_at, asked_at=asked_at)

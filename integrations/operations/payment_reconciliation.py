@@ -26,6 +26,7 @@ from .payment_differences import mark
 from .payment_events import read_payment
 from .payment_look_plan import next_look
 from .payment_states import EXPIRED
+from .payment_unpaid import is_not_found
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ _AT_ONCE = 200
 _THREADS = 8
 _LEASE = timedelta(minutes=10)  # who took a payment up and died leaves it to the next sweep after this
 _MARGIN = timedelta(minutes=30)  # by which a page outlives its time at the gateway
-_NOT_FOUND = 404
 _OPEN = (Payment.Status.PENDING, Payment.Status.REQUIRES_ACTION)
 
 
@@ -58,9 +58,9 @@ def reconcile_payment(payment: Payment) -> Payment:
     try:
         looked = read_payment(payment)
     except Rejected as refusal:
-        if refusal.provider_status != _NOT_FOUND:
+        if not is_not_found(refusal):
             raise
-        return _expire(payment) if _is_forgotten(payment) else _mark_as_missing(payment)
+        return _mark_as_missing(payment)
     return _expire(looked) if _is_abandoned(looked) else looked
 
 
@@ -129,12 +129,6 @@ def _is_abandoned(payment: Payment) -> bool:
         return False
     lifetime = payment_provider(payment.connection).page_lifetime
     return timezone.now() - payment.created_at > lifetime + _MARGIN
-
-
-def _is_forgotten(payment: Payment) -> bool:
-    """Whether the gateway may know nothing of it any more, since nobody has paid."""
-    is_unpaid = payment.status == Payment.Status.REQUIRES_ACTION and _is_abandoned(payment)
-    return is_unpaid and payment.connection is not None and payment_provider(payment.connection).forgets_unpaid
 
 
 def _expire(payment: Payment) -> Payment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -48,6 +49,15 @@ def drop_operations_without_effect(payment: Payment, told: PaymentResult) -> Non
     A refund stays open where the provider does not tell of refunds: what it does not show may have been made.
     """
     kinds = [Kind.CAPTURE, Kind.VOID] if told.amount_refunded is None else [Kind.CAPTURE, Kind.VOID, Kind.REFUND]
+    _fail_without_effect(payment, kinds)
+
+
+def fail_changes_without_effect(payment: Payment) -> None:
+    """Of a payment that the provider does not show: nobody has captured it or made it void."""
+    _fail_without_effect(payment, [Kind.CAPTURE, Kind.VOID])
+
+
+def _fail_without_effect(payment: Payment, kinds: Sequence[PaymentOperation.Kind]) -> None:
     payment.operations.filter(
         kind__in=kinds,
         status=Status.PENDING,

@@ -247,7 +247,7 @@ class PaymentProvider(Provider):
     repeatable: ClassVar[frozenset[str]] = frozenset()
     idempotency_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # for which such a key is remembered
     page_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # after which nobody can pay by the page that was opened
-    forgets_unpaid: ClassVar[bool] = False  # what nobody has paid in that time is not found there any more
+    shows_unpaid: ClassVar[bool] = True  # if not, `get_payment` may be refused (404) for one that nobody has paid yet
     takes_partial_captures: ClassVar[bool] = True
     takes_partial_refunds: ClassVar[bool] = True
 

@@ -71,7 +71,7 @@ class PayPal(PaymentProvider):
     idempotency_header = "PayPal-Request-Id"
     idempotency_lifetime = timedelta(hours=6)  # an order's; those of captures and refunds are kept 45 days
     page_lifetime = timedelta(hours=2, minutes=30)  # of the three that an order waits for its payer
-    forgets_unpaid = True
+    shows_unpaid = False  # once that time is over
     probe = Probe("/v1/notifications/webhooks")
     operations = frozenset({"create", "get", "complete", "capture", "void", "refund"})
     payment_capabilities = frozenset({"paypal", "card"})

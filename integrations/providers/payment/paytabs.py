@@ -72,6 +72,7 @@ class PayTabs(PaymentProvider):
     auth = HeaderKey("Authorization", "server_key")
     probe = Probe("/payment/query")
     operations = frozenset({"create", "get", "find", "capture", "void", "refund"})
+    shows_unpaid = False  # at least not for certain, as said above
     payment_capabilities = frozenset(METHODS)
     is_mena = True
     regions = ("mena",)
