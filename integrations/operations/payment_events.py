@@ -23,7 +23,13 @@ from .payment_differences import note_difference
 from .payment_disputes import record_dispute
 from .payment_ledger import PaymentLedger
 from .payment_news import follow_dispute, is_late, know_as_of, must_ask
-from .payment_settlement import drop_operations_without_effect, fail_refunds_sent_back, settle_operations
+from .payment_settlement import (
+    drop_operations_without_effect,
+    fail_refunds_sent_back,
+    fail_sent_back,
+    refunds_sent_back,
+    settle_operations,
+)
 from .payment_states import apply_result, goes_both_ways
 from .payment_unpaid import is_still_unpaid, leave_unpaid
 
@@ -69,7 +75,7 @@ def write_event(
         ledger.undo(payment, before)
         raise
     if getattr(payment, "has_open_operations", True):
-        settle_operations(payment)
+        settle_operations(payment, told)
     record_dispute(payment, event, trust)
     ledger.note(_note(payment, PaymentOperation.Kind.EVENT, told, key=_fingerprint(event)))
     return payment
@@ -111,13 +117,15 @@ def _lay_over_ours(
 ) -> InvalidResponse | None:
     """Returns what is wrong with an answer that cannot be: of it only the difference is kept."""
     is_untouched, before = locked.updated_at == seen, locked.status
-    if is_untouched:
+    sent_back = refunds_sent_back(locked, result) if is_untouched else []
+    if is_untouched and not sent_back:
         note_difference(locked, result)
     try:
-        apply_result(locked, result, fresh=is_untouched)
+        apply_result(locked, result, fresh=is_untouched, refund_failed=bool(sent_back))
     except InvalidResponse as impossible:
         return impossible
-    settle_operations(locked)
+    fail_sent_back(sent_back)
+    settle_operations(locked, result)
     if is_untouched:
         know_as_of(locked, asked_at)
         drop_operations_without_effect(locked, result)
@@ -184,7 +192,9 @@ def _lay_over_look(payment: Payment, event: NormalizedEvent, look: Look) -> None
     refund_failed = event.type is EventType.PAYMENT_REFUND_FAILED
     if not is_fresh and (refund_failed or goes_both_ways(payment, look.result)):
         raise Unavailable("The payment was changed while it was looked up.")
-    apply_result(payment, look.result, fresh=is_fresh, refund_failed=refund_failed)
+    sent_back = refunds_sent_back(payment, look.result) if is_fresh else []
+    apply_result(payment, look.result, fresh=is_fresh, refund_failed=refund_failed or bool(sent_back))
+    fail_sent_back(sent_back)
     if refund_failed:
         fail_refunds_sent_back(payment)
     if is_fresh:

@@ -25,6 +25,7 @@ from .payment_changes import void_payment
 from .payment_differences import mark
 from .payment_events import read_payment
 from .payment_look_plan import next_look
+from .payment_settlement import has_open_refunds
 from .payment_states import EXPIRED
 from .payment_unpaid import is_not_found
 
@@ -112,7 +113,7 @@ def _plan_next(payment: Payment) -> None:
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
         if locked.status == payment.status:
             locked.looks = payment.looks + 1
-            locked.next_look_at = next_look(locked)
+            locked.next_look_at = next_look(locked, has_open_refunds=has_open_refunds(locked))
             Payment.objects.filter(pk=locked.pk).update(looks=locked.looks, next_look_at=locked.next_look_at)
 
 

@@ -120,6 +120,7 @@ class PaymentResult:
     one twice changes nothing; None where the provider's answer does not say, as with `fee`, what the provider keeps for
     it in `fee_currency`. `method` is the capability that the payer used (`card`, `mada`, `knet`), where that is told.
     `awaits_completion`: the payer has agreed, and the provider waits for `complete_payment` to take the money.
+    `refunds` are those that the provider lists one by one: operations end by them, and by the sums where it lists none.
 
     `client_secret` is for the payer's browser and is kept out of `repr` and of logs.
     """
@@ -138,16 +139,21 @@ class PaymentResult:
     fee: Decimal | None = None
     fee_currency: str = ""
     awaits_completion: bool = False
+    refunds: Sequence[RefundResult] = ()
     raw: JSON = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class RefundResult:
-    """One refund. `amount` is what this refund gives back; the payment's total is read with `get_payment`."""
+    """One refund. `amount` is what this refund gives back; the payment's total is read with `get_payment`.
+
+    `idempotency_key` is the one of ours that it was asked for under, where the provider tells it again.
+    """
 
     provider_reference: str
     status: RefundStatus
     amount: Decimal
     currency: str
     failure_message: str = ""
+    idempotency_key: str = ""
     raw: JSON = field(default_factory=dict, repr=False)

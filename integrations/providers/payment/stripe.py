@@ -49,6 +49,8 @@ REFUNDS_ARE_REFUNDS_SINCE = "2025-03-31"
 UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 # The charge says what was refunded or disputed; the intent by itself doesn't.
 WITH_CHARGE = {"expand[]": "latest_charge"}
+# Its newest ten refunds too. https://docs.stripe.com/changelog/2022-11-15/deprecates-charges-auto-expand
+WITH_REFUNDS = {"expand[]": "latest_charge.refunds"}
 
 
 class Stripe(PaymentProvider):
@@ -165,7 +167,7 @@ class Stripe(PaymentProvider):
         return _read_payment(answer.json())
 
     def get_payment(self, client: Client, provider_reference: str) -> PaymentResult:
-        return _read_payment(client.get(_path(provider_reference), params=WITH_CHARGE).json())
+        return _read_payment(client.get(_path(provider_reference), params=WITH_REFUNDS).json())
 
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str
@@ -306,6 +308,7 @@ def _payment(intent: Mapping[str, Any]) -> PaymentResult:
         client_secret=intent.get("client_secret") or "",
         failure_code=str(failure.get("decline_code") or failure.get("code") or "") if is_failed else "",
         failure_message=str(failure.get("message") or "") if is_failed else "",
+        refunds=_ended_refunds(charge),
         raw={key: value for key, value in intent.items() if key != "client_secret"},
     )
 
@@ -341,6 +344,14 @@ def _read_refund(refund: Mapping[str, Any]) -> RefundResult:
         )
     except UNDOCUMENTED as error:
         raise InvalidResponse("Stripe's refund is not as documented.") from error
+
+
+def _ended_refunds(charge: Mapping[str, Any]) -> list[RefundResult]:
+    """Those under way are left to the total, which has them in it already."""
+    listed = _mapping(charge.get("refunds")).get("data")
+    found = [_mapping(refund) for refund in listed] if isinstance(listed, list) else []
+    told = [_read_refund(refund) for refund in found if refund.get("status") in REFUND_STATUSES]
+    return [refund for refund in told if refund.status is not RefundStatus.PENDING]
 
 
 def _read_event(event_type: EventType, payload: Mapping[str, Any]) -> NormalizedEvent:

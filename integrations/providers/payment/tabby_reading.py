@@ -61,13 +61,7 @@ def read_refund(payment: Mapping[str, Any], reference: str) -> RefundResult:
     try:
         if refund is None:
             raise KeyError(reference)
-        return RefundResult(
-            provider_reference=refund["id"],
-            status=RefundStatus.SUCCEEDED,
-            amount=parse_amount(refund["amount"], payment["currency"]),
-            currency=payment["currency"],
-            raw=dict(refund),
-        )
+        return _refund(refund, payment["currency"])
     except UNDOCUMENTED as error:
         raise InvalidResponse("Tabby's refund is not as documented.") from error
 
@@ -136,7 +130,20 @@ def _payment(payment: Mapping[str, Any], *, redirect_url: str = "", failure_code
         failure_message=REJECTIONS.get(failure_code, "Tabby declined the customer.") if is_failed else "",
         method="bnpl",
         awaits_completion=status is PaymentStatus.AUTHORISED and not captured,
+        refunds=[_refund(entry, currency) for entry in _entries(payment, "refunds") if entry.get("id")],
         raw={key: value for key, value in payment.items() if key != "token"},
+    )
+
+
+def _refund(refund: Mapping[str, Any], currency: str) -> RefundResult:
+    """Tabby shows a refund once it is made."""
+    return RefundResult(
+        provider_reference=refund["id"],
+        status=RefundStatus.SUCCEEDED,
+        amount=parse_amount(refund["amount"], currency),
+        currency=currency,
+        idempotency_key=str(refund.get("reference_id") or ""),
+        raw=dict(refund),
     )
 
 

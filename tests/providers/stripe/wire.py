@@ -111,10 +111,12 @@ def _intent(**fields: Any) -> dict[str, Any]:
 
 
 def _with_charge(intent: dict[str, Any], asked: Any) -> dict[str, Any]:
-    if asked.get("expand[]") != "latest_charge":
+    wanted = asked.get("expand[]")
+    if wanted not in ("latest_charge", "latest_charge.refunds"):
         return intent
     charge = {"id": "ch_sample", "object": "charge", "amount_refunded": 0, "disputed": False, "refunded": False}
-    return {**intent, "latest_charge": charge}
+    refunds = {"refunds": {"object": "list", "data": []}} if wanted.endswith(".refunds") else {}
+    return {**intent, "latest_charge": {**charge, **refunds}}
 
 
 def _only(form: dict[str, str], known: set[str]) -> dict[str, str]:

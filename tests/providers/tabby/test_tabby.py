@@ -306,6 +306,15 @@ def test_refunds_add_up_and_never_exceed_what_was_captured(client: WireClient, w
     assert (seen.status, seen.amount_captured, seen.amount_refunded) == (S.REFUNDED, Decimal("12.50"), Decimal("12.50"))
 
 
+def test_a_look_tells_of_each_refund_and_whose_it_is(client: WireClient, wire: TabbyWire) -> None:
+    key = paid(client, wire)
+    capture(client, key, "12.50")
+    made = [refund(client, key, "1.00", name).provider_reference for name in ("r1", "r2")]
+
+    told = [(one.provider_reference, one.idempotency_key, one.status) for one in TABBY.get_payment(client, key).refunds]
+    assert told == [(made[0], "r1", "succeeded"), (made[1], "r2", "succeeded")]
+
+
 def test_a_disputed_payment_is_not_refunded(client: WireClient, wire: TabbyWire) -> None:
     key = paid(client, wire)
     capture(client, key, "12.50")
