@@ -20,9 +20,9 @@ from .looks import Look, MustAsk
 from .payment_attempts import payment_provider
 from .payment_completion import complete_payment
 from .payment_differences import note_difference
-from .payment_disputes import record_dispute
+from .payment_disputes import follow_dispute, mark_as_disputed, record_dispute
 from .payment_ledger import PaymentLedger
-from .payment_news import follow_dispute, is_late, know_as_of, must_ask
+from .payment_news import is_late, know_as_of, must_ask
 from .payment_settlement import (
     drop_operations_without_effect,
     fail_refunds_sent_back,
@@ -172,18 +172,17 @@ def _can_be_asked(connection: Connection) -> bool:
 
 def _lay_over(payment: Payment, event: NormalizedEvent, trust: Trust, look: Look | None) -> PaymentResult:
     """Change the payment by what the provider answered, or else by what the event carries; returns that."""
-    if trust is Trust.SIGNED:
-        follow_dispute(payment, event)
+    told: PaymentResult | None = look.result if look is not None else event.payment
+    if told is None:
+        raise InvalidResponse("The event does not tell how the payment stands.")
+    follow_dispute(payment, event, trust)
     if look is not None:
         _lay_over_look(payment, event, look)
-        seen: PaymentResult = look.result
-        return seen
-    if event.payment is None:
-        raise InvalidResponse("The event does not tell how the payment stands.")
-    if not is_late(payment, event):
-        apply_result(payment, event.payment)
+    elif not is_late(payment, event):
+        apply_result(payment, told)
         know_as_of(payment, event.occurred_at)
-    return event.payment
+    mark_as_disputed(payment, event, trust)
+    return told
 
 
 def _lay_over_look(payment: Payment, event: NormalizedEvent, look: Look) -> None:

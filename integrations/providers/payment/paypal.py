@@ -13,8 +13,8 @@ Unconfirmed: that a refund in an order has the link `up` to its capture (where n
 that a capture reversed by PayPal itself shows as REFUNDED with no refund beside it; that a capture held for
 BUYER_COMPLAINT or CHARGEBACK had been paid; that an order waits three hours for its payer too and is not found then;
 the Arabic locale; in which status an INSTRUMENT_DECLINED leaves the order (each is read); `custom` in a dispute's
-transaction, without which a dispute finds no payment of ours. An order tells of no other dispute: they are written down
-beside the payment, which keeps its status.
+transaction, without which a dispute finds no payment of ours. An order tells of no other dispute: their
+events alone do.
 """
 
 from __future__ import annotations

@@ -28,7 +28,9 @@ from tests.providers import lender_story as story
 from tests.providers.tabby import wire as tabby
 from tests.wire import WireAnswer, WireRequest, WireServer
 from webhooks.endpoints import create_endpoint
+from webhooks.inbox import drain
 from webhooks.models import WebhookEvent
+from webhooks.replay import replay_event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOKEN = {"X-Webhook-Token": tabby.CREDENTIALS["webhook_secret"]}
@@ -138,9 +140,20 @@ def test_a_dispute_is_told_of_and_the_payment_looked_up(connection: Connection, 
     assert story.deliver(endpoint, {**told, "status": "pending", "created_at": "2026-11-15T13:08:54Z"}, TOKEN) == 200
     assert WebhookEvent.objects.get().event_type == "dispute.pending"
     payment.refresh_from_db()
-    assert payment.status == S.CAPTURED
+    assert (payment.status, payment.amount_captured) == (S.DISPUTED, Decimal("12.50"))
     dispute = PaymentDispute.objects.get(payment=payment)
     assert (dispute.provider_reference, dispute.status, dispute.amount) == ("d-1", "open", Decimal("12.50"))
+
+    for status in ("arbitration", "declined"):
+        assert story.deliver(endpoint, {**told, "status": status}, TOKEN) == 200
+    dispute.refresh_from_db()
+    assert (dispute.status, sync_payment(payment).status) == ("won", S.CAPTURED)
+
+    replay_event(WebhookEvent.objects.get(event_type="dispute.arbitration"))
+    drain()
+    dispute.refresh_from_db()
+    assert (dispute.status, sync_payment(payment).status) == ("won", S.CAPTURED)
+    assert story.problems() == []
 
 
 def test_a_token_that_is_registered_is_not_written_into_the_log(connection: Connection, wire: tabby.TabbyWire) -> None:
