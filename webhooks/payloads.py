@@ -27,4 +27,4 @@ def normalized_of(event: WebhookEvent, payload: Mapping[str, Any]) -> list[Norma
     """What the payload says in our words, each with its position. Raises what the provider makes of it."""
     provider = get_provider(event.webhook_endpoint.connection.provider.slug)
     said = provider.parse_events(payload, event.headers)
-    return [replace(one, position=position) if position else one for position, one in enumerate(said)]
+    return [replace(one, position=position, received_at=event.received_at) for position, one in enumerate(said)]

@@ -19,6 +19,7 @@ from ..providers.base import Client, PaymentProvider
 from ..providers.results import PaymentResult, RefundResult, RefundStatus
 from .announce import record_action
 from .payment_attempts import ABANDONED_AFTER, is_repeatable, may_have_taken_effect, payment_provider
+from .payment_look_plan import plan_look
 from .payment_settlement import settle_operations
 from .payment_states import ALLOWED_IN, apply_result
 
@@ -232,22 +233,27 @@ def _record_result(
         operation.refresh_from_db()
         _close(operation, result)
         if isinstance(result, RefundResult):
-            _apply_totals_if_sound(payment, totals)
+            totals = _apply_totals_if_sound(payment, totals)
             count_own_refunds(payment)
         else:
             apply_result(payment, result)
-        settle_operations(payment)
+        settle_operations(payment, totals)
+        if operation.status == Status.PENDING:
+            plan_look(payment, is_news=True)
         payment.save()
     return payment
 
 
-def _apply_totals_if_sound(payment: Payment, totals: PaymentResult | None) -> None:
-    """The refund is made and is to be written down, whatever the provider says of the payment as a whole."""
+def _apply_totals_if_sound(payment: Payment, totals: PaymentResult | None) -> PaymentResult | None:
+    """The refund is made and is to be written down, whatever the provider says of the payment as a whole: that is
+    returned where it can be believed."""
     try:
         if totals is not None:
             apply_result(payment, totals)
     except InvalidResponse as error:
         logger.warning("Payment %s after a refund: %s", payment.pk, error)
+        return None
+    return totals
 
 
 def _close(operation: PaymentOperation, result: PaymentResult | RefundResult) -> None:

@@ -13,23 +13,24 @@ from django.db.models import Q, QuerySet
 from ..errors import InvalidResponse
 from ..gateway import client_for
 from ..models import Connection, Payment, PaymentOperation
-from ..providers.results import PaymentResult
+from ..providers.results import PaymentResult, PaymentStatus
 from .payment_attempts import payment_provider
+from .payment_states import EXPIRED
 
-EXPIRED = "expired"  # the failure code of a payment that nobody paid in time
 _OPEN = (Payment.Status.PENDING, Payment.Status.REQUIRES_ACTION, Payment.Status.FAILED)
 _TIMEOUT_SECONDS = 12.0
 
 
 def complete_payment(connection: Connection, agreed: PaymentResult, own_id: str = "") -> PaymentResult:
     """What became of a payment whose payer has agreed: taken, authorised, declined; or as it was, where it is not ours,
-    or was given up here, by a person or since its time was over. With a void of it under way nothing is taken either.
+    or was given up here, by a person or since its time was over. With a void of it under way nothing is taken either,
+    nor where it is authorised and was ordered to wait.
 
     Raises InvalidResponse when other money was agreed to than was ordered, and what the call raises: then the payment
     is to be looked at again. No transaction may be open.
     """
     payment = _still_open(connection, agreed.provider_reference, own_id).first()
-    if payment is None:
+    if payment is None or (agreed.status is PaymentStatus.AUTHORISED and not _captures(payment)):
         return agreed
     if (agreed.amount, agreed.currency) != (payment.amount, payment.currency):
         raise InvalidResponse("The payer has agreed to another amount than was ordered.")
@@ -37,9 +38,13 @@ def complete_payment(connection: Connection, agreed: PaymentResult, own_id: str 
     return payment_provider(connection).complete_payment(
         client,
         agreed.provider_reference,
-        capture=payment.capture_mode == Payment.CaptureMode.AUTOMATIC,
+        capture=_captures(payment),
         idempotency_key=_key(payment, agreed),
     )
+
+
+def _captures(payment: Payment) -> bool:
+    return bool(payment.capture_mode == Payment.CaptureMode.AUTOMATIC)
 
 
 def _still_open(connection: Connection, provider_reference: str, own_id: str) -> QuerySet[Payment]:

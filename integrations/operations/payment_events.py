@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from ..errors import Conflict, IntegrationError, InvalidResponse, NotSupported, Unavailable, UnknownSubject
+from ..errors import Conflict, IntegrationError, InvalidResponse, NotSupported, Rejected, Unavailable, UnknownSubject
 from ..gateway import client_for
 from ..models import Connection, Payment, PaymentOperation
 from ..providers.events import EventType, NormalizedEvent, Trust
@@ -20,11 +20,18 @@ from .looks import Look, MustAsk
 from .payment_attempts import payment_provider
 from .payment_completion import complete_payment
 from .payment_differences import note_difference
-from .payment_disputes import record_dispute
+from .payment_disputes import follow_dispute, mark_as_disputed, record_dispute
 from .payment_ledger import PaymentLedger
-from .payment_news import follow_dispute, is_late, know_as_of, must_ask
-from .payment_settlement import drop_operations_without_effect, fail_refunds_sent_back, settle_operations
+from .payment_news import is_late, know_as_of, must_ask
+from .payment_settlement import (
+    drop_operations_without_effect,
+    fail_refunds_sent_back,
+    fail_sent_back,
+    refunds_sent_back,
+    settle_operations,
+)
 from .payment_states import apply_result, goes_both_ways
+from .payment_unpaid import is_still_unpaid, leave_unpaid
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +75,7 @@ def write_event(
         ledger.undo(payment, before)
         raise
     if getattr(payment, "has_open_operations", True):
-        settle_operations(payment)
+        settle_operations(payment, told)
     record_dispute(payment, event, trust)
     ledger.note(_note(payment, PaymentOperation.Kind.EVENT, told, key=_fingerprint(event)))
     return payment
@@ -83,13 +90,19 @@ def look_at_payment(connection: Connection, must: MustAsk) -> Look:
 def read_payment(payment: Payment) -> Payment:
     """Ask the provider how a payment stands whose reference there is known, and settle what was left open.
 
-    Raises NotSupported where the provider cannot be asked, and what the fetch raises.
+    One that nobody has paid, and that the provider therefore need not show, is returned as it is. Raises NotSupported
+    where the provider cannot be asked, and what the fetch raises.
     """
     payment = Payment.objects.select_related("connection__provider").get(pk=payment.pk)
     if payment.connection is None or not payment.provider_reference:
         raise Conflict("The provider's reference of this payment is unknown.")
     asked_at = timezone.now()
-    result = _fetch(payment.connection, payment.provider_reference)
+    try:
+        result = _fetch(payment.connection, payment.provider_reference)
+    except Rejected as refusal:
+        if not is_still_unpaid(payment, refusal):
+            raise
+        return leave_unpaid(payment)
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
         impossible = _lay_over_ours(locked, result, seen=payment.updated_at, asked_at=asked_at)
@@ -104,13 +117,15 @@ def _lay_over_ours(
 ) -> InvalidResponse | None:
     """Returns what is wrong with an answer that cannot be: of it only the difference is kept."""
     is_untouched, before = locked.updated_at == seen, locked.status
-    if is_untouched:
+    sent_back = refunds_sent_back(locked, result) if is_untouched else []
+    if is_untouched and not sent_back:
         note_difference(locked, result)
     try:
-        apply_result(locked, result, fresh=is_untouched)
+        apply_result(locked, result, fresh=is_untouched, refund_failed=bool(sent_back))
     except InvalidResponse as impossible:
         return impossible
-    settle_operations(locked)
+    fail_sent_back(sent_back)
+    settle_operations(locked, result)
     if is_untouched:
         know_as_of(locked, asked_at)
         drop_operations_without_effect(locked, result)
@@ -157,18 +172,17 @@ def _can_be_asked(connection: Connection) -> bool:
 
 def _lay_over(payment: Payment, event: NormalizedEvent, trust: Trust, look: Look | None) -> PaymentResult:
     """Change the payment by what the provider answered, or else by what the event carries; returns that."""
-    if trust is Trust.SIGNED:
-        follow_dispute(payment, event)
+    told: PaymentResult | None = look.result if look is not None else event.payment
+    if told is None:
+        raise InvalidResponse("The event does not tell how the payment stands.")
+    follow_dispute(payment, event, trust)
     if look is not None:
         _lay_over_look(payment, event, look)
-        seen: PaymentResult = look.result
-        return seen
-    if event.payment is None:
-        raise InvalidResponse("The event does not tell how the payment stands.")
-    if not is_late(payment, event):
-        apply_result(payment, event.payment)
+    elif not is_late(payment, event):
+        apply_result(payment, told)
         know_as_of(payment, event.occurred_at)
-    return event.payment
+    mark_as_disputed(payment, event, trust)
+    return told
 
 
 def _lay_over_look(payment: Payment, event: NormalizedEvent, look: Look) -> None:
@@ -177,7 +191,9 @@ def _lay_over_look(payment: Payment, event: NormalizedEvent, look: Look) -> None
     refund_failed = event.type is EventType.PAYMENT_REFUND_FAILED
     if not is_fresh and (refund_failed or goes_both_ways(payment, look.result)):
         raise Unavailable("The payment was changed while it was looked up.")
-    apply_result(payment, look.result, fresh=is_fresh, refund_failed=refund_failed)
+    sent_back = refunds_sent_back(payment, look.result) if is_fresh else []
+    apply_result(payment, look.result, fresh=is_fresh, refund_failed=refund_failed or bool(sent_back))
+    fail_sent_back(sent_back)
     if refund_failed:
         fail_refunds_sent_back(payment)
     if is_fresh:

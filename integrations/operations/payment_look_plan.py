@@ -29,6 +29,7 @@ _AFTERWARDS: Mapping[str, Sequence[timedelta]] = {
     S.FAILED: (timedelta(hours=1), timedelta(days=1)),
     S.CANCELLED: (timedelta(hours=1), timedelta(days=1)),
 }
+_WHILE_REFUNDS_WAIT = timedelta(days=1)
 _APART = 0.2  # of an interval: payments of one moment are not all asked about at one moment
 
 
@@ -40,9 +41,9 @@ def plan_look(payment: Payment, *, is_news: bool) -> None:
         payment.next_look_at = next_look(payment)
 
 
-def next_look(payment: Payment) -> datetime | None:
-    """None where the payment needs none: it has ended, and was looked at often enough."""
-    interval = _interval(payment)
+def next_look(payment: Payment, *, has_open_refunds: bool = False) -> datetime | None:
+    """None where the payment needs none: it has ended, and so have its refunds, and it was looked at often enough."""
+    interval = _interval(payment) or (_WHILE_REFUNDS_WAIT if has_open_refunds else None)
     if interval is None:
         return None
     return timezone.now() + interval * random.uniform(1 - _APART, 1)  # noqa: S311 - spreads load, guards nothing

@@ -19,12 +19,6 @@ from ..providers.events import EventType, NormalizedEvent, Trust
 from ..providers.results import PaymentResult
 from .payment_states import apply_result, goes_both_ways, needs_fresh_look
 
-_OF_A_DISPUTE = {
-    EventType.PAYMENT_DISPUTED: False,
-    EventType.PAYMENT_DISPUTE_WON: True,
-    EventType.PAYMENT_DISPUTE_LOST: False,
-}
-
 
 class _Age(Enum):
     NEWER = auto()
@@ -54,16 +48,6 @@ def know_as_of(payment: Payment, *moments: datetime | None) -> None:
     """What was just laid over the payment is as new as the newest of `moments`, or of now where there are none."""
     told = [moment for moment in moments if moment is not None] or [timezone.now()]
     payment.known_as_of = max([*told, payment.known_as_of or told[0]])
-
-
-def follow_dispute(payment: Payment, event: NormalizedEvent) -> None:
-    """Remember how the newest dispute ended: gateways call a payment disputed for ever, whoever won."""
-    if event.type not in _OF_A_DISPUTE:
-        return
-    moment = event.occurred_at or timezone.now()
-    if payment.dispute_known_as_of is None or moment >= payment.dispute_known_as_of:
-        payment.dispute_known_as_of = moment
-        payment.dispute_won = _OF_A_DISPUTE[event.type]
 
 
 def _age(payment: Payment, event: NormalizedEvent) -> _Age:

@@ -22,10 +22,12 @@ from ..tenancy import acting_for
 from .announce import record_action
 from .payment_attempts import payment_provider
 from .payment_changes import void_payment
-from .payment_completion import EXPIRED
 from .payment_differences import mark
 from .payment_events import read_payment
 from .payment_look_plan import next_look
+from .payment_settlement import has_open_refunds
+from .payment_states import EXPIRED
+from .payment_unpaid import is_not_found
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +36,6 @@ _THREADS = 8
 _LEASE = timedelta(minutes=10)  # who took a payment up and died leaves it to the next sweep after this
 _MARGIN = timedelta(minutes=30)  # by which a page outlives its time at the gateway
 _UNDECIDED_FOR = timedelta(days=7)
-_NOT_FOUND = 404
 _OPEN = (Payment.Status.PENDING, Payment.Status.REQUIRES_ACTION)
 
 
@@ -63,9 +64,9 @@ def reconcile_payment(payment: Payment) -> Payment:
             raise
         looked = Payment.objects.get(pk=payment.pk)
     except Rejected as refusal:
-        if refusal.provider_status != _NOT_FOUND:
+        if not is_not_found(refusal):
             raise
-        return _expire(payment) if _is_forgotten(payment) else _mark_as_missing(payment)
+        return _mark_as_missing(payment)
     return _expire(looked) if _is_abandoned(looked) else looked
 
 
@@ -117,7 +118,7 @@ def _plan_next(payment: Payment) -> None:
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
         if locked.status == payment.status:
             locked.looks = payment.looks + 1
-            locked.next_look_at = next_look(locked)
+            locked.next_look_at = next_look(locked, has_open_refunds=has_open_refunds(locked))
             Payment.objects.filter(pk=locked.pk).update(looks=locked.looks, next_look_at=locked.next_look_at)
 
 
@@ -134,12 +135,6 @@ def _is_abandoned(payment: Payment) -> bool:
         return False
     lifetime = _lifetime(payment, payment.connection)
     return timezone.now() - payment.created_at > lifetime + _MARGIN
-
-
-def _is_forgotten(payment: Payment) -> bool:
-    """Whether the gateway may know nothing of it any more, since nobody has paid."""
-    is_unpaid = payment.status == Payment.Status.REQUIRES_ACTION and _is_abandoned(payment)
-    return is_unpaid and payment.connection is not None and payment_provider(payment.connection).forgets_unpaid
 
 
 def _expire(payment: Payment) -> Payment:

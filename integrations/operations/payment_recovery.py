@@ -15,9 +15,9 @@ from ..models import Connection, Payment
 from ..tenancy import acting_for
 from .announce import record_action
 from .payment_attempts import ABANDONED_AFTER, payment_provider
-from .payment_completion import EXPIRED
 from .payment_differences import mark
 from .payment_order import stored_request
+from .payment_states import EXPIRED
 from .payments import sync_payment
 
 logger = logging.getLogger(__name__)

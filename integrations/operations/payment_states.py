@@ -34,6 +34,7 @@ WHEN_FRESH: Mapping[str, frozenset[str]] = {
     S.PENDING: frozenset({S.REQUIRES_ACTION}),
     S.FAILED: frozenset({S.PENDING, S.REQUIRES_ACTION}),
 }
+EXPIRED = "expired"  # the failure code of a payment that nobody paid in time
 # Steps that others may undo: which of two such events is the newer must be known.
 _BOTH_WAYS = frozenset({S.PENDING, S.REQUIRES_ACTION, S.FAILED, S.DISPUTED})
 # A refund that the payer's bank sent back: the provider's total shrinks.
@@ -93,7 +94,7 @@ def goes_both_ways(payment: Payment, result: PaymentResult) -> bool:
 
 def _allowed_after(payment: Payment, *, fresh: bool, refund_failed: bool) -> frozenset[str]:
     allowed = TRANSITIONS[payment.status]
-    if fresh:
+    if fresh and payment.failure_code != EXPIRED:  # that nobody has paid it yet makes it no younger
         allowed |= WHEN_FRESH.get(payment.status, frozenset())
     if refund_failed:
         allowed |= WHEN_REFUND_FAILED.get(payment.status, frozenset())

@@ -26,6 +26,7 @@ from .payment_attempts import (
     payment_provider,
 )
 from .payment_changes import capture_payment, refund_payment, void_payment
+from .payment_completion import complete_payment
 from .payment_events import apply_event, read_payment
 from .payment_ledger import OUR_ID
 from .payment_order import PaymentOrder, kept_request, stored_order, stored_request
@@ -194,6 +195,8 @@ def _find(payment: Payment, request: PaymentRequest, connection: Connection) -> 
     found = provider.find_payment(
         client, _completed(request, payment, connection), idempotency_key=_key(payment, connection)
     )
+    if found is not None and found.awaits_completion:
+        found = complete_payment(connection, found, str(payment.pk))
     if found is not None:
         return _record_answer(payment, connection, found)
     if asked_after < SHOWS_AFTER:

@@ -260,7 +260,7 @@ class PaymentProvider(Provider):
     page_lifetime: ClassVar[timedelta] = timedelta(hours=24)  # after which nobody can pay by the page that was opened
     # How long a payment by a method may still come: {"fawry": …}, where the page shows a number to pay under in a shop.
     method_lifetimes: ClassVar[Mapping[str, timedelta]] = {}
-    forgets_unpaid: ClassVar[bool] = False  # what nobody has paid in that time is not found there any more
+    shows_unpaid: ClassVar[bool] = True  # if not, `get_payment` may be refused (404) for one that nobody has paid yet
     takes_partial_captures: ClassVar[bool] = True
     takes_partial_refunds: ClassVar[bool] = True
 

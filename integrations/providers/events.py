@@ -111,7 +111,7 @@ class NormalizedEvent:
     itself; where it is None the operation fetches the payment. Of anything but a payment, `attributes` say what
     happened, by the names in `event_schemas`. `position` tells the events apart that came in one call. `payment_id` is
     our own id of the payment where the event gives it back: it finds one whose provider's reference is not known, or is
-    another than the event's.
+    another than the event's. `received_at` is when it came to us, which the door fills in.
     """
 
     type: EventType
@@ -121,3 +121,4 @@ class NormalizedEvent:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     position: int = 0
     payment_id: str = ""
+    received_at: datetime | None = None

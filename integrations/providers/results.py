@@ -123,6 +123,7 @@ class PaymentResult:
     it in `fee_currency`. `method` is the capability that the payer used (`card`, `mada`, `knet`), where that is told.
     `awaits_completion`: the payer has agreed, and the provider waits for `complete_payment` to take the money.
     `formerly` is the reference whose place this one takes: a page's, which has become a payment.
+    `refunds` are those that the provider lists one by one: operations end by them, and by the sums where it lists none.
 
     `client_secret` is for the payer's browser and is kept out of `repr` and of logs.
     """
@@ -142,6 +143,7 @@ class PaymentResult:
     fee_currency: str = ""
     awaits_completion: bool = False
     formerly: str = ""
+    refunds: Sequence[RefundResult] = ()
     raw: JSON = field(default_factory=dict, repr=False)
 
 
@@ -158,11 +160,15 @@ class Instruction:
 
 @dataclass(frozen=True)
 class RefundResult:
-    """One refund. `amount` is what this refund gives back; the payment's total is read with `get_payment`."""
+    """One refund. `amount` is what this refund gives back; the payment's total is read with `get_payment`.
+
+    `idempotency_key` is the one of ours that it was asked for under, where the provider tells it again.
+    """
 
     provider_reference: str
     status: RefundStatus
     amount: Decimal
     currency: str
     failure_message: str = ""
+    idempotency_key: str = ""
     raw: JSON = field(default_factory=dict, repr=False)

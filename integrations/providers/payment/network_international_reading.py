@@ -5,7 +5,8 @@ https://docs.ngenius-payments.com/reference/order-status ; the states are those 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -64,13 +65,7 @@ def read_refund(order: Object, paid: Object, units: int, currency: str) -> Refun
         known = {_reference(refund) for refund in embedded(payment_of(order), REFUND)}
         new = [refund for refund in embedded(paid, REFUND) if _reference(refund) not in known]
         (refund,) = [refund for refund in new if refund["amount"]["value"] == units][-1:]
-        return RefundResult(
-            provider_reference=_reference(refund),
-            status=RefundStatus.SUCCEEDED if _is_done(refund) else _REFUND_STATUSES[refund["state"]],
-            amount=_money(refund["amount"], currency),
-            currency=currency,
-            raw=dict(refund),
-        )
+        return _refund(refund, currency)
     except UNDOCUMENTED as error:
         raise InvalidResponse("N-Genius's refund is not as documented.") from error
 
@@ -140,8 +135,26 @@ def _payment(order: Object) -> PaymentResult:
         failure_code=str(failure.get("resultCode") or payment["state"]) if is_failed else "",
         failure_message=str(failure.get("resultMessage") or "") if is_failed else "",
         method=_method(payment),
+        refunds=tuple(_refunds(payment, currency)),
         raw=_without_saved_cards(order),
     )
+
+
+def _refund(refund: Object, currency: str) -> RefundResult:
+    return RefundResult(
+        provider_reference=_reference(refund),
+        status=RefundStatus.SUCCEEDED if _is_done(refund) else _REFUND_STATUSES[refund["state"]],
+        amount=_money(refund["amount"], currency),
+        currency=currency,
+        raw=dict(refund),
+    )
+
+
+def _refunds(payment: Object, currency: str) -> Iterator[RefundResult]:
+    """Those that can be read, since the payment can be read without."""
+    for refund in embedded(payment, REFUND):
+        with suppress(*UNDOCUMENTED):
+            yield _refund(refund, currency)
 
 
 def _totals(payment: Object, status: PaymentStatus, amount: Decimal, currency: str) -> tuple[Decimal, Decimal | None]:

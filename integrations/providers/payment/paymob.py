@@ -74,6 +74,7 @@ class Paymob(PaymentProvider):
     operations = frozenset({"create", "get", "find", "capture", "void", "refund"})
     payment_capabilities = METHODS
     page_lifetime = timedelta(seconds=PAGE_SECONDS)
+    shows_unpaid = False  # an order has no transaction before somebody tries to pay it
     is_mena = True
     regions = ("mena",)
     countries = codes("AE EG SA OM PK")

@@ -13,8 +13,8 @@ Unconfirmed: that a refund in an order has the link `up` to its capture (where n
 that a capture reversed by PayPal itself shows as REFUNDED with no refund beside it; that a capture held for
 BUYER_COMPLAINT or CHARGEBACK had been paid; that an order waits three hours for its payer too and is not found then;
 the Arabic locale; in which status an INSTRUMENT_DECLINED leaves the order (each is read); `custom` in a dispute's
-transaction, without which a dispute finds no payment of ours. An order tells of no other dispute: they are written down
-beside the payment, which keeps its status.
+transaction, without which a dispute finds no payment of ours. An order tells of no other dispute: their
+events alone do.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class PayPal(PaymentProvider):
     idempotency_header = "PayPal-Request-Id"
     idempotency_lifetime = timedelta(hours=6)  # an order's; those of captures and refunds are kept 45 days
     page_lifetime = timedelta(hours=2, minutes=30)  # of the three that an order waits for its payer
-    forgets_unpaid = True
+    shows_unpaid = False  # once that time is over
     probe = Probe("/v1/notifications/webhooks")
     operations = frozenset({"create", "get", "complete", "capture", "void", "refund"})
     payment_capabilities = frozenset({"paypal", "card"})

@@ -139,6 +139,7 @@ class Order:
             awaits_completion=self.status == "APPROVED"
             and status is PaymentStatus.PENDING
             and not self._is_under_way(),
+            refunds=[read_refund(refund) for refund in self.refunds],
             raw=self.document,
         )
 
@@ -209,6 +210,7 @@ def read_refund(refund: JSON) -> RefundResult:
             amount=read_money(refund["amount"], currency),
             currency=currency,
             failure_message=_reason(refund),
+            idempotency_key=str(refund.get("custom_id") or "").rpartition(".")[2],  # see `PayPal.refund_payment`
             raw=refund,
         )
     except _UNDOCUMENTED as error:

@@ -26,7 +26,7 @@ from ...errors import Conflict, InvalidResponse, NotSupported, Rejected, Unavail
 from ..auth import HeaderKey
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
 from ..events import EventIdentity, EventType, NormalizedEvent
-from ..results import PaymentRequest, PaymentResult, RefundResult, RefundStatus
+from ..results import PaymentRequest, PaymentResult, RefundResult
 from ..signatures import HeaderHMAC
 from .paytabs_calls import (
     DUPLICATE,
@@ -41,7 +41,7 @@ from .paytabs_calls import (
     known_cart,
     object_of,
 )
-from .paytabs_reading import SETTLED, UNDECIDED, Cart, read_time, read_transaction
+from .paytabs_reading import Cart, read_time, read_transaction
 from .paytabs_samples import sample
 
 HOSTS = {
@@ -71,6 +71,7 @@ class PayTabs(PaymentProvider):
     auth = HeaderKey("Authorization", "server_key")
     probe = Probe("/payment/query")
     operations = frozenset({"create", "get", "find", "capture", "void", "refund"})
+    shows_unpaid = False  # at least not for certain, as said above
     payment_capabilities = frozenset(METHODS)
     is_mena = True
     regions = ("mena",)
@@ -205,17 +206,7 @@ class PayTabs(PaymentProvider):
         taken = cart_before_change(client, provider_reference).refundable()
         if taken is None:
             raise Conflict("PayTabs has taken nothing of this payment that could be refunded.")
-        refund = follow_up(client, "refund", taken, amount, currency)
-        is_failed = refund.status != SETTLED and refund.status not in UNDECIDED
-        waits = RefundStatus.FAILED if is_failed else RefundStatus.PENDING
-        return RefundResult(
-            provider_reference=refund.reference,
-            status=RefundStatus.SUCCEEDED if refund.is_done else waits,
-            amount=refund.amount,
-            currency=refund.currency,
-            failure_message=refund.message if is_failed else "",
-            raw=dict(refund.told),
-        )
+        return follow_up(client, "refund", taken, amount, currency).as_refund()
 
     def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
         result = payload.get("payment_result")

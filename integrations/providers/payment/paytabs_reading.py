@@ -15,7 +15,7 @@ from typing import Any
 
 from ...errors import InvalidRequest, InvalidResponse
 from ...money import check_decimals, currency_exponent
-from ..results import PaymentResult, PaymentStatus
+from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 OPEN = ""  # a page that nobody has paid on: there is no result yet
 SETTLED = "A"
@@ -87,6 +87,18 @@ class Transaction:
         info = self.told.get("payment_info")
         name = str(info.get("payment_method") or "") if isinstance(info, Mapping) else ""
         return _METHODS.get("".join(filter(str.isalnum, name.lower())), "")
+
+    def as_refund(self) -> RefundResult:
+        is_failed = not self.is_done and self.status not in UNDECIDED
+        waits = RefundStatus.FAILED if is_failed else RefundStatus.PENDING
+        return RefundResult(
+            provider_reference=self.reference,
+            status=RefundStatus.SUCCEEDED if self.is_done else waits,
+            amount=self.amount,
+            currency=self.currency,
+            failure_message=self.message if is_failed else "",
+            raw=dict(self.told),
+        )
 
     @property
     def _result(self) -> Mapping[str, Any]:
@@ -171,6 +183,7 @@ class Cart:
             failure_code=payment.code if is_failed else "",
             failure_message=payment.message if is_failed else "",
             method=payment.method,
+            refunds=[one.as_refund() for one in self.transactions if one.kind == "refund"],
             raw={"transactions": [dict(one.told) for one in self.transactions]},
         )
 

@@ -282,13 +282,14 @@ def _post(client: Client, where: str, form: Mapping[str, str], idempotency_key: 
 
 
 def _get_expanded(client: Client, where: str, charge: str) -> Mapping[str, Any]:
-    """With the charge, and the fee where the key may see that. Only reading asks for the fee: a write that is refused
-    for what it wants to be told in the answer might be done all the same."""
-    expansions = (f"{charge}.balance_transaction", charge)
+    """With the charge, its newest ten refunds, and the fee where the key may see that. Only reading asks for those: a
+    write that is refused for what it wants to be told in the answer might be done all the same."""
+    wanted = {"expand[0]": f"{charge}.refunds", "expand[1]": f"{charge}.balance_transaction"}
     try:
-        return client.get(where, params={"expand[]": expansions[0]}, headers=on_behalf(client)).json()
+        return client.get(where, params=wanted, headers=on_behalf(client)).json()
     except AuthenticationFailed:
-        return client.get(where, params={"expand[]": expansions[1]}, headers=on_behalf(client)).json()
+        del wanted["expand[1]"]
+        return client.get(where, params=wanted, headers=on_behalf(client)).json()
 
 
 def _session(client: Client, key: str) -> Mapping[str, Any]:

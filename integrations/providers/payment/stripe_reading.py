@@ -116,8 +116,17 @@ def _payment(intent: Mapping[str, Any]) -> PaymentResult:
         method=_method(mapping(charge.get("payment_method_details"))),
         fee=fee,
         fee_currency=fee_currency,
+        refunds=_ended_refunds(charge),
         raw=_without(intent, "client_secret"),
     )
+
+
+def _ended_refunds(charge: Mapping[str, Any]) -> list[RefundResult]:
+    """Those under way are left to the total, which has them in it already."""
+    listed = mapping(charge.get("refunds")).get("data")
+    found = [mapping(refund) for refund in listed] if isinstance(listed, list) else []
+    told = [read_refund(refund) for refund in found if refund.get("status") in REFUND_STATUSES]
+    return [refund for refund in told if refund.status is not RefundStatus.PENDING]
 
 
 def _unpaid(session: Mapping[str, Any]) -> PaymentResult:

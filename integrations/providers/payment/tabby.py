@@ -1,10 +1,10 @@
 """Tabby: pay in instalments. https://docs.tabby.ai/api-reference
 
 Tabby decides on the payer when the session is made (a refusal is a failed payment, with the reason as its code) and
-pays the merchant what is captured. Where the order was to capture at once, the first look at a payment that the payer
-has been lent captures it: an event or the payer's return causes that look, and as the capture goes by one reference,
-two looks at once capture once. A capture of a part closes the rest, since Tabby refunds only what is closed and would
-after 21 days capture the rest itself.
+pays the merchant what is captured. What the payer has been lent is held, and `complete_payment` captures it where the
+order was to capture at once: by one reference, and never more than the whole, so that two at once capture once. A
+capture of a part closes the rest, since Tabby refunds only what is closed and would after 21 days capture the rest
+itself.
 
 Confirmed by Tabby's OpenAPI document (api-evangelist/tabby has a copy: paths, fields, statuses, rejection reasons,
 errors), its documentation (idempotency by `reference_id`, lifetimes, rate limits, webhooks, disputes) and its plugins
@@ -36,7 +36,6 @@ from .tabby_checkout import DEFAULT_COUNTRY, merchant_code, session
 from .tabby_reading import (
     entry_of,
     identify,
-    is_to_be_captured,
     of_a_dispute,
     our_id,
     read_payment,
@@ -62,7 +61,7 @@ class Tabby(PaymentProvider):
     base_urls: ClassVar = dict.fromkeys(("production", "staging", "development"), "https://api.tabby.ai")
     auth = Bearer("secret_key")
     probe = Probe("/api/v2/payments", {"limit": "1"})
-    operations = frozenset({"create", "get", "capture", "void", "refund"})
+    operations = frozenset({"create", "get", "complete", "capture", "void", "refund"})
     repeatable = frozenset({"capture", "refund"})
     page_lifetime = timedelta(minutes=30)  # a session's 20, and 10 until its payment has expired
     payment_capabilities = frozenset({"bnpl"})
@@ -163,15 +162,23 @@ class Tabby(PaymentProvider):
         return read_session(client.post("/api/v2/checkout", json=session(request, client.configuration)).json())
 
     def get_payment(self, client: Client, provider_reference: str) -> PaymentResult:
-        payment = client.get(_path(provider_reference)).json()
-        result = read_payment(payment)
-        if not is_to_be_captured(payment, result):
-            return result
-        wanted = {"amount": str(result.amount), "reference_id": f"{provider_reference}:capture"}
+        return read_payment(client.get(_path(provider_reference)).json())
+
+    def complete_payment(
+        self, client: Client, provider_reference: str, *, capture: bool, idempotency_key: str
+    ) -> PaymentResult:
+        """Capture what the payer was lent. Where another did that meanwhile, the payment as it is then."""
+        held = self.get_payment(client, provider_reference)
+        if not (capture and held.awaits_completion):
+            return held
+        wanted = {"amount": str(held.amount), "reference_id": idempotency_key}
         try:
             return read_payment(_ask_once(client, provider_reference, "captures", wanted))
         except Rejected:
-            return read_payment(client.get(_path(provider_reference)).json())
+            now = self.get_payment(client, provider_reference)
+            if now.awaits_completion:
+                raise
+            return now
 
     def capture_payment(
         self, client: Client, provider_reference: str, *, amount: Decimal | None, currency: str, idempotency_key: str

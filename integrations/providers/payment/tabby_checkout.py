@@ -13,9 +13,6 @@ from .lenders import delivery_address, exact, plain_phone, refuse_token, require
 # A store is in one country, and Tabby refuses any other currency than its own.
 CURRENCY_OF = {"AE": "AED", "KW": "KWD", "SA": "SAR"}
 DEFAULT_COUNTRY = "AE"
-# Our own note in the payment's `meta`, which Tabby gives back: whether to capture what the payer has been lent.
-CAPTURE = "capture"
-AUTOMATIC = "automatic"
 
 
 def session(request: PaymentRequest, configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +80,7 @@ def _payment(request: PaymentRequest, category: str) -> dict[str, Any]:
             "address": ", ".join(filter(None, (address.line1, address.line2))),
             "zip": address.postal_code,  # empty where there are no postal codes, as in the Emirates
         },
-        "meta": {"order_id": request.reference, CAPTURE: AUTOMATIC if request.capture else "manual"},
+        "meta": {"order_id": request.reference},
     }
 
 

@@ -13,7 +13,6 @@ from ...money import parse_amount
 from ..base import Answer
 from ..events import EventIdentity
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
-from .tabby_checkout import AUTOMATIC, CAPTURE
 
 # Why a session is refused, in our words. https://docs.tabby.ai/api-reference/checkout/create-a-session
 REJECTIONS = {
@@ -62,13 +61,7 @@ def read_refund(payment: Mapping[str, Any], reference: str) -> RefundResult:
     try:
         if refund is None:
             raise KeyError(reference)
-        return RefundResult(
-            provider_reference=refund["id"],
-            status=RefundStatus.SUCCEEDED,
-            amount=parse_amount(refund["amount"], payment["currency"]),
-            currency=payment["currency"],
-            raw=dict(refund),
-        )
+        return _refund(refund, payment["currency"])
     except UNDOCUMENTED as error:
         raise InvalidResponse("Tabby's refund is not as documented.") from error
 
@@ -76,13 +69,6 @@ def read_refund(payment: Mapping[str, Any], reference: str) -> RefundResult:
 def entry_of(payment: Mapping[str, Any], kind: str, reference: str) -> Mapping[str, Any] | None:
     """Of the payment's captures or refunds, the one that was made under our `reference`."""
     return next((entry for entry in _entries(payment, kind) if entry.get("reference_id") == reference), None)
-
-
-def is_to_be_captured(payment: Mapping[str, Any], result: PaymentResult) -> bool:
-    """Whether the payer has been lent the money, and the order was to capture it at once."""
-    meta = payment.get("meta")
-    wants = isinstance(meta, Mapping) and meta.get(CAPTURE) == AUTOMATIC
-    return wants and result.status is PaymentStatus.AUTHORISED and not result.amount_captured
 
 
 def registered(answer: Answer) -> Sequence[Mapping[str, Any]]:
@@ -143,7 +129,21 @@ def _payment(payment: Mapping[str, Any], *, redirect_url: str = "", failure_code
         failure_code=failure_code if is_failed else "",
         failure_message=REJECTIONS.get(failure_code, "Tabby declined the customer.") if is_failed else "",
         method="bnpl",
+        awaits_completion=status is PaymentStatus.AUTHORISED and not captured,
+        refunds=[_refund(entry, currency) for entry in _entries(payment, "refunds") if entry.get("id")],
         raw={key: value for key, value in payment.items() if key != "token"},
+    )
+
+
+def _refund(refund: Mapping[str, Any], currency: str) -> RefundResult:
+    """Tabby shows a refund once it is made."""
+    return RefundResult(
+        provider_reference=refund["id"],
+        status=RefundStatus.SUCCEEDED,
+        amount=parse_amount(refund["amount"], currency),
+        currency=currency,
+        idempotency_key=str(refund.get("reference_id") or ""),
+        raw=dict(refund),
     )
 
 

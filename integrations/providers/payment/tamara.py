@@ -1,11 +1,10 @@
 """Tamara: pay in instalments. https://docs.tamara.co/reference
 
 An order that the customer has been approved for is not paid yet: the merchant has to authorise it within 72 hours, and
-only then can it be captured. So the look at an approved order authorises it, and captures it as well where the order
-was to capture at once. An event, the payer's return and the sweep over open payments all cause that look. It is safe to
-do it twice, and from two places at once: an order can be authorised only while it is approved and captured no further
-than its total, so that whoever comes second is refused and reads the order again; and what was never answered is not
-repeated before the order has been read anew.
+only then can it be captured. `complete_payment` authorises it, and captures it as well where the order was to capture
+at once. It is safe to do that twice, and from two places at once: an order can be authorised only while it is approved
+and captured no further than its total, so that whoever comes second is refused and reads the order again; and what was
+never answered is not repeated before the order has been read anew, so that it goes on where a process died.
 
 Confirmed by Tamara's PHP SDK (tamara-solution/php-sdk: the paths, the order's fields, the token in webhooks), by its
 documentation (statuses, the order of the steps, that only what is authorised can be cancelled, bodies and answers,
@@ -35,9 +34,9 @@ from ..signatures import Header, QueryParameter, SharedKeyToken
 from .lenders import exact
 from .tamara_checkout import checkout, money, reference_of, shipping_info
 from .tamara_reading import (
+    APPROVED,
     after_capture,
     identify,
-    is_to_be_captured,
     left_to_cancel,
     our_id,
     read_checkout,
@@ -64,7 +63,7 @@ class Tamara(PaymentProvider):
     }
     auth = Bearer("api_token")
     probe = Probe("/merchants/configs")
-    operations = frozenset({"create", "get", "find", "capture", "void", "refund"})
+    operations = frozenset({"create", "get", "find", "complete", "capture", "void", "refund"})
     page_lifetime = timedelta(minutes=30)
     payment_capabilities = frozenset({"bnpl"})
     is_mena = True
@@ -119,7 +118,7 @@ class Tamara(PaymentProvider):
     webhook_secret_key = "notification_token"  # noqa: S105 - the name of a credential
     webhook_secret_help = "The notification token, which comes with the API token."  # noqa: S105 - no secret
     event_types: ClassVar = {
-        "order_approved": EventType.PAYMENT_PENDING,  # the look that it causes authorises it
+        "order_approved": EventType.PAYMENT_PENDING,  # operations then complete it
         "order_authorised": EventType.PAYMENT_AUTHORISED,
         "order_captured": EventType.PAYMENT_CAPTURED,
         "order_refunded": EventType.PAYMENT_REFUNDED,
@@ -135,13 +134,25 @@ class Tamara(PaymentProvider):
         return read_checkout(answer, request.amount, request.currency)
 
     def get_payment(self, client: Client, provider_reference: str) -> PaymentResult:
-        return _moved_on(client, _order(client, provider_reference))
+        return read_order(_order(client, provider_reference))
+
+    def complete_payment(
+        self, client: Client, provider_reference: str, *, capture: bool, idempotency_key: str
+    ) -> PaymentResult:
+        order = _order(client, provider_reference)
+        if order.get("status") == APPROVED:
+            order = _done(client, order, _path(provider_reference, "/authorise"))
+        known = read_order(order)
+        if not (capture and known.awaits_completion):
+            return known
+        wanted = _capture(client, provider_reference, known.amount, known.currency)
+        return read_order(_done(client, order, "/payments/capture", wanted))
 
     def find_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult | None:
         """By our reference. The page of an order that is new is known to nobody, so that another is asked for."""
         path = f"/merchants/orders/reference-id/{quote(reference_of(request), safe='')}"
         try:
-            found = _moved_on(client, client.get(path).json())
+            found = read_order(client.get(path).json())
         except Rejected as refusal:
             if refusal.provider_status == _NOT_FOUND:
                 return None
@@ -165,7 +176,7 @@ class Tamara(PaymentProvider):
     def void_payment(self, client: Client, provider_reference: str, *, idempotency_key: str) -> PaymentResult:
         """Tamara cancels only what is authorised: an order that is approved is authorised first."""
         order = _order(client, provider_reference)
-        if order.get("status") == "approved":
+        if order.get("status") == APPROVED:
             order = _done(client, order, _path(provider_reference, "/authorise"))
         wanted = {"total_amount": left_to_cancel(order)}
         try:
@@ -232,25 +243,19 @@ def _order(client: Client, order_id: str) -> Mapping[str, Any]:
     return client.get(f"/merchants/orders/{quote(order_id, safe='')}").json()
 
 
-def _moved_on(client: Client, order: Mapping[str, Any]) -> PaymentResult:
-    """The order after what is ours to do next, of which see above."""
-    result = read_order(order)
-    if order["status"] == "approved":
-        order = _done(client, order, _path(result.provider_reference, "/authorise"))
-        result = read_order(order)
-    if is_to_be_captured(order):
-        wanted = _capture(client, result.provider_reference, result.amount, result.currency)
-        result = read_order(_done(client, order, "/payments/capture", wanted))
-    return result
-
-
 def _done(
     client: Client, order: Mapping[str, Any], path: str, wanted: Mapping[str, Any] | None = None
 ) -> Mapping[str, Any]:
-    """The order as Tamara has it after that step, or without it where its state refuses it."""
-    with suppress(Rejected):
+    """The order as Tamara has it after that step. Raises the refusal of one that nobody else has made meanwhile."""
+    refusal: Rejected | None = None
+    try:
         client.post(path, json=wanted)
-    return _order(client, order["order_id"])
+    except Rejected as refused:
+        refusal = refused
+    now = _order(client, order["order_id"])
+    if refusal is not None and now.get("status") == order.get("status"):
+        raise refusal
+    return now
 
 
 def _capture(client: Client, order_id: str, amount: Decimal, currency: str) -> dict[str, Any]:

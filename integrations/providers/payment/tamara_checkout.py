@@ -14,8 +14,6 @@ from .lenders import delivery_address, exact, plain_phone, refuse_token, require
 CURRENCY_OF = {"AE": "AED", "BH": "BHD", "KW": "KWD", "OM": "OMR", "SA": "SAR"}
 COUNTRY_OF = {currency: country for country, currency in CURRENCY_OF.items()}
 LOCALES = {"ar": "ar_SA", "en": "en_US"}
-# Tamara keeps no note of ours but the order's reference: its end says what was ordered to be captured at once.
-AT_ONCE = "-capture"
 
 
 def checkout(request: PaymentRequest) -> dict[str, Any]:
@@ -55,7 +53,7 @@ def checkout(request: PaymentRequest) -> dict[str, Any]:
 
 
 def reference_of(request: PaymentRequest) -> str:
-    return (request.payment_id or request.reference) + (AT_ONCE if request.capture else "")
+    return request.payment_id or request.reference
 
 
 def money(amount: Decimal, currency: str) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from ...errors import InvalidRequest, InvalidResponse, UnreadablePayload
 from ..events import EventIdentity
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from .lenders import exact
-from .tamara_checkout import AT_ONCE, money
+from .tamara_checkout import money
 
+APPROVED = "approved"
 # https://docs.tamara.co/docs/online-order-status-flow
 STATUSES = {
     "new": PaymentStatus.REQUIRES_ACTION,
-    "approved": PaymentStatus.PENDING,  # the customer has paid the first part, and nobody has authorised it yet
+    APPROVED: PaymentStatus.PENDING,  # the customer has paid the first part, and nobody has authorised it yet
     "on_hold": PaymentStatus.PENDING,
     "authorised": PaymentStatus.AUTHORISED,
     "updated": PaymentStatus.AUTHORISED,  # a part of the order was cancelled before any of it was captured
@@ -27,6 +28,7 @@ STATUSES = {
     "canceled": PaymentStatus.CANCELLED,
     "expired": PaymentStatus.CANCELLED,
 }
+_TO_BE_COMPLETED = frozenset({APPROVED, "authorised"})
 _PAID = frozenset({PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 # What reading an answer raises when a field is missing, or is not what it should be.
 UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
@@ -72,11 +74,6 @@ def after_capture(order: Mapping[str, Any], answer: Mapping[str, Any], amount: D
     return read_order({**order, "status": answer.get("status"), "captured_amount": captured})
 
 
-def is_to_be_captured(order: Mapping[str, Any]) -> bool:
-    """Whether it is authorised and nothing of it captured, though it was ordered to be captured at once."""
-    return order.get("status") == "authorised" and str(order.get("order_reference_id")).endswith(AT_ONCE)
-
-
 def left_to_cancel(order: Mapping[str, Any]) -> dict[str, Any]:
     """What there is of the order beside what was cancelled before."""
     try:
@@ -106,7 +103,7 @@ def identify(payload: Mapping[str, Any]) -> EventIdentity:
 
 def our_id(payload: Mapping[str, Any]) -> str:
     reference = payload.get("order_reference_id")
-    return reference.removesuffix(AT_ONCE) if isinstance(reference, str) else ""
+    return reference if isinstance(reference, str) else ""
 
 
 def _payment(order: Mapping[str, Any]) -> PaymentResult:
@@ -128,6 +125,7 @@ def _payment(order: Mapping[str, Any]) -> PaymentResult:
         failure_code="declined" if is_failed else "",
         failure_message="Tamara declined the customer." if is_failed else "",
         method="bnpl",
+        awaits_completion=order["status"] in _TO_BE_COMPLETED and not captured,
         raw=dict(order),
     )
 

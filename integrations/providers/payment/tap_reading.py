@@ -74,7 +74,9 @@ def with_refunds(payment: PaymentResult, refunds: Sequence[Mapping[str, Any]]) -
 
     Tap takes refunds in the merchant's settlement currency too; where there is one, the total is not known.
     """
-    done = [refund for refund in map(read_refund, refunds) if refund.status is RefundStatus.SUCCEEDED]
+    told = [read_refund(refund) for refund in refunds]
+    payment = replace(payment, refunds=told)
+    done = [refund for refund in told if refund.status is RefundStatus.SUCCEEDED]
     if any(refund.currency != payment.currency for refund in done):
         return replace(payment, amount_refunded=None)
     refunded = sum((refund.amount for refund in done), money(0, payment.currency))

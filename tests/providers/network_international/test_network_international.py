@@ -222,6 +222,23 @@ def test_a_refund_that_is_only_requested_is_pending(client: WireClient, ngenius:
     assert totals(gateway.get_payment(client, PAYMENT)) == ("captured", "12.50", "0.00")
 
 
+@pytest.mark.parametrize(
+    ("state", "status"), [("REQUESTED", "pending"), ("SUCCESS", "succeeded"), ("FAILED", "failed")]
+)
+def test_a_look_tells_how_each_refund_stands(client: WireClient, ngenius: NGenius, state: str, status: str) -> None:
+    made = refund(client, PAYMENT, "5.00")
+    ngenius.orders[PAYMENT].refunds[0]["state"] = state
+    (told,) = gateway.get_payment(client, PAYMENT).refunds
+    assert (told.provider_reference, told.status, told.amount) == (made.provider_reference, status, Decimal("5.00"))
+
+
+def test_a_refund_that_cannot_be_read_is_not_told_of(client: WireClient, ngenius: NGenius) -> None:
+    refund(client, PAYMENT, "5.00")
+    (listed,) = ngenius.orders[PAYMENT].refunds
+    listed["state"] = "ODD"
+    assert gateway.get_payment(client, PAYMENT).refunds == ()
+
+
 def test_a_declined_payment_says_why(client: WireClient, ngenius: NGenius) -> None:
     declined = create(client, order()).provider_reference
     ngenius.pay(declined, scheme="MADA", approved=False)

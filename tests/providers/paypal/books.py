@@ -168,7 +168,8 @@ class Books:
         return capture
 
     def _refunded(self, order: JSON, capture: str) -> Decimal:
-        of_it = [one for one in payments(order)["refunds"] if one["links"][0]["href"].endswith(f"/{capture}")]
+        given = [one for one in payments(order)["refunds"] if one["status"] not in ("FAILED", "CANCELLED")]
+        of_it = [one for one in given if one["links"][0]["href"].endswith(f"/{capture}")]
         return sum((amount_of(one["amount"]) for one in of_it), Decimal(0))
 
     def _find(self, kind: str, key: str) -> tuple[JSON, JSON]:

@@ -343,6 +343,23 @@ def test_a_refund_may_take_days(client: WireClient, wire: PayPalWire) -> None:
         refund(client, reference, "1.00", key="refund-2")
 
 
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("PENDING", "pending"), ("COMPLETED", "succeeded"), ("FAILED", "failed"), ("CANCELLED", "cancelled")],
+)
+def test_a_look_tells_how_each_refund_stands_and_whose_it_is(
+    client: WireClient, wire: PayPalWire, word: str, status: str
+) -> None:
+    reference = paid(client, wire)
+    made = refund(client, reference, "5.00", key="01980000-0000-7000-8000-0000000000f1")
+    (listed,) = payments(wire.books.order(reference))["refunds"]
+    listed["status"] = word
+
+    (told,) = look(client, reference).refunds
+    assert (told.provider_reference, told.status) == (made.provider_reference, status)
+    assert told.idempotency_key == "01980000-0000-7000-8000-0000000000f1"
+
+
 def test_an_authorisation_is_voided(client: WireClient, wire: PayPalWire) -> None:
     reference = authorised(client, wire)
     for _ in range(2):

@@ -399,23 +399,27 @@ def test_an_order_that_paypal_has_forgotten_unpaid_has_expired(create: Create, f
     assert (expired.status, expired.failure_code, expired.difference) == (S.FAILED, "expired", "")
 
 
-def test_an_order_that_is_gone_before_its_time_or_was_paid_is_for_a_person_to_look_at(
-    create: Create, agreed: Payment, far: Far
-) -> None:
-    young, paid = create(reference="order-2"), sync_payment(agreed)
+def test_an_order_that_was_paid_and_is_gone_is_for_a_person_to_look_at(agreed: Payment, far: Far) -> None:
+    paid = sync_payment(agreed)
     far.books.orders.clear()
-
-    assert reconcile_payment(young).difference == "missing"
     assert reconcile_payment(ordered_long_ago(paid)).difference == "missing"
+
+
+def test_an_order_that_is_gone_before_its_time_is_unpaid(create: Create, far: Far) -> None:
+    payment = create()
+    far.books.orders.clear()
+    looked = reconcile_payment(payment)
+    assert (looked.status, looked.difference) == (S.REQUIRES_ACTION, "")
 
 
 def test_a_payment_that_has_expired_is_not_taken_after_all(agreed: Payment, far: Far) -> None:
     Payment.objects.filter(pk=agreed.pk).update(status=S.FAILED, failure_code="expired")
-    assert sync_payment(agreed).amount_captured == 0
+    for _ in range(3):
+        assert sync_payment(agreed).amount_captured == 0
     assert "capture" not in far.wire.done
 
 
-def test_a_dispute_is_written_down_beside_its_payment(agreed: Payment, endpoint: WebhookEndpoint) -> None:
+def test_a_dispute_is_written_down_and_followed_to_its_end(agreed: Payment, endpoint: WebhookEndpoint) -> None:
     """By its custom text alone: PayPal names the capture, and no order. The order tells nothing of it."""
     sync_payment(agreed)
     dispute = json.loads((EVENTS / "CUSTOMER.DISPUTE.UPDATED.json").read_bytes())
@@ -427,7 +431,16 @@ def test_a_dispute_is_written_down_beside_its_payment(agreed: Payment, endpoint:
     assert (written.provider_reference, written.status) == ("PP-D-1234", PaymentDispute.Status.OPEN)
     assert (written.amount, written.reason) == (Decimal("12.50"), "MERCHANDISE_OR_SERVICE_NOT_RECEIVED")
     agreed.refresh_from_db()
-    assert agreed.status == S.CAPTURED
+    assert agreed.status == S.DISPUTED
+
+    dispute["id"], dispute["event_type"] = "WH-resolved", "CUSTOMER.DISPUTE.RESOLVED"
+    dispute["create_time"] = "2027-01-26T09:00:00Z"
+    dispute["resource"] |= {"status": "RESOLVED", "dispute_outcome": {"outcome_code": "RESOLVED_SELLER_FAVOUR"}}
+    for _ in range(2):
+        assert deliver(endpoint, dispute) == 200
+        drain()
+    written.refresh_from_db()
+    assert (written.status, sync_payment(agreed).status) == (PaymentDispute.Status.WON, S.CAPTURED)
 
 
 def test_another_amount_than_was_ordered_is_not_taken(agreed: Payment, far: Far) -> None:

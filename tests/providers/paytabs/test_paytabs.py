@@ -239,6 +239,18 @@ def test_a_refund_may_wait_for_the_bank_or_be_declined(
     assert get(client).amount_refunded == (Decimal("5.00") if letter == "A" else Decimal(0))
 
 
+@pytest.mark.parametrize(
+    ("letter", "status"), [("A", "succeeded"), ("P", "pending"), ("H", "pending"), ("D", "failed"), ("V", "failed")]
+)
+def test_a_look_tells_how_each_refund_stands(client: WireClient, profile: Profile, letter: str, status: str) -> None:
+    profile.open(CART)
+    profile.pay(CART)
+    made = refund(client, "5.00")
+    profile.transactions[-1]["payment_result"]["response_status"] = letter
+    (told,) = get(client).refunds
+    assert (told.provider_reference, told.status, told.amount) == (made.provider_reference, status, Decimal("5.00"))
+
+
 def test_a_capture_that_is_declined_is_an_error_and_one_undecided_stays_in_doubt(
     client: WireClient, profile: Profile
 ) -> None:

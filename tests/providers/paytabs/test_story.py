@@ -15,7 +15,7 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
-from integrations.errors import InvalidRequest, Rejected, Unavailable
+from integrations.errors import InvalidRequest, Unavailable
 from integrations.models import Connection, Payment, PaymentOperation, PaymentSettings
 from integrations.operations.payments import (
     PaymentOrder,
@@ -187,14 +187,6 @@ def test_a_refund_whose_answer_was_lost_is_settled_by_the_cart(
     sync_payment(payment)
     assert stands(payment) == ("partially_refunded", "12.50", "5.00")
     assert payment.operations.get(kind="refund").status == PaymentOperation.Status.SUCCEEDED
-
-
-def test_a_page_that_nobody_has_tried_can_say_so(connection: Connection, profile: Profile) -> None:
-    profile.shows_open_pages = False
-    payment = order(connection)
-    with pytest.raises(Rejected, match="nobody has tried"):
-        sync_payment(payment)
-    assert stands(payment) == ("requires_action", "0.00", "0.00")
 
 
 def test_the_payment_tells_paytabs_where_to_call(connection: Connection, server: WireServer) -> None:

@@ -271,3 +271,20 @@ def test_a_decline_that_names_no_payment_is_an_error(client: WireClient, server:
     with pytest.raises(Rejected) as refused:
         create(client, order(payment_token="pm_card_visa"))
     assert refused.value.provider_code == "card_declined"
+
+
+def test_a_look_tells_how_refunds_have_ended(client: WireClient, server: WireServer) -> None:
+    """Those that are under way are in Stripe's total already."""
+    intent = {"id": "pi_sample", "amount": 1250, "amount_received": 1250, "currency": "aed", "status": "succeeded"}
+    words = ("pending", "requires_action", "succeeded", "failed", "canceled")
+    refunds = [
+        {"id": f"re_{word}", "amount": 100, "currency": "aed", "status": word, "failure_reason": None} for word in words
+    ]
+    charge = {"amount_refunded": 300, "disputed": False, "refunds": {"object": "list", "data": [*refunds, {}, "odd"]}}
+    server.answer = lambda request: WireAnswer(200, {**intent, "latest_charge": charge})
+
+    told = Stripe().get_payment(client, "pi_sample").refunds
+    assert server.requests[0].query["expand[0]"] == "latest_charge.refunds"
+    assert [(one.provider_reference, one.status.value) for one in told] == [
+        ("re_succeeded", "succeeded"), ("re_failed", "failed"), ("re_canceled", "cancelled"),
+    ]  # fmt: skip

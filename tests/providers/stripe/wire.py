@@ -245,6 +245,7 @@ class StripeEnd:
         if self.refund_status != "failed":
             state["failure_reason"] = ""
         known = {"object": "refund", "amount": units, "currency": intent["currency"], "payment_intent": intent["id"]}
+        known["charge"] = charge.get("id", "")
         self.refunds.append({"id": f"re_{next(self._ids)}", **known, **state})
         return self.refunds[-1]
 
@@ -286,6 +287,14 @@ class StripeEnd:
 
     def _expand(self, into: Object, names: list[str]) -> None:
         name = names[0]
+        if name == "refunds" and into.get("object") == "charge":  # includable: not in the charge unless it is asked for
+            of_it = [refund for refund in self.refunds if refund["charge"] == into["id"]]
+            into[name] = {
+                "object": "list",
+                "data": json.loads(json.dumps(of_it[::-1][:10])),
+                "has_more": len(of_it) > 10,
+            }
+            return
         if name not in into:
             raise Refused(400, f"This property cannot be expanded ({name}).", param="expand")
         if isinstance(into[name], str):

@@ -59,6 +59,10 @@ def paid(client: WireClient, wire: TabbyWire, *, capture: bool = False) -> str:
     return key
 
 
+def complete(client: WireClient, key: str, *, capture: bool = True, idempotency_key: str = "key") -> PaymentResult:
+    return TABBY.complete_payment(client, key, capture=capture, idempotency_key=idempotency_key)
+
+
 def capture(client: WireClient, key: str, amount: str, idempotency_key: str = "key-capture") -> PaymentResult:
     return TABBY.capture_payment(client, key, amount=Decimal(amount), currency="AED", idempotency_key=idempotency_key)
 
@@ -90,7 +94,7 @@ def test_a_session_says_what_tabby_decides_by(client: WireClient, server: WireSe
     assert payment["order"]["items"][1] == {
         "title": "Scarf", "quantity": 2, "unit_price": "1.25", "category": "Clothes",
     }  # fmt: skip
-    assert payment["meta"] == {"order_id": "order-1", "capture": "automatic"}
+    assert payment["meta"] == {"order_id": "order-1"}
 
 
 @pytest.mark.parametrize(
@@ -181,35 +185,60 @@ def test_a_refused_session_is_a_failed_payment_that_says_why(
     assert result.provider_reference
 
 
-def test_what_was_ordered_to_be_captured_at_once_is_captured_by_the_first_look(
+def test_a_look_takes_nothing_and_says_what_waits_for_us(
     client: WireClient, wire: TabbyWire, server: WireServer
 ) -> None:
     key = create(client, order()).provider_reference
-    assert TABBY.get_payment(client, key).status is S.REQUIRES_ACTION
+    assert not TABBY.get_payment(client, key).awaits_completion
 
     wire.pay(key)
     seen = TABBY.get_payment(client, key)
-    again = TABBY.get_payment(client, key)
-
-    assert (seen.status, seen.amount_captured) == (S.CAPTURED, Decimal("12.50"))
-    assert (again.status, again.amount_captured) == (S.CAPTURED, Decimal("12.50"))
-    assert len(calls(server, "POST", "/captures")) == 1
+    assert (seen.status, seen.amount_captured, seen.awaits_completion) == (S.AUTHORISED, Decimal(0), True)
+    assert not calls(server, "POST", "/captures")
 
 
-def test_two_looks_at_once_capture_once(client: WireClient, wire: TabbyWire) -> None:
+def test_what_the_payer_was_lent_is_captured_once(client: WireClient, wire: TabbyWire, server: WireServer) -> None:
+    key = paid(client, wire, capture=True)
+    for another in ("key", "key", "another"):
+        seen = complete(client, key, idempotency_key=another)
+        assert (seen.status, seen.amount_captured, seen.awaits_completion) == (S.CAPTURED, Decimal("12.50"), False)
+
+    (sent,) = calls(server, "POST", "/captures")
+    assert sent.json() == {"amount": "12.50", "reference_id": "key"}
+
+
+def test_what_was_ordered_to_wait_stays_authorised(client: WireClient, wire: TabbyWire, server: WireServer) -> None:
+    key = paid(client, wire)
+    assert complete(client, key, capture=False).status is S.AUTHORISED
+    assert not calls(server, "POST", "/captures")
+
+
+@pytest.mark.parametrize("another", ["key", "another"])
+def test_two_who_complete_at_once_capture_once(client: WireClient, wire: TabbyWire, another: str) -> None:
+    """The second begins with what the first has changed meanwhile."""
     key = paid(client, wire, capture=True)
     late = json.loads(json.dumps(wire.payments[key]))
-    TABBY.get_payment(client, key)
+    complete(client, key)
 
     def overtaken(request: WireRequest) -> WireAnswer:
-        """The first thing that the second look sees is older than what the first has done."""
         return WireAnswer(200, late) if len(other.requests) == 1 else wire.answer(request)
 
     with WireServer(overtaken) as other:
-        seen = TABBY.get_payment(replace(client, base_url=other.url), key)
+        seen = complete(replace(client, base_url=other.url), key, idempotency_key=another)
 
     assert (seen.status, seen.amount_captured) == (S.CAPTURED, Decimal("12.50"))
     assert len(wire.payments[key]["captures"]) == 1
+
+
+def test_a_capture_that_tabby_refuses_is_no_end(client: WireClient, wire: TabbyWire) -> None:
+    key = paid(client, wire, capture=True)
+
+    def refuses(request: WireRequest) -> WireAnswer:
+        refusal = {"status": "error", "errorType": "bad_data", "error": "not now"}
+        return WireAnswer(400, refusal) if request.path.endswith("/captures") else wire.answer(request)
+
+    with WireServer(refuses) as other, pytest.raises(Rejected, match="not now"):
+        complete(replace(client, base_url=other.url), key)
 
 
 def test_what_was_ordered_to_wait_is_authorised_and_captured_when_asked_for(
@@ -277,6 +306,15 @@ def test_refunds_add_up_and_never_exceed_what_was_captured(client: WireClient, w
     assert (seen.status, seen.amount_captured, seen.amount_refunded) == (S.REFUNDED, Decimal("12.50"), Decimal("12.50"))
 
 
+def test_a_look_tells_of_each_refund_and_whose_it_is(client: WireClient, wire: TabbyWire) -> None:
+    key = paid(client, wire)
+    capture(client, key, "12.50")
+    made = [refund(client, key, "1.00", name).provider_reference for name in ("r1", "r2")]
+
+    told = [(one.provider_reference, one.idempotency_key, one.status) for one in TABBY.get_payment(client, key).refunds]
+    assert told == [(made[0], "r1", "succeeded"), (made[1], "r2", "succeeded")]
+
+
 def test_a_disputed_payment_is_not_refunded(client: WireClient, wire: TabbyWire) -> None:
     key = paid(client, wire)
     capture(client, key, "12.50")
@@ -319,7 +357,8 @@ def test_a_part_captured_in_tabby_s_dashboard_leaves_the_rest_to_us(client: Wire
     wire.payments[key]["captures"] = [{"id": "c", "amount": "5.00", "reference_id": "d", "created_at": "2026-11-01"}]
 
     seen = TABBY.get_payment(client, key)
-    assert (seen.status, seen.amount_captured) == (S.AUTHORISED, Decimal("5.00"))
+    assert (seen.status, seen.amount_captured, seen.awaits_completion) == (S.AUTHORISED, Decimal("5.00"), False)
+    assert complete(client, key).amount_captured == Decimal("5.00")
     assert TABBY.void_payment(client, key, idempotency_key="v").status is S.CAPTURED
 
 

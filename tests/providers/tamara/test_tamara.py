@@ -59,8 +59,19 @@ def authorised(client: WireClient, wire: TamaraWire) -> str:
     """The reference of an order that was ordered to wait, and is authorised."""
     key = create(client, order(capture=False)).provider_reference
     wire.approve(key)
-    assert TAMARA.get_payment(client, key).status is S.AUTHORISED
+    assert complete(client, key, capture=False).status is S.AUTHORISED
     return key
+
+
+def approved(client: WireClient, wire: TamaraWire) -> str:
+    """The reference of an order whose customer has just been approved."""
+    key = create(client, order()).provider_reference
+    wire.approve(key)
+    return key
+
+
+def complete(client: WireClient, key: str, *, capture: bool = True) -> PaymentResult:
+    return TAMARA.complete_payment(client, key, capture=capture, idempotency_key="key")
 
 
 def capture(client: WireClient, key: str, amount: str | None) -> PaymentResult:
@@ -86,7 +97,7 @@ def test_a_checkout_says_what_tamara_decides_by(client: WireClient, server: Wire
     assert result.redirect_url.startswith("https://checkout.tamara.co/checkout/")
     sent = server.requests[0].json()
     assert b'"total_amount": {"amount": 12.50, "currency": "AED"}' in server.requests[0].body
-    assert (sent["order_reference_id"], sent["order_number"]) == (f"{OURS}-capture", "order-1")
+    assert (sent["order_reference_id"], sent["order_number"]) == (OURS, "order-1")
     assert (sent["country_code"], sent["locale"], sent["payment_type"]) == ("AE", "ar_SA", "PAY_BY_INSTALMENTS")
     assert sent["consumer"] == {
         "first_name": "Sample", "last_name": "Customer", "phone_number": "+971500000001",
@@ -157,16 +168,27 @@ def test_who_has_one_name_has_it_twice(client: WireClient, server: WireServer) -
     assert "risk_assessment" not in server.requests[0].json()
 
 
-def test_what_is_approved_is_authorised_and_captured_by_the_first_look(
-    client: WireClient, wire: TamaraWire, server: WireServer
+@pytest.mark.parametrize(("status", "read"), [("approved", S.PENDING), ("authorised", S.AUTHORISED)])
+def test_a_look_takes_nothing_and_says_what_waits_for_us(
+    client: WireClient, wire: TamaraWire, server: WireServer, status: str, read: PaymentStatus
 ) -> None:
     key = create(client, order()).provider_reference
-    assert TAMARA.get_payment(client, key).status is S.REQUIRES_ACTION
+    assert not TAMARA.get_payment(client, key).awaits_completion
 
-    wire.approve(key)
+    wire.orders[key]["status"] = status
+    seen = TAMARA.get_payment(client, key)
+    assert (seen.status, seen.amount_captured, seen.awaits_completion) == (read, Decimal(0), True)
+    assert [call.path for call in server.requests if call.method == "POST"] == ["/checkout"]
+
+
+def test_what_is_approved_is_authorised_and_captured_once(
+    client: WireClient, wire: TamaraWire, server: WireServer
+) -> None:
+    key = approved(client, wire)
     for _ in range(2):
-        seen = TAMARA.get_payment(client, key)
+        seen = complete(client, key)
         assert (seen.status, seen.amount_captured, seen.method) == (S.CAPTURED, Decimal("12.50"), "bnpl")
+        assert not seen.awaits_completion
 
     assert len(calls(server, "/authorise")) == len(calls(server, "/payments/capture")) == 1
     told = calls(server, "/payments/capture")[0].json()["shipping_info"]
@@ -174,11 +196,11 @@ def test_what_is_approved_is_authorised_and_captured_by_the_first_look(
     assert abs(datetime.fromisoformat(told["shipped_at"]) - datetime.now(UTC)).total_seconds() < 60
 
 
-def test_what_was_ordered_to_wait_is_authorised_by_the_look_and_captured_when_asked_for(
+def test_what_was_ordered_to_wait_is_authorised_and_captured_when_asked_for(
     client: WireClient, wire: TamaraWire, server: WireServer
 ) -> None:
     key = authorised(client, wire)
-    assert TAMARA.get_payment(client, key).status is S.AUTHORISED
+    assert complete(client, key, capture=False).status is S.AUTHORISED
     assert not calls(server, "/payments/capture")
 
     done = capture(client, key, None)
@@ -187,12 +209,11 @@ def test_what_was_ordered_to_wait_is_authorised_by_the_look_and_captured_when_as
 
 
 @pytest.mark.parametrize("old", ["approved", "authorised"])
-def test_two_looks_at_once_authorise_and_capture_once(client: WireClient, wire: TamaraWire, old: str) -> None:
-    """The second look begins with what the first has changed meanwhile."""
-    key = create(client, order()).provider_reference
-    wire.approve(key)
-    TAMARA.get_payment(client, key)
-    late = {**TAMARA.get_payment(client, key).raw, "status": old, "captured_amount": {"amount": 0, "currency": "AED"}}
+def test_two_who_complete_at_once_authorise_and_capture_once(client: WireClient, wire: TamaraWire, old: str) -> None:
+    """The second begins with what the first has changed meanwhile."""
+    key = approved(client, wire)
+    done = complete(client, key)
+    late = {**done.raw, "status": old, "captured_amount": {"amount": 0, "currency": "AED"}}
 
     def overtaken(request: WireRequest) -> WireAnswer:
         return (
@@ -202,7 +223,7 @@ def test_two_looks_at_once_authorise_and_capture_once(client: WireClient, wire: 
         )
 
     with WireServer(overtaken) as other:
-        seen = TAMARA.get_payment(replace(client, base_url=other.url), key)
+        seen = complete(replace(client, base_url=other.url), key)
 
     assert (seen.status, seen.amount_captured) == (S.CAPTURED, Decimal("12.50"))
     assert wire.orders[key]["captured"] == Decimal("12.50")
@@ -212,17 +233,17 @@ def test_two_looks_at_once_authorise_and_capture_once(client: WireClient, wire: 
 def test_a_step_whose_answer_is_lost_is_not_repeated_before_the_order_is_read(
     client: WireClient, wire: TamaraWire, lost: str
 ) -> None:
-    key = create(client, order()).provider_reference
-    wire.approve(key)
+    """As is a process that died between the two steps, or after both."""
+    key = approved(client, wire)
 
     def loses(request: WireRequest) -> WireAnswer:
         answer = wire.answer(request)
         return WireAnswer(502, b"") if request.path.endswith(lost) else answer
 
     with WireServer(loses) as other, pytest.raises(Unavailable):
-        TAMARA.get_payment(replace(client, base_url=other.url), key)
+        complete(replace(client, base_url=other.url), key)
     with WireServer(wire.answer) as after:
-        seen = TAMARA.get_payment(replace(client, base_url=after.url), key)
+        seen = complete(replace(client, base_url=after.url), key)
 
     assert (seen.status, seen.amount_captured) == (S.CAPTURED, Decimal("12.50"))
     assert not calls(after, lost)
@@ -232,24 +253,28 @@ def test_an_account_that_captures_by_itself_has_it_captured(
     client: WireClient, wire: TamaraWire, server: WireServer
 ) -> None:
     wire.captures_by_itself = True
-    key = create(client, order()).provider_reference
-    wire.approve(key)
-
-    assert TAMARA.get_payment(client, key).status is S.CAPTURED
+    assert complete(client, approved(client, wire)).status is S.CAPTURED
     assert not calls(server, "/payments/capture")
 
 
-def test_what_cannot_be_authorised_stays_pending(client: WireClient, wire: TamaraWire) -> None:
-    key = create(client, order()).provider_reference
-    wire.approve(key)
+@pytest.mark.parametrize("step", ["/authorise", "/payments/capture"])
+def test_a_step_that_tamara_refuses_is_no_end(client: WireClient, wire: TamaraWire, step: str) -> None:
+    key = approved(client, wire)
 
     def refuses(request: WireRequest) -> WireAnswer:
         refusal = {"message": "Not now.", "errors": []}
-        return WireAnswer(409, refusal) if request.path.endswith("/authorise") else wire.answer(request)
+        return WireAnswer(409, refusal) if request.path.endswith(step) else wire.answer(request)
 
-    with WireServer(refuses) as other:
-        seen = TAMARA.get_payment(replace(client, base_url=other.url), key)
-    assert (seen.status, seen.amount_captured) == (S.PENDING, Decimal(0))
+    with WireServer(refuses) as other, pytest.raises(Rejected, match=r"Not now\."):
+        complete(replace(client, base_url=other.url), key)
+    assert TAMARA.get_payment(client, key).awaits_completion
+
+
+def test_what_was_cancelled_in_part_is_left_to_us(client: WireClient, wire: TamaraWire) -> None:
+    key = approved(client, wire)
+    wire.orders[key]["status"] = "updated"
+    assert not TAMARA.get_payment(client, key).awaits_completion
+    assert complete(client, key).status is S.AUTHORISED
 
 
 def test_a_part_is_captured_and_refunds_add_up_to_it(client: WireClient, wire: TamaraWire, server: WireServer) -> None:
@@ -385,12 +410,10 @@ def find(client: WireClient, request: PaymentRequest) -> PaymentResult | None:
 def test_an_order_is_found_by_our_reference(client: WireClient, wire: TamaraWire) -> None:
     assert find(client, order()) is None
 
-    key = create(client, order(capture=False)).provider_reference
-    wire.approve(key)
-    found = find(client, order(capture=False))
+    key = approved(client, wire)
+    found = find(client, order())
     assert found is not None
-    assert (found.provider_reference, found.status) == (key, S.AUTHORISED)
-    assert find(client, order()) is None, "what is to be captured at once has another reference"
+    assert (found.provider_reference, found.status, found.awaits_completion) == (key, S.PENDING, True)
 
 
 def test_a_new_order_whose_page_nobody_knows_gets_another(client: WireClient, wire: TamaraWire) -> None:

@@ -476,3 +476,14 @@ def test_the_wire_fake_is_strict(client: WireClient) -> None:
             client.post("/charges", json={**good, **bad, "reference": {"idempotent": f"bad-{number}"}}, headers=arabic)
     with pytest.raises(Rejected, match="key"):
         client.post("/charges", json={**good, "reference": {}}, headers=arabic)
+
+
+def test_a_look_tells_how_each_refund_stands(client: WireClient, wire: TapWire) -> None:
+    key = create(client, order()).provider_reference
+    wire.pay(key, "CAPTURED")
+    made = [refund(client, key, "1.00", f"key-{number}").provider_reference for number in range(3)]
+    for reference, status in zip(made, ("PENDING", "DECLINED", "REFUNDED"), strict=True):
+        wire.refunds[reference]["status"] = status
+
+    told = {one.provider_reference: one.status.value for one in Tap().get_payment(client, key).refunds}
+    assert told == dict(zip(made, ("pending", "failed", "succeeded"), strict=True))
