@@ -32,6 +32,8 @@ _ADVICE: dict[str, Promise] = {
     D.REFUNDED: _("Compare with the gateway's dashboard. A refund may have been made or sent back there."),
     D.AMOUNT: _("Do not deliver before you know why: somebody may have paid less, or in another currency. Compare with the order."),  # noqa: E501
     D.MISSING: _("Check that the connection's account and its test or live keys are those that took the payment."),
+    D.UNDERPAID: _("Less came in than was ordered. Ask the payer for the rest, or agree to what there is, before you deliver."),  # noqa: E501
+    D.OVERPAID: _("More came in than was ordered. Give the difference back, and write down how."),
     D.NEVER_ANSWERED: _("Look for the reference in the gateway's dashboard before anybody pays again."),
 }  # fmt: skip
 _METHODS: dict[str, Promise | str] = {

@@ -64,6 +64,8 @@ class Tamara(PaymentProvider):
     auth = Bearer("api_token")
     probe = Probe("/merchants/configs")
     operations = frozenset({"create", "get", "find", "complete", "capture", "void", "refund"})
+    # What becomes of the rest is unconfirmed, and Tamara may take it 21 days later: all or nothing, until that is seen.
+    takes_partial_captures = False
     page_lifetime = timedelta(minutes=30)
     payment_capabilities = frozenset({"bnpl"})
     is_mena = True

@@ -14,7 +14,7 @@ import jwt
 import pytest
 from django.db import connection as database
 
-from integrations.errors import ConnectionNotReady, InvalidResponse, Rejected, Unavailable
+from integrations.errors import ConnectionNotReady, InvalidResponse, NotSupported, Rejected, Unavailable
 from integrations.models import Connection, Payment, PaymentOperation
 from integrations.operations.payment_reconciliation import reconcile_payment
 from integrations.operations.payments import (
@@ -100,7 +100,7 @@ def test_a_payer_s_return_does_what_a_notice_that_never_came_would_have_done(
     assert sync_payment(payment).status == S.CAPTURED
 
 
-def test_what_was_ordered_to_wait_is_captured_in_part_or_made_void(
+def test_what_was_ordered_to_wait_is_captured_as_a_whole_or_made_void(
     connection: Connection, wire: tamara.TamaraWire
 ) -> None:
     kept, dropped = (create_payment(connection.organization, story.an_order(capture=False)) for _ in range(2))
@@ -108,8 +108,10 @@ def test_what_was_ordered_to_wait_is_captured_in_part_or_made_void(
         wire.approve(payment.provider_reference)
         assert sync_payment(payment).status == S.AUTHORISED
 
-    captured = capture_payment(kept, amount="5.00")
-    assert (captured.status, captured.amount_captured) == (S.CAPTURED, Decimal("5.00"))
+    with pytest.raises(NotSupported):
+        capture_payment(kept, amount="5.00")
+    captured = capture_payment(kept)
+    assert (captured.status, captured.amount_captured) == (S.CAPTURED, captured.amount)
     assert void_payment(dropped).status == S.CANCELLED
     assert wire.orders[dropped.provider_reference]["status"] == "canceled"
 
