@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection as database
+from django.db import transaction
 from django.utils import timezone
 
 from integrations.errors import IntegrationError
@@ -19,7 +23,7 @@ from integrations.operations.credentials import (
 )
 from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory, CredentialFactory
-from webhooks.endpoints import create_endpoint
+from webhooks.endpoints import create_endpoint, rotate_secret
 from webhooks.models import WebhookEndpoint
 
 from . import outside, stripe_sender
@@ -147,12 +151,21 @@ def test_an_endpoint_that_had_fallen_behind_catches_up_and_takes_the_key_in_use_
 
 
 @pytest.mark.django_db
+def test_a_rotation_to_the_key_that_it_has_already_leaves_the_old_one_its_time() -> None:
+    connection = connected("tap", OLD)
+    endpoint, _ = create_endpoint(connection)
+    rotate(connection)
+    assert rotate_secret(endpoint) == ""
+    assert secrets_of(endpoint) == (NEW, OLD)
+
+
+@pytest.mark.django_db
 def test_each_endpoint_s_change_is_audited_without_the_secret() -> None:
     connection = connected("tap", OLD)
     endpoint, _ = create_endpoint(connection)
     rotate(connection)
     (entry,) = AuditLog.objects.filter(action="webhook_endpoint.secret_rotated")
-    assert str(entry.entity_id) == str(endpoint.pk)
+    assert str(endpoint.pk) in entry.object
     assert entry.changes["credential_key"] == KEY
     assert not any(secret in str(list(AuditLog.objects.values())) for secret in (OLD, NEW))
 
@@ -193,3 +206,21 @@ def test_a_secret_that_the_provider_was_told_by_its_api_stays_until_it_is_told_a
     endpoint, _ = create_endpoint(connection)
     rotate_credentials(connection, {"webhook_secret": new}, untested=True)
     assert secrets_of(endpoint) == (old, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_address_that_is_made_while_the_key_is_rotated_has_the_new_one() -> None:
+    connection = connected("tap", OLD)
+    made: list[WebhookEndpoint] = []
+
+    def make() -> None:
+        made.append(create_endpoint(connection)[0])
+        database.close()
+
+    with transaction.atomic():
+        rotate(connection)
+        maker = threading.Thread(target=make)
+        maker.start()
+        time.sleep(0.3)
+    maker.join(10)
+    assert secrets_of(made[0]) == (NEW, None)
