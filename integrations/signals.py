@@ -3,7 +3,6 @@
 Sent with `send_robust`, but for the last three: those are sent with `send`, inside the transaction of the change, which
 is undone where one of them cannot be received.
 
-
 api_call_finished    call: integrations.gateway.FinishedCall — one attempt of one call, redacted, whatever became of it
 connection_changed   connection: Connection, change: str ("created", "activated", "deactivated", "tested", "health",
                      "credentials", "updated", "deleted", "circuit_opened", "circuit_closed") — after the change is
@@ -14,8 +13,8 @@ credential_due       credential: Credential, reason: str ("policy"; "expires"; "
                      it), error: str — once a credential, when somebody must give it a new value
 action_taken         action: str, target: Model (or the name of what has no row), changes: dict — a person or a program
                      changed something; who it was is in integrations.request_id.current_origin()
-credential_in_use    credential: Credential, replaced: Credential | None — a credential is added, or rotated in the place
-                     of another, whose `expires_at` is by now the end of its overlap
+credential_in_use    credential: Credential, replaced: Credential | None — a credential is added, or takes the place of
+                     another, whose `expires_at` is by now the end of its overlap
 credential_deactivated  credential: Credential — it is used no more, from now on
 """
 

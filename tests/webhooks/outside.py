@@ -21,6 +21,7 @@ from integrations.providers.auth import Bearer
 from integrations.providers.base import Field, Probe, Provider, ProviderType
 from integrations.providers.events import EventIdentity, EventType, NormalizedEvent
 from integrations.providers.signatures import (
+    BodyField,
     Challenge,
     HeaderHMAC,
     InboundRequest,
@@ -104,6 +105,11 @@ class WithoutEventId(Outside):
         return EventIdentity("", super().identify_event(payload, headers).event_type)
 
 
+class TokenInBody(WithoutEventId):
+    slug, name = "outside_body", "A token in the body, and no event has an id"
+    signature = SharedToken(BodyField("token"))
+
+
 class NamedByHeaders(Outside):
     """As GitHub: which event it is stands in headers alone."""
 
@@ -168,8 +174,8 @@ class WithCertificate(Outside):
 
 
 ALL = (
-    SignedJSON, FormSigned, Batched, TokenInQuery, TokenInPath, WithoutEventId, NamedByHeaders, FromKnownNetworks,
-    Confirming, WithCertificate,
+    SignedJSON, FormSigned, Batched, TokenInQuery, TokenInPath, WithoutEventId, TokenInBody, NamedByHeaders,
+    FromKnownNetworks, Confirming, WithCertificate,
 )  # fmt: skip
 
 

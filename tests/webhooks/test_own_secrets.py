@@ -41,7 +41,7 @@ KEY, OLD, NEW = SIGNING["tap"]
 
 def connected(slug: str, *values: str) -> Connection:
     key = SIGNING[slug][0]
-    return ConnectionFactory(slug=slug, credentials={key: value for value in values})
+    return ConnectionFactory(slug=slug, credentials=dict.fromkeys([key], *values) if values else {})
 
 
 def secrets_of(endpoint: WebhookEndpoint) -> tuple[str, str | None]:
