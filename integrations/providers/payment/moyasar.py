@@ -29,7 +29,7 @@ from ...errors import Conflict, InvalidRequest, InvalidResponse, Rejected, Unrea
 from ...money import to_minor_units
 from ..auth import Basic
 from ..base import Client, Field, PaymentProvider, Probe, codes
-from ..events import EventIdentity, EventType, NormalizedEvent
+from ..events import EventIdentity, EventType, NormalizedEvent, flag
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import BodyField, SharedToken
 from .moyasar_reading import INVOICE, PAYMENT, deciding, mapping, read_invoice, read_payment
@@ -197,13 +197,13 @@ class Moyasar(PaymentProvider):
         return sample(event_type, event_id, now)
 
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
-        """The token proves who sends, not what, so the payment is asked for: one of the test mode, whose `live` is
-        false, is not to be had with a live key."""
+        """The token proves who sends, not what, so the payment is asked for."""
         event_type = EventType(self.event_types.get(str(payload.get("type")), EventType.UNKNOWN))
         if event_type is EventType.UNKNOWN:
             return [NormalizedEvent(event_type, occurred_at=_created(payload))]
-        ours = mapping(mapping(payload.get("data")).get("metadata")).get(OUR_ID)
-        return [NormalizedEvent(event_type, _subject(payload), _created(payload), payment_id=str(ours or ""))]
+        ours = str(mapping(mapping(payload.get("data")).get("metadata")).get(OUR_ID) or "")
+        read = NormalizedEvent(event_type, _subject(payload), _created(payload), payment_id=ours)
+        return [replace(read, is_live=flag(payload.get("live")))]
 
 
 def _path(provider_reference: str) -> str:

@@ -17,7 +17,7 @@ from ...errors import InvalidRequest, InvalidResponse, Rejected, UnreadablePaylo
 from ...money import from_minor_units, to_minor_units
 from ..auth import Bearer
 from ..base import Client, Field, PaymentProvider, Probe, codes
-from ..events import EventIdentity, EventType, NormalizedEvent
+from ..events import EventIdentity, EventType, NormalizedEvent, flag
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import TimestampedHMAC
 from .stripe_samples import sample
@@ -353,7 +353,8 @@ def _read_event(event_type: EventType, payload: Mapping[str, Any]) -> Normalized
         payment = _read_charge(subject) if reference else None
     if event_type is EventType.PAYMENT_DISPUTE_LOST and subject.get("status") != "lost":
         event_type = EventType.PAYMENT_DISPUTE_WON  # or an inquiry that ended before any money was taken back
-    return NormalizedEvent(event_type, reference, _created(payload), payment, _dispute(subject))
+    is_live = flag(payload.get("livemode"))
+    return NormalizedEvent(event_type, reference, _created(payload), payment, _dispute(subject), is_live=is_live)
 
 
 def _dispute(subject: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 from ...errors import NotSupported, Rejected, Unavailable, UnreadablePayload
 from ..auth import Bearer
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
-from ..events import EventIdentity, EventType, NormalizedEvent
+from ..events import EventIdentity, EventType, NormalizedEvent, flag
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import AnyOf, Header, SignedField, SignedFields
 from .tap_events import EVENT_TYPES, RECOMMENDED, kind_of, moment_of, our_id_in, subject_of
@@ -186,7 +186,8 @@ class Tap(PaymentProvider):
         event_type = EventType(self.event_types.get(identity.event_type, EventType.UNKNOWN))
         if event_type is EventType.UNKNOWN:
             return [NormalizedEvent(event_type, occurred_at=identity.occurred_at)]
-        return [NormalizedEvent(event_type, identity.subject, identity.occurred_at, payment_id=our_id_in(payload))]
+        ours, is_live = our_id_in(payload), flag(payload.get("live_mode"))
+        return [NormalizedEvent(event_type, identity.subject, identity.occurred_at, payment_id=ours, is_live=is_live)]
 
 
 def _check_capture(charge: PaymentResult) -> None:
