@@ -216,7 +216,7 @@ def _signature(provider: Provider) -> Signature:
 
 def _fresh_secret(provider: Provider) -> str:
     signature = _signature(provider)
-    if not signature.can_sign or signs_with_api_key(provider):
+    if not signature.can_sign or signs_with_api_key(provider) or provider.issues_webhook_secret:
         raise InvalidRequest(
             "{provider} issues the signing secret itself: enter it.", provider=provider.name, field=SECRET_KEY
         )

@@ -89,6 +89,7 @@ class Moyasar(PaymentProvider):
     )
     signature = SharedToken(BodyField("secret_token"))
     webhook_secret_help = "Enter it under Dashboard → Settings → Webhooks → Secret Token."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "أدخله في لوحة التحكم ← الإعدادات ← Webhooks ← Secret Token."  # noqa: S105 - no secret
     event_types: ClassVar = {
         "payment_paid": EventType.PAYMENT_SUCCEEDED,
         "payment_authorized": EventType.PAYMENT_AUTHORISED,

@@ -144,7 +144,11 @@ class Paymob(PaymentProvider):
             ),
         )
     )
+    issues_webhook_secret = True
     webhook_secret_help = "Settings → Account info → HMAC."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "الإعدادات ← معلومات الحساب ← HMAC."  # noqa: S105 - no secret
+    told_address_with_payments = True
+    names_its_events = False
     # Paymob has no names for its callbacks: ours say what the flags do.
     event_types: ClassVar = {
         "TRANSACTION.paid": EventType.PAYMENT_SUCCEEDED,

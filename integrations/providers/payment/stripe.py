@@ -136,6 +136,7 @@ class Stripe(PaymentProvider):
     )
     signature = TimestampedHMAC()
     webhook_secret_help = "Developers → Webhooks → your endpoint → Signing secret (whsec_…)."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "Developers ← Webhooks ← عنوانك ← Signing secret (whsec_…)."  # noqa: S105 - no secret
     # charge.succeeded says the same as payment_intent.succeeded and is left out, as are the others not named here.
     event_types: ClassVar = {
         "payment_intent.succeeded": EventType.PAYMENT_SUCCEEDED,

@@ -138,6 +138,8 @@ class Tabby(PaymentProvider):
     webhook_secret_help = (
         f"Tabby signs nothing: it sends back a token of ours in the header {WEBHOOK_HEADER}, as it was registered."
     )
+    webhook_secret_help_ar = f"لا توقّع تابي شيئاً: تعيد رمزاً من عندنا في الترويسة {WEBHOOK_HEADER} كما سُجّل."
+    names_its_events = False
     # Tabby names none of them: `tabby_reading.identify` composes these of what the payment has come to.
     event_types: ClassVar = {
         "payment.authorized": EventType.PAYMENT_AUTHORISED,

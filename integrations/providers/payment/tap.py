@@ -109,6 +109,9 @@ class Tap(PaymentProvider):
     )
     webhook_secret_key = "secret_api_key"  # noqa: S105 - the name of a credential
     webhook_secret_help = "The secret API key itself: Dashboard → goSell → API Credentials."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "مفتاح API السري نفسه: لوحة التحكم ← goSell ← API Credentials."  # noqa: S105 - no secret
+    told_address_with_payments = True
+    names_its_events = False
     event_types: ClassVar = EVENT_TYPES
     recommended_events = RECOMMENDED
 
