@@ -103,6 +103,13 @@ def test_a_secret_that_cannot_be_one_is_refused_and_changes_nothing() -> None:
     assert endpoint.webhook_secret.reveal() == SECRET
 
 
+@pytest.mark.parametrize(("slug", "is_key"), [("tap", True), ("paytabs", True), ("tamara", True), ("stripe", False)])
+def test_with_a_new_secret_it_says_what_an_empty_one_means(slug: str, is_key: bool) -> None:
+    page = page_of(endpoint_of(slug))
+    assert ("the connection's present key is taken" in page) == is_key
+    assert ("one is made and shown once" in page) != is_key
+
+
 def test_the_address_for_paymob_is_bare() -> None:
     """It signs each call in the query string by itself."""
     endpoint = endpoint_of("paymob")

@@ -18,6 +18,7 @@ from integrations.providers.registry import providers
 
 from ..endpoints import address_for, create_endpoint, rotate_secret, update_endpoint
 from ..models import WebhookEndpoint
+from ..own_secrets import signs_with_api_key
 from ..samples import sampled_types
 from ..tallies import hours_of
 from .endpoint_forms import EventPicker, NewEndpointForm, listening, provider_of
@@ -124,6 +125,7 @@ def _shown(request: HttpRequest, found: WebhookEndpoint, *, secret: str) -> Http
         "test_types": sampled_types(provider),
         "tests_are_signed": provider.signature is not None and provider.signature.can_sign,
         "provider": provider,
+        "signs_with_api_key": signs_with_api_key(provider),
         "provider_name": found.connection.provider.local_name,
         "hours": hours_of([found.pk]),
         "registers": _registers(found.connection),
