@@ -1,4 +1,7 @@
-"""What this floor tells those above, received in their `AppConfig.ready`; sent with `send_robust`, but for the last.
+"""What this floor tells those above, received in their `AppConfig.ready`.
+
+Sent with `send_robust`, but for the last three: those are sent with `send`, inside the transaction of the change, which
+is undone where one of them cannot be received.
 
 api_call_finished    call: integrations.gateway.FinishedCall — one attempt of one call, redacted, whatever became of it
 connection_changed   connection: Connection, change: str ("created", "activated", "deactivated", "tested", "health",
@@ -9,8 +12,10 @@ rate_limit_recovered connection: Connection, window: str — once a window that 
 credential_due       credential: Credential, reason: str ("policy"; "expires"; "failed", when its provider did not renew
                      it), error: str — once a credential, when somebody must give it a new value
 action_taken         action: str, target: Model (or the name of what has no row), changes: dict — a person or a program
-                     changed something; who it was is in integrations.request_id.current_origin(). Sent inside the
-                     transaction of the change, with `send`: one that cannot be written down is undone.
+                     changed something; who it was is in integrations.request_id.current_origin()
+credential_in_use    credential: Credential, replaced: Credential | None — a credential is added, or takes the place of
+                     another, whose `expires_at` is by now the end of its overlap
+credential_deactivated  credential: Credential — it is used no more, from now on
 """
 
 from __future__ import annotations
@@ -23,3 +28,5 @@ rate_limit_exceeded = Signal()
 rate_limit_recovered = Signal()
 credential_due = Signal()
 action_taken = Signal()
+credential_in_use = Signal()
+credential_deactivated = Signal()

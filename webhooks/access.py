@@ -15,7 +15,10 @@ LONGEST_REASON = 255
 
 
 def read_body(event: WebhookEvent, *, reason: str, action: WebhookAccessLog.Action) -> bytes:
-    """The bytes that were verified. Raises InvalidRequest without a reason, and what `body_of` raises."""
+    """The bytes that were verified, but for a secret in them that proved their sender.
+
+    Raises InvalidRequest without a reason, and what `body_of` raises.
+    """
     why = reason.strip()
     if not 1 <= len(why) <= LONGEST_REASON or not why.isprintable():
         raise InvalidRequest(

@@ -41,6 +41,9 @@ Status = WebhookEvent.Status
 Leases = Mapping[UUID, datetime]
 Ledgers = Mapping[str, Ledger]
 LONGEST_LOOK = timedelta(seconds=40)  # at a provider that hangs, once it has said that the payment is to be completed
+_OUT_OF_PLACE = (
+    "The provider says that it is of its test mode, and this connection is for live payments: nothing was applied."
+)
 
 
 class _LeaseLost(Exception):
@@ -88,7 +91,12 @@ def attempt(event: WebhookEvent, lease_ends: datetime, *, may_ask: bool) -> Ende
 def is_applied(event: WebhookEvent, one: NormalizedEvent) -> bool:
     """Whether what the event says may change anything here. A test event tells of something that does not exist: it is
     understood and passed on, and changes nothing."""
-    return owner_of(one.type) is not None and not event.is_test
+    return owner_of(one.type) is not None and not event.is_test and not is_out_of_place(event, one)
+
+
+def is_out_of_place(event: WebhookEvent, one: NormalizedEvent) -> bool:
+    """Of its provider's test mode, at a connection for live traffic: of one secret or address for both."""
+    return one.is_live is False and event.webhook_endpoint.connection.is_live and not event.is_test
 
 
 def _complete(started: Ended, *, may_ask: bool) -> Ended:
@@ -119,7 +127,7 @@ def _complete(started: Ended, *, may_ask: bool) -> Ended:
 def _finish(ended: Sequence[Ended]) -> None:
     if ended and not finish(ended):
         raise _LeaseLost
-    fan_out_all((one.event, one.outcome.normalized) for one in ended if one.outcome.status is Status.COMPLETED)
+    fan_out_all((one.event, one.outcome.normalized) for one in ended if one.outcome.is_passed_on)
 
 
 def _has_killed_workers(event: WebhookEvent) -> bool:
@@ -171,6 +179,8 @@ def _read(event: WebhookEvent) -> Outcome:
         return Outcome(Status.COMPLETED, normalized_type=name, summary=summary)
     normalized = normalized_of(event, payload)
     name = normalized[0].type.value if normalized else EventType.UNKNOWN.value
+    if any(is_out_of_place(event, one) for one in normalized):
+        return Outcome(Status.COMPLETED, _OUT_OF_PLACE, normalized_type=name, summary=summary)
     return Outcome(Status.COMPLETED, normalized_type=name, normalized=normalized, summary=summary)
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from integrations.errors import ConfigurationError, IntegrationError, InvalidRequest, NotSupported
 from integrations.gateway import client_for
 from integrations.hints import hint
-from integrations.models import Connection, Credential
+from integrations.models import Connection
 from integrations.operations.announce import record_action
 from integrations.operations.payment_attempts import may_have_taken_effect
 from integrations.providers.base import Provider
@@ -25,10 +25,9 @@ from integrations.providers.signatures import Signature
 
 from .addresses import check_networks
 from .models import WebhookEndpoint, WebhookEvent
+from .own_secrets import OVERLAP, SECRET_KEY, is_told_the_secret, own_secret, signs_with_api_key, wait_for_rotations
 from .retries import check_policy
 
-OVERLAP = timedelta(hours=24)
-_SECRET_KEY = "webhook_secret"  # noqa: S105 - the name of a credential
 _MAX_SECRET = 512
 
 
@@ -51,7 +50,7 @@ def create_endpoint(
     what the provider makes of the call; then nothing is kept.
     """
     provider = get_provider(connection.provider.slug)
-    secret = webhook_secret or _own_secret(connection, provider)
+    secret = webhook_secret or own_secret(connection, provider)
     if secret or not secret_follows or _signature(provider).can_sign:
         secret = secret or _first_secret(provider, register=register)
         _check(provider, event_types, secret)
@@ -63,11 +62,13 @@ def create_endpoint(
         connection=connection,
         event_types=list(event_types),
         allowed_networks=list(allowed_networks),
-        webhook_secret=secret,
     )
     endpoint.webhook_url = f"{settings.PUBLIC_URL}/webhooks/{endpoint.pk}/"
     # Stored before it is registered: the provider's first call may come before its answer.
     with transaction.atomic():
+        wait_for_rotations(connection)
+        secret = webhook_secret or own_secret(connection, provider) or secret
+        endpoint.webhook_secret = secret
         endpoint.save()
         record_action("webhook_endpoint.created", endpoint, {"connection": str(connection.pk)})
     if register:
@@ -86,6 +87,7 @@ def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overla
     """Give the endpoint another secret and return it; the old one is accepted for `overlap` too.
 
     With a provider that signs with an API key it is the connection's present one, and an empty text is returned.
+    Where that credential is rotated itself, its endpoints go with it by themselves: see `own_secrets`.
 
     A provider that takes its webhooks through its API, with a secret of ours, is told the new one; what it makes of
     that is raised, and unless it may have taken the new secret all the same, everything is as before. One that issues
@@ -94,12 +96,13 @@ def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overla
     provider = get_provider(endpoint.connection.provider.slug)
     if provider.renews_webhook_secrets and not webhook_secret:
         return _take_issued(endpoint, provider, overlap)
-    own = _own_secret(endpoint.connection, provider) if _signs_with_api_key(provider) else ""
-    secret = webhook_secret or own or _fresh_secret(provider)
-    _check(provider, endpoint.event_types, secret)
-    before, rotated = _replace_secret(endpoint, secret, overlap)
-    is_told = provider.registers_webhooks and not provider.renews_webhook_secrets
-    if is_told and _signature(provider).can_sign:
+    with transaction.atomic():
+        wait_for_rotations(endpoint.connection)
+        own = own_secret(endpoint.connection, provider) if signs_with_api_key(provider) else ""
+        secret = webhook_secret or own or _fresh_secret(provider)
+        _check(provider, endpoint.event_types, secret)
+        before, rotated = _replace_secret(endpoint, secret, overlap)
+    if is_told_the_secret(provider):
         try:
             _register(rotated, provider, secret)
         except IntegrationError as error:
@@ -111,7 +114,7 @@ def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overla
 
 def secret_to_show(endpoint: WebhookEndpoint) -> str:
     """The signing secret for whoever has just made it; empty where it is an API key, which is seen once only."""
-    is_api_key = _signs_with_api_key(get_provider(endpoint.connection.provider.slug))
+    is_api_key = signs_with_api_key(get_provider(endpoint.connection.provider.slug))
     return "" if is_api_key else endpoint.webhook_secret.reveal()
 
 
@@ -173,6 +176,8 @@ def _replace_secret(
     with transaction.atomic():
         locked = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
         before = copy(locked)
+        if locked.webhook_secret.reveal() == secret:
+            return before, locked  # the one before it may be in its overlap, which goes on
         # Opened and sealed anew: a sealed text opens only in the column that it was sealed for.
         locked.previous_webhook_secret = locked.webhook_secret.reveal()
         locked.previous_secret_expires_at = timezone.now() + overlap
@@ -226,9 +231,9 @@ def _signature(provider: Provider) -> Signature:
 
 def _fresh_secret(provider: Provider) -> str:
     signature = _signature(provider)
-    if not signature.can_sign or _signs_with_api_key(provider):
+    if not signature.can_sign or signs_with_api_key(provider) or provider.issues_webhook_secret:
         raise InvalidRequest(
-            "{provider} issues the signing secret itself: enter it.", provider=provider.name, field=_SECRET_KEY
+            "{provider} issues the signing secret itself: enter it.", provider=provider.name, field=SECRET_KEY
         )
     return signature.generate_secret()
 
@@ -240,24 +245,14 @@ def _first_secret(provider: Provider, *, register: bool) -> str:
     return _fresh_secret(provider)
 
 
-def _signs_with_api_key(provider: Provider) -> bool:
-    return provider.webhook_secret_key != _SECRET_KEY
-
-
-def _own_secret(connection: Connection, provider: Provider) -> str:
-    own = Credential.objects.filter(connection=connection, credential_key=provider.webhook_secret_key)
-    credential = own.usable().first()
-    return credential.reveal() if credential else ""
-
-
 def _check(provider: Provider, event_types: Sequence[str], secret: str) -> None:
     _check_event_types(event_types)
     if len(secret) > _MAX_SECRET or not secret.isprintable() or secret != secret.strip():
-        raise InvalidRequest("The signing secret holds characters that it cannot hold.", field=_SECRET_KEY)
+        raise InvalidRequest("The signing secret holds characters that it cannot hold.", field=SECRET_KEY)
     try:
         _signature(provider).check_secret(secret)
     except ConfigurationError as error:
-        raise InvalidRequest(error.template, field=_SECRET_KEY, **error.values) from error
+        raise InvalidRequest(error.template, field=SECRET_KEY, **error.values) from error
 
 
 def _check_event_types(event_types: Sequence[str]) -> None:

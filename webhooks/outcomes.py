@@ -39,7 +39,10 @@ WHERE event.id = ended.id AND event.processing_status = 'processing' AND event.n
 
 @dataclass(frozen=True)
 class Outcome:
-    """`normalized` is what a completed event said, in our words; `summary` what the row keeps of its provider's."""
+    """`normalized` is what a completed event said, in our words; `summary` what the row keeps of its provider's.
+
+    A completed one with an `error_message` was left as it is, for the reason that this says.
+    """
 
     status: WebhookEvent.Status
     error_message: str = ""
@@ -47,6 +50,10 @@ class Outcome:
     normalized_type: str = ""
     normalized: Sequence[NormalizedEvent] = ()
     summary: Any = None
+
+    @property
+    def is_passed_on(self) -> bool:
+        return self.status is Status.COMPLETED and not self.error_message
 
 
 def outcome_of_failure(event: WebhookEvent, error: Exception) -> Outcome:

@@ -1,4 +1,7 @@
-"""The bytes that were verified, wherever they are by now: in the event's row, or sealed in object storage."""
+"""The bytes that were verified, wherever they are by now: in the event's row, or sealed in object storage.
+
+A secret in them that proved their sender was blanked before they were stored (`Signature.body_to_keep`).
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from .. import signals
 from ..configuration import validate_credential
 from ..errors import AuthenticationFailed, Conflict, InvalidRequest, NotSupported
 from ..gateway import client_for
@@ -44,6 +45,7 @@ def add_credential(
         credential = new_credential(connection, field, value)
         credential.expires_at, credential.rotation_policy = expires_at, rotation_policy
         credential.save()
+        _put_in_use(credential, None)
         _tell("credential.added", credential)
     return credential
 
@@ -94,6 +96,8 @@ def rotate_credentials(
             credential.save()
             _retire(replaced[key], now + overlap, is_active=overlap > timedelta(0))
         for key, credential in fresh.items():
+            _put_in_use(credential, replaced[key])
+        for key, credential in fresh.items():
             is_tested = key in tried and not untested
             _tell("credential.rotated", credential, replaces=replaced[key].fingerprint, tested=is_tested)
     return list(fresh.values())
@@ -138,6 +142,7 @@ def deactivate_credential(credential: Credential) -> Credential:
         changed = active.update(is_active=False, updated_at=timezone.now())
         credential.refresh_from_db()
         if changed:
+            signals.credential_deactivated.send(sender=Credential, credential=credential)
             _tell("credential.deactivated", credential)
     return credential
 
@@ -182,6 +187,11 @@ def _retire(credential: Credential, valid_until: datetime, *, is_active: bool) -
     credential.expires_at = min(valid_until, credential.expires_at or valid_until)
     credential.is_active = is_active
     credential.save(update_fields=["expires_at", "is_active", "updated_at"])
+
+
+def _put_in_use(credential: Credential, replaced: Credential | None) -> None:
+    """Before anything is written in the audit log: what hangs on the credential changes its rows by this."""
+    signals.credential_in_use.send(sender=Credential, credential=credential, replaced=replaced)
 
 
 def _tell(action: str, credential: Credential, **changes: str | bool) -> None:

@@ -192,7 +192,11 @@ class Provider:
     renews_webhook_secrets: ClassVar[bool] = False  # asked again, register_webhook returns another secret
     issues_credentials: ClassVar[frozenset[str]] = frozenset()  # keys that issue_credential and revoke_credential know
     webhook_secret_key: ClassVar[str] = "webhook_secret"  # noqa: S105 - names the credential that signs its webhooks
-    webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found
+    issues_webhook_secret: ClassVar[bool] = False  # it has one before it is told any address: none is made up here
+    webhook_secret_help: ClassVar[str] = ""  # where in the provider's dashboard the signing secret is found, or goes
+    webhook_secret_help_ar: ClassVar[str] = ""
+    told_address_with_payments: ClassVar[bool] = False  # by `request.webhook_url`: there is nothing to enter anywhere
+    names_its_events: ClassVar[bool] = True  # False where `event_types` are names of ours, which its dashboard has not
     event_types: ClassVar[Mapping[str, str]] = {}  # the provider's name -> EventType
     recommended_events: ClassVar[tuple[str, ...]] = ()
 

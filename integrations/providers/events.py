@@ -102,6 +102,11 @@ class EventIdentity:
     occurred_at: datetime | None = None
 
 
+def flag(value: Any) -> bool | None:
+    """A flag of a provider's JSON; None where it is anything else."""
+    return value if isinstance(value, bool) else None
+
+
 @dataclass(frozen=True)
 class NormalizedEvent:
     """One thing that happened, in our words.
@@ -111,7 +116,9 @@ class NormalizedEvent:
     itself; where it is None the operation fetches the payment. Of anything but a payment, `attributes` say what
     happened, by the names in `event_schemas`. `position` tells the events apart that came in one call. `payment_id` is
     our own id of the payment where the event gives it back: it finds one whose provider's reference is not known, or is
-    another than the event's. `received_at` is when it came to us, which the door fills in.
+    another than the event's. `received_at` is when it came to us, which the door fills in. `is_live` is False where the
+    provider says that it is of its test mode: at a production connection it is then not applied; None where the
+    provider does not tell.
     """
 
     type: EventType
@@ -122,3 +129,4 @@ class NormalizedEvent:
     position: int = 0
     payment_id: str = ""
     received_at: datetime | None = None
+    is_live: bool | None = None

@@ -15,6 +15,7 @@ import pytest
 from integrations.errors import ConfigurationError, NotSupported, SignatureRefused
 from integrations.providers.events import Trust
 from integrations.providers.signatures import (
+    AnyOf,
     BasicAuth,
     BodyField,
     Header,
@@ -23,6 +24,7 @@ from integrations.providers.signatures import (
     QueryParameter,
     SharedKeyToken,
     SharedToken,
+    Signature,
 )
 
 BODY = b'{"id": "evt_sample"}'
@@ -133,6 +135,55 @@ def test_what_we_send_as_a_genuine_sender_would_is_accepted(scheme: SharedToken 
     scheme.check_secret(secret)
     for bare in (request(), request(body=b"{}")):
         scheme.verify(scheme.sign_request(bare, secret, event_id="", timestamp=NOW), [secret])
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("token", '{"id": 1.50,  "token":\t"%s" }\n'),
+        ("token", '{"\\u0074oken": "%s"}'),
+        ("token", '{"token": "%s", "token": "%s"}'),
+        ("token", '{"a": {"token": "b"}, "token": "%s"}'),
+        ("token", '{"a": ["token", {"token": ":"}], "token": "%s"}'),
+        ("a.token", '{"a": {"b": [{}], "token": "%s"}}'),
+        ("a.token", '{"a.token": "%s", "a": 1}'),
+        ("token", '{"note": "\\"token\\": \\"{", "token": "%s"}'),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-be"])
+def test_a_token_in_the_body_is_blanked_and_all_else_left_as_it_is(path: str, body: str, encoding: str) -> None:
+    scheme, genuine = SharedToken(BodyField(path)), request(body=body.replace("%s", SECRET).encode(encoding))
+    scheme.verify(genuine, [SECRET])
+    assert scheme.body_to_keep(genuine) == body.replace("%s", "[redacted]").encode(encoding)
+
+
+def test_of_a_token_that_comes_twice_none_is_kept() -> None:
+    blanked = SharedToken(BodyField("token")).body_to_keep(request(body=b'{"token": "an older one", "token": "t"}'))
+    assert blanked == b'{"token": "[redacted]", "token": "[redacted]"}'
+
+
+def test_a_token_that_is_written_as_a_number_is_blanked_too() -> None:
+    scheme, genuine = SharedToken(BodyField("token")), request(body=b'{"token": 12345678}')
+    scheme.verify(genuine, ["12345678"])
+    assert scheme.body_to_keep(genuine) == b'{"token": "[redacted]"}'
+
+
+@pytest.mark.parametrize("name", ["token", "t%6Fken"])
+def test_a_token_in_a_form_is_blanked(name: str) -> None:
+    scheme = SharedToken(BodyField("token"))
+    genuine = request(FORM, body=f"a=%201&{name}={SECRET}&b=+".encode())
+    scheme.verify(genuine, [SECRET])
+    assert scheme.body_to_keep(genuine) == f"a=%201&{name}=%5Bredacted%5D&b=+".encode()
+
+
+@pytest.mark.parametrize("scheme", [SharedToken("x-api-key"), SharedToken(PathEnd()), BasicAuth(), TAMARA], ids=repr)
+def test_a_body_without_the_token_is_kept_as_it_came(scheme: Signature) -> None:
+    assert scheme.body_to_keep(request(body=b'{"token": "x"}')) == b'{"token": "x"}'
+
+
+def test_one_of_several_ways_blanks_its_own() -> None:
+    scheme = AnyOf((SharedToken("x-api-key"), SharedToken(BodyField("token"))))
+    assert scheme.body_to_keep(request(body=b'{"token": "x"}')) == b'{"token": "[redacted]"}'
 
 
 def test_a_token_within_a_field_of_the_body_cannot_be_added() -> None:

@@ -21,6 +21,7 @@ from integrations.providers.auth import Bearer
 from integrations.providers.base import Field, Probe, Provider, ProviderType
 from integrations.providers.events import EventIdentity, EventType, NormalizedEvent
 from integrations.providers.signatures import (
+    BodyField,
     Challenge,
     HeaderHMAC,
     InboundRequest,
@@ -102,6 +103,11 @@ class WithoutEventId(Outside):
 
     def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
         return EventIdentity("", super().identify_event(payload, headers).event_type)
+
+
+class TokenInBody(WithoutEventId):
+    slug, name = "outside_body", "A token in the body, and no event has an id"
+    signature = SharedToken(BodyField("token"))
 
 
 class NamedByHeaders(Outside):
@@ -186,8 +192,8 @@ class CourierByToken(Courier):
 
 
 ALL = (
-    SignedJSON, FormSigned, Batched, TokenInQuery, TokenInPath, WithoutEventId, NamedByHeaders, FromKnownNetworks,
-    Confirming, WithCertificate, Courier, CourierByToken,
+    SignedJSON, FormSigned, Batched, TokenInQuery, TokenInPath, WithoutEventId, TokenInBody, NamedByHeaders,
+    FromKnownNetworks, Confirming, WithCertificate, Courier, CourierByToken,
 )  # fmt: skip
 
 

@@ -147,6 +147,14 @@ def test_no_secret_is_written_into_the_audit_log(registering: Connection) -> Non
     assert second not in written
 
 
+@pytest.mark.parametrize("slug", ["paymob", "paypal", "tap", "tamara"])
+def test_no_secret_is_made_up_where_the_provider_would_never_sign_with_it(slug: str, db: None) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        create_endpoint(ConnectionFactory(slug=slug))
+    assert refused.value.field == "webhook_secret"
+    assert not WebhookEndpoint.objects.exists()
+
+
 def test_an_api_key_that_signs_webhooks_too_is_used_and_never_shown(db: None) -> None:
     connection = ConnectionFactory(slug="tap", credentials={"secret_api_key": "sk_test_sampleNotAKey"})
     endpoint, shown = create_endpoint(connection)

@@ -115,6 +115,8 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
     def body(self, request: Request, **kwargs: Any) -> HttpResponse:
         """The very bytes that were verified, for whoever says why. Who, when and why is written down.
 
+        A token in them by which the provider proves itself is blanked: `[redacted]` stands in its place.
+
         A token needs the scope `webhooks`, a person the role of staff: `read` and viewers have the outline.
         """
         event = self.get_object()

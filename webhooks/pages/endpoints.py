@@ -18,6 +18,7 @@ from integrations.providers.registry import providers
 
 from ..endpoints import address_for, create_endpoint, rotate_secret, update_endpoint
 from ..models import WebhookEndpoint
+from ..own_secrets import signs_with_api_key
 from ..samples import sampled_types
 from ..tallies import hours_of
 from .endpoint_forms import EventPicker, NewEndpointForm, listening, provider_of
@@ -28,22 +29,24 @@ from .endpoint_forms import EventPicker, NewEndpointForm, listening, provider_of
 def new_endpoint(request: HttpRequest) -> HttpResponseBase:
     chosen = _chosen_connection(request)
     form = NewEndpointForm(current_organization(request), request.POST or None, initial={"connection": chosen})
-    picker = EventPicker(provider_of(chosen), request.POST or None)
+    provider = provider_of(chosen)
+    picker = EventPicker(provider, request.POST or None)
     if form.is_valid() & picker.is_valid():
         try:
             return _created(request, form.cleaned_data, picker.event_types)
         except IntegrationError as error:
             form.add_error(None, error.translated())
-    context = {"title": _("New webhook address"), "form": form, "picker": picker}
+    context = {"title": _("New webhook address"), "form": form, "picker": picker, "provider": provider}
     return page(request, "webhooks/endpoint_new.html", context, status=400 if form.errors or picker.errors else 200)
 
 
 @require_GET
 @staff_page("webhooks.add_webhookendpoint")
 def event_choices(request: HttpRequest) -> HttpResponseBase:
-    """The events to pick from, for the connection that has just been chosen."""
-    picker = EventPicker(provider_of(_chosen_connection(request)))
-    return page(request, "webhooks/_event_choices.html", {"picker": picker})
+    """The events to pick from, and where the secret is found, for the connection that has just been chosen."""
+    provider = provider_of(_chosen_connection(request))
+    context = {"picker": EventPicker(provider), "provider": provider, "is_swap": True}
+    return page(request, "webhooks/_event_choices.html", context)
 
 
 def _chosen_connection(request: HttpRequest) -> Connection | None:
@@ -97,13 +100,18 @@ def edit_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 @require_POST
 @staff_page("webhooks.change_webhookendpoint")
 def rotate_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """A new secret of ours; the old one stays valid for a day, so that nothing on its way is lost."""
-    found = found_endpoint(request, pk)
+    """The secret that the provider has issued, or a new one of ours; the old one stays valid for a day, so that nothing
+    on its way is lost."""
+    found, given = found_endpoint(request, pk), request.POST.get("webhook_secret", "").strip()
     try:
-        return _shown(request, found, secret=rotate_secret(found))
+        secret = rotate_secret(found, webhook_secret=given)
     except IntegrationError as error:
         messages.error(request, error.translated())
         return redirect("webhook-endpoint", pk=pk)
+    if secret and not given:
+        return _shown(request, found, secret=secret)
+    messages.success(request, _("Its events are verified by this secret now, and for a day by the one before, too."))
+    return redirect("webhook-endpoint", pk=pk)
 
 
 def _shown(request: HttpRequest, found: WebhookEndpoint, *, secret: str) -> HttpResponse:
@@ -116,7 +124,9 @@ def _shown(request: HttpRequest, found: WebhookEndpoint, *, secret: str) -> Http
         "secret": secret,
         "test_types": sampled_types(provider),
         "tests_are_signed": provider.signature is not None and provider.signature.can_sign,
-        "provider_name": found.connection.provider.provider_name,
+        "provider": provider,
+        "signs_with_api_key": signs_with_api_key(provider),
+        "provider_name": found.connection.provider.local_name,
         "hours": hours_of([found.pk]),
         "registers": _registers(found.connection),
         "recommended_events": provider.recommended_events,

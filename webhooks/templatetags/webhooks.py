@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from babel.units import format_unit
 from django import template
-from django.utils.translation import pgettext
+from django.utils.translation import get_language, pgettext
 
 from integrations.models.catalogue import IntegrationProvider
+from integrations.providers.base import Provider
 from integrations.templatetags.hub import babel_locale
 
 from ..models import WebhookEvent
@@ -22,6 +23,12 @@ _UNITS = (("hour", 3_600), ("minute", 60), ("second", 1))  # of days the library
 def event_status(status: str) -> str:
     """A state that was kept as its code, in the reader's language."""
     return str(dict(WebhookEvent.Status.choices).get(status, status))
+
+
+@register.filter
+def secret_help(provider: Provider) -> str:
+    """Where the signing secret is found, or goes, in the reader's language."""
+    return (provider.webhook_secret_help_ar if get_language() == "ar" else "") or provider.webhook_secret_help
 
 
 @register.filter

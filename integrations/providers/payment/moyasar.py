@@ -38,7 +38,7 @@ from ...money import to_minor_units
 from ..auth import Basic
 from ..base import Client, Field, PaymentProvider, Probe, codes
 from ..before_changes import changes_nothing
-from ..events import EventIdentity, EventType, NormalizedEvent
+from ..events import EventIdentity, EventType, NormalizedEvent, flag
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import BodyField, SharedToken
 from .moyasar_reading import INVOICE, PAYMENT, deciding, mapping, read_invoice, read_payment
@@ -100,6 +100,7 @@ class Moyasar(PaymentProvider):
     )
     signature = SharedToken(BodyField("secret_token"))
     webhook_secret_help = "Enter it under Dashboard → Settings → Webhooks → Secret Token."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "أدخله في لوحة التحكم ← الإعدادات ← Webhooks ← Secret Token."  # noqa: S105 - no secret
     event_types: ClassVar = {
         "payment_paid": EventType.PAYMENT_SUCCEEDED,
         "payment_authorized": EventType.PAYMENT_AUTHORISED,
@@ -214,13 +215,13 @@ class Moyasar(PaymentProvider):
         return sample(event_type, event_id, now)
 
     def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
-        """The token proves who sends, not what, so the payment is asked for: one of the test mode, whose `live` is
-        false, is not to be had with a live key."""
+        """The token proves who sends, not what, so the payment is asked for."""
         event_type = EventType(self.event_types.get(str(payload.get("type")), EventType.UNKNOWN))
         if event_type is EventType.UNKNOWN:
             return [NormalizedEvent(event_type, occurred_at=_created(payload))]
-        ours = mapping(mapping(payload.get("data")).get("metadata")).get(OUR_ID)
-        return [NormalizedEvent(event_type, _subject(payload), _created(payload), payment_id=str(ours or ""))]
+        ours = str(mapping(mapping(payload.get("data")).get("metadata")).get(OUR_ID) or "")
+        read = NormalizedEvent(event_type, _subject(payload), _created(payload), payment_id=ours)
+        return [replace(read, is_live=flag(payload.get("live")))]
 
 
 def _path(provider_reference: str) -> str:

@@ -155,6 +155,10 @@ class NetworkInternational(PaymentProvider):
         "Portal: Settings → Integrations → Webhooks → New: header key X-Hub-Token, this secret as header value, no"  # noqa: S105 - no secret
         " encryption. N-Genius may have to approve the address first, and sends each event once."
     )
+    webhook_secret_help_ar = (
+        "البوابة: Settings ← Integrations ← Webhooks ← New: مفتاح الترويسة X-Hub-Token، وقيمتها هذا السر، دون تشفير."  # noqa: S105
+        " قد تحتاج N-Genius إلى اعتماد العنوان أولاً، وترسل كل حدث مرة واحدة."
+    )
     event_types: ClassVar = {name: meaning for name, (meaning, _) in EVENTS.items()}
     recommended_events = tuple(event_types)
 

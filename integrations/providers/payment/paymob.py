@@ -155,7 +155,11 @@ class Paymob(PaymentProvider):
             ),
         )
     )
+    issues_webhook_secret = True
     webhook_secret_help = "Settings → API Keys → HMAC."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "الإعدادات ← API Keys ← HMAC."  # noqa: S105 - no secret
+    told_address_with_payments = True
+    names_its_events = False
     # Paymob has no names for its callbacks: ours say what the flags do.
     event_types: ClassVar = {
         "TRANSACTION.paid": EventType.PAYMENT_SUCCEEDED,

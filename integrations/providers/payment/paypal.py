@@ -122,6 +122,7 @@ class PayPal(PaymentProvider):
     signature = PayPalTransmission()
     registers_webhooks = True
     webhook_secret_help = "Apps & Credentials → your app → Webhooks → Webhook ID."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "Apps & Credentials ← تطبيقك ← Webhooks ← Webhook ID."  # noqa: S105 - no secret
     event_types: ClassVar = EVENT_TYPES
     recommended_events = tuple(EVENT_TYPES)
 

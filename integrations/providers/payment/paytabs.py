@@ -121,6 +121,9 @@ class PayTabs(PaymentProvider):
     signature = HeaderHMAC("signature")
     webhook_secret_key = "server_key"  # noqa: S105 - the name of a credential
     webhook_secret_help = "PayTabs signs with the server key of the profile."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "توقّع بيتابس بمفتاح الخادم للملف التعريفي."  # noqa: S105 - no secret
+    told_address_with_payments = True
+    names_its_events = False
     # PayTabs has no names for its notices: ours are the transaction's type with the letter of its status.
     event_types: ClassVar = {
         **{

@@ -163,6 +163,7 @@ class Stripe(PaymentProvider):
     registers_webhooks = True
     renews_webhook_secrets = True
     webhook_secret_help = "Developers → Webhooks → your endpoint → Signing secret (whsec_…)."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "Developers ← Webhooks ← عنوانك ← Signing secret (whsec_…)."  # noqa: S105 - no secret
     event_types: ClassVar = EVENT_TYPES
     recommended_events = tuple(EVENT_TYPES)
 

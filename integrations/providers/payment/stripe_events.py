@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...errors import InvalidResponse
-from ..events import EventType, NormalizedEvent
+from ..events import EventType, NormalizedEvent, flag
 from ..results import PaymentResult
 from .stripe_reading import UNDOCUMENTED, mapping, money, read_charge, read_payment, read_session
 from .stripe_requests import PAGE, PAGE_MARK
@@ -50,6 +50,7 @@ def read_event(event_type: EventType, payload: Mapping[str, Any]) -> NormalizedE
         _state(subject, str(payload.get("api_version"))),
         _dispute(subject),
         payment_id=_our_id(subject),
+        is_live=flag(payload.get("livemode")),
     )
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -28,7 +29,7 @@ from ...errors import AuthenticationFailed, IntegrationError, Rejected
 from ...secrecy import Secret
 from ..auth import Bearer
 from ..base import Client, Field, PaymentProvider, Probe, codes
-from ..events import EventIdentity, EventType, NormalizedEvent
+from ..events import EventIdentity, EventType, NormalizedEvent, flag
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import SharedToken
 from .lenders import exact
@@ -136,6 +137,8 @@ class Tabby(PaymentProvider):
     webhook_secret_help = (
         f"Tabby signs nothing: it sends back a token of ours in the header {WEBHOOK_HEADER}, as it was registered."
     )
+    webhook_secret_help_ar = f"لا توقّع تابي شيئاً: تعيد رمزاً من عندنا في الترويسة {WEBHOOK_HEADER} كما سُجّل."
+    names_its_events = False
     # Tabby names none of them: `tabby_reading.identify` composes these of what the payment has come to.
     event_types: ClassVar = {
         "payment.authorized": EventType.PAYMENT_AUTHORISED,
@@ -236,10 +239,9 @@ class Tabby(PaymentProvider):
         event_type = EventType(self.event_types.get(event.event_type, EventType.UNKNOWN))
         if event_type is EventType.UNKNOWN:
             return [NormalizedEvent(EventType.UNKNOWN, occurred_at=event.occurred_at)]
-        told = of_a_dispute(payload)
-        return [
-            NormalizedEvent(event_type, event.subject, event.occurred_at, attributes=told, payment_id=our_id(payload))
-        ]
+        is_test = flag(payload.get("is_test"))
+        read = NormalizedEvent(event_type, event.subject, event.occurred_at, attributes=of_a_dispute(payload))
+        return [replace(read, payment_id=our_id(payload), is_live=None if is_test is None else not is_test)]
 
 
 def _path(provider_reference: str, action: str = "") -> str:

@@ -119,6 +119,7 @@ class Tamara(PaymentProvider):
     registers_webhooks = True
     webhook_secret_key = "notification_token"  # noqa: S105 - the name of a credential
     webhook_secret_help = "The notification token, which comes with the API token."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "رمز الإشعارات الذي يأتي مع رمز API."  # noqa: S105 - no secret
     event_types: ClassVar = {
         "order_approved": EventType.PAYMENT_PENDING,  # operations then complete it
         "order_authorised": EventType.PAYMENT_AUTHORISED,

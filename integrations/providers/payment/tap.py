@@ -27,7 +27,7 @@ from ...errors import NotSupported, Rejected, Unavailable, UnreadablePayload
 from ..auth import Bearer
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
 from ..before_changes import changes_nothing
-from ..events import EventIdentity, EventType, NormalizedEvent
+from ..events import EventIdentity, EventType, NormalizedEvent, flag
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import AnyOf, Header, SignedField, SignedFields
 from .tap_events import EVENT_TYPES, RECOMMENDED, kind_of, moment_of, our_id_in, subject_of
@@ -123,6 +123,9 @@ class Tap(PaymentProvider):
     )
     webhook_secret_key = "secret_api_key"  # noqa: S105 - the name of a credential
     webhook_secret_help = "The secret API key itself: Dashboard → goSell → API Credentials."  # noqa: S105 - no secret
+    webhook_secret_help_ar = "مفتاح API السري نفسه: لوحة التحكم ← goSell ← API Credentials."  # noqa: S105 - no secret
+    told_address_with_payments = True
+    names_its_events = False
     event_types: ClassVar = EVENT_TYPES
     recommended_events = RECOMMENDED
 
@@ -204,7 +207,8 @@ class Tap(PaymentProvider):
         event_type = EventType(self.event_types.get(identity.event_type, EventType.UNKNOWN))
         if event_type is EventType.UNKNOWN:
             return [NormalizedEvent(event_type, occurred_at=identity.occurred_at)]
-        return [NormalizedEvent(event_type, identity.subject, identity.occurred_at, payment_id=our_id_in(payload))]
+        ours, is_live = our_id_in(payload), flag(payload.get("live_mode"))
+        return [NormalizedEvent(event_type, identity.subject, identity.occurred_at, payment_id=ours, is_live=is_live)]
 
 
 def _check_capture(charge: PaymentResult) -> None:

@@ -48,6 +48,7 @@ EVENTS: Mapping[str, EventType] = {
     "refund.E": EventType.PAYMENT_REFUND_FAILED,
     "refund_reversal.A": EventType.PAYMENT_REFUND_FAILED,
 }
+_LIVE = {"0": True, "1": False}  # by `tran_test`
 _MESSAGES = {
     "A": "Authorised", "H": "On hold", "D": "Not authorised", "E": "Invalid request", "C": "Cancelled", "X": "Expired",
 }  # fmt: skip
@@ -67,7 +68,8 @@ def read(payload: Mapping[str, Any]) -> NormalizedEvent:
     meaning = EVENTS.get(identify(payload).event_type, EventType.UNKNOWN)
     if meaning is EventType.UNKNOWN:
         return NormalizedEvent(EventType.UNKNOWN)
-    return NormalizedEvent(meaning, _subject(payload), payment_id=_text(payload, "tran_cartid")[:_UUID_LENGTH])
+    ours, is_live = _text(payload, "tran_cartid")[:_UUID_LENGTH], _LIVE.get(_text(payload, "tran_test"))
+    return NormalizedEvent(meaning, _subject(payload), payment_id=ours, is_live=is_live)
 
 
 def sample(event_type: str, event_id: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import ConfigurationError, NotSupported, SignatureRefused
 from ..events import Trust
@@ -45,6 +45,11 @@ class AnyOf:
             else:
                 return
         raise refusal or SignatureRefused("The signature does not match.")
+
+    def body_to_keep(self, request: InboundRequest) -> bytes:
+        for scheme in self.schemes:
+            request = replace(request, body=scheme.body_to_keep(request))
+        return request.body
 
     def sign_request(self, request: InboundRequest, secret: str, *, event_id: str, timestamp: int) -> InboundRequest:
         for scheme in self.schemes:

@@ -63,6 +63,13 @@ class Signature(Protocol):
 
     def verify(self, request: InboundRequest, secrets: Sequence[str]) -> None: ...
 
+    def body_to_keep(self, request: InboundRequest) -> bytes:
+        """The body of a verified request as it is stored, shown and passed on: as it came, but for a secret in it.
+
+        Whoever read a token there could send with it.
+        """
+        ...
+
     def sign_request(self, request: InboundRequest, secret: str, *, event_id: str, timestamp: int) -> InboundRequest:
         """`request` as a genuine sender would send it: with headers, query parameters or body fields added.
 
@@ -97,6 +104,9 @@ class Scheme:
     """What most schemes have in common. One whose key both sides have says in `sign_request` how it signs."""
 
     can_sign: ClassVar[bool] = True
+
+    def body_to_keep(self, request: InboundRequest) -> bytes:
+        return request.body
 
     def sign_request(self, request: InboundRequest, secret: str, *, event_id: str, timestamp: int) -> InboundRequest:
         raise NotSupported("Only the provider itself can sign this.")

@@ -12,7 +12,7 @@ from ...errors import ConfigurationError, SignatureRefused
 from ..events import Trust
 from .base import InboundRequest, Scheme, check_any, octets
 from .encodings import from_base64
-from .places import Header, PathEnd, Place, QueryParameter
+from .places import BodyField, Header, PathEnd, Place, QueryParameter
 
 _BASIC = "basic "
 
@@ -22,7 +22,7 @@ class SharedToken(Scheme):
     """A constant that the provider sends along: proves who sends, nothing about the body.
 
     `place` is a header's name, or where else it is. One in the address may be read in logs, ours and theirs, so use
-    that only where a provider can do no better.
+    that only where a provider can do no better. One in the body is blanked before the body is kept.
 
     - N-Genius, Tabby, DHL: a header that whoever sets up the webhook names. DoorDash: `SharedToken("authorization")`.
     - Moyasar: `SharedToken(BodyField("secret_token"))`. https://docs.moyasar.com/guides/dashboard/setting-up-webhooks
@@ -46,6 +46,10 @@ class SharedToken(Scheme):
 
     def sign_request(self, request: InboundRequest, secret: str, *, event_id: str, timestamp: int) -> InboundRequest:
         return self._place().put(request, secret)
+
+    def body_to_keep(self, request: InboundRequest) -> bytes:
+        place = self._place()
+        return place.blank(request) if isinstance(place, BodyField) else request.body
 
     def address(self, url: str, secret: str) -> str:
         place = self._place()
