@@ -55,7 +55,7 @@ def get_payment_providers_by_capability(
     for position, connection in enumerate(connections_in_order(organization, order), start=1):
         serving.setdefault(connection.provider_id, []).append(ServingConnection(position, connection))
     capable = [
-        CapableProvider(row, serving.get(row.pk, ())) for row in _offering(organization, order) if _takes_payments(row)
+        CapableProvider(row, serving.get(row.pk, ())) for row in _offering(organization, order) if _takes(row, order)
     ]
     # The sort is stable: those without a connection keep the catalogue's order.
     return sorted(capable, key=lambda one: one.connections[0].position if one.connections else inf)
@@ -75,6 +75,9 @@ def _offering(organization: Organization, order: PaymentOrder) -> QuerySet[Integ
     return rows.mena_first()
 
 
-def _takes_payments(row: IntegrationProvider) -> bool:
+def _takes(row: IntegrationProvider, order: PaymentOrder) -> bool:
     provider = offered_provider(row.slug)
-    return isinstance(provider, PaymentProvider) and "create" in provider.operations
+    if not isinstance(provider, PaymentProvider) or "create" not in provider.operations:
+        return False
+    only_in = provider.method_currencies.get(order.method)
+    return not (order.currency and only_in) or order.currency in only_in

@@ -94,7 +94,8 @@ def goes_both_ways(payment: Payment, result: PaymentResult) -> bool:
 
 def _allowed_after(payment: Payment, *, fresh: bool, refund_failed: bool) -> frozenset[str]:
     allowed = TRANSITIONS[payment.status]
-    if fresh and payment.failure_code != EXPIRED:  # that nobody has paid it yet makes it no younger
+    # That nobody has paid it yet makes an expired one no younger.
+    if fresh and (payment.failure_code != EXPIRED or payment.amount_captured):
         allowed |= WHEN_FRESH.get(payment.status, frozenset())
     if refund_failed:
         allowed |= WHEN_REFUND_FAILED.get(payment.status, frozenset())

@@ -66,7 +66,7 @@ def misfit(connection: Connection, order: PaymentOrder) -> str:
         return "country"
     if order.method and not _serves(order.method, provider.payment_capabilities, methods):
         return "method"
-    if not _serves(order.currency, provider.method_currencies.get(order.method, ())):
+    if order.currency and not _serves(order.currency, provider.method_currencies.get(order.method, ())):
         return "method"
     return ""
 

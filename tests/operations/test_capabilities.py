@@ -24,9 +24,20 @@ def make(organization: Organization, name: str, **fields: Any) -> Connection:
 
 
 def asked(organization: Organization, *question: str) -> dict[str, list[str]]:
-    """The names of the connections by provider, in the answer's order."""
+    """The names of the connections by provider, in the answer's order; of the many providers that there are, of two."""
     found = get_payment_providers_by_capability(organization, *question)
-    return {one.provider.slug: [each.connection.connection_name for each in one.connections] for one in found}
+    names = {one.provider.slug: [each.connection.connection_name for each in one.connections] for one in found}
+    return {slug: own for slug, own in names.items() if slug in ("stripe", "sandbox")}
+
+
+def offering(organization: Organization, *question: str) -> set[str]:
+    return {one.provider.slug for one in get_payment_providers_by_capability(organization, *question)}
+
+
+def test_a_national_scheme_is_offered_in_its_own_money_alone(organization: Organization) -> None:
+    assert offering(organization, "knet", "KW") == {"tap", "paytabs"}
+    assert offering(organization, "knet", "KW", "KWD") == {"tap", "paytabs"}
+    assert offering(organization, "knet", "KW", "AED") == set()
 
 
 def test_the_catalogue_s_providers_that_offer_it_are_named_though_one_has_no_connection(
@@ -35,7 +46,7 @@ def test_the_catalogue_s_providers_that_offer_it_are_named_though_one_has_no_con
     assert asked(organization, "apple_pay", "AE") == {"stripe": []}
     assert asked(organization, "card", "AE").keys() == {"sandbox", "stripe"}
     assert "sandbox" not in asked(organization, "card", "FR"), "it is at work in the region alone"
-    assert asked(organization, "omannet", "OM") == {}, "known in the field, and offered by nobody"
+    assert asked(organization, "omannet", "OM") == {}, "known in the field, and offered by neither"
 
 
 def test_own_connections_come_in_the_order_of_routing_and_their_providers_first(organization: Organization) -> None:
