@@ -43,7 +43,7 @@ def test_sentences_are_templates_with_their_values() -> None:
         sentence = call.args[0]
         if ast.unparse(sentence) == "error.template":  # said again with the values that it had
             continue
-        given = {keyword.arg for keyword in call.keywords if keyword.arg not in _OURS}
+        given = {keyword.arg for keyword in call.keywords if keyword.arg and keyword.arg not in _OURS}
         if not isinstance(sentence, ast.Constant) or (given and placeholders(str(sentence.value)) != given):
             wrong.append(place)
     assert wrong == []
@@ -56,7 +56,8 @@ def test_each_sentence_has_its_arabic() -> None:
     assert len(said) > 100
     assert sorted(said - set(arabic)) == []
     assert [text for text in said if placeholders(text) != placeholders(str(arabic[text]))] == []
-    assert [text for text in said if re.search("[\u0600-\u06ff]", str(arabic[text])) is None] == ["{provider}: {words}"]
+    untranslated = [text for text in said if re.search("[\u0600-\u06ff]", str(arabic[text])) is None]
+    assert [text for text in untranslated if not re.fullmatch(r"(\{provider\}|[A-Z]\w+): \{words\}", text)] == []
 
 
 @pytest.mark.parametrize(("language", "told"), [("en", "does not resolve"), ("ar", "تعذّر العثور")])

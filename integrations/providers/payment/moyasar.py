@@ -239,12 +239,12 @@ def _payment_if_there(client: Client, payment_id: str) -> PaymentResult | None:
         raise
 
 
-def _made_before(client: Client, payment_id: str, refusal: Rejected) -> PaymentResult | None:
+def _made_before(client: Client, payment_id: str, error: Rejected) -> PaymentResult | None:
     """The payment that has the id already. Where that cannot be learned, it may be there."""
     try:
         return _payment_if_there(client, payment_id)
     except IntegrationError as failure:
-        raise Unavailable(refusal.template, may_have_taken_effect=True, **refusal.values) from failure
+        raise Unavailable(error.template, may_have_taken_effect=True, **error.values) from failure
 
 
 def _payment_of(client: Client, provider_reference: str) -> tuple[PaymentResult, str]:

@@ -173,7 +173,7 @@ class Tap(PaymentProvider):
         if payment.status in _UNDECIDED:
             raise Unavailable("Tap has not voided it yet.", may_have_taken_effect=True)
         if payment.status is not PaymentStatus.CANCELLED:
-            raise _refusal(payment, "Tap did not void it: {message}")
+            raise Rejected("Tap did not void it: {message}", message=_words(payment), **_answer(payment))
         return payment
 
     def refund_payment(
@@ -215,10 +215,14 @@ def _check_capture(charge: PaymentResult) -> None:
     if charge.status in _UNDECIDED:
         raise Unavailable("Tap has not captured it yet.", may_have_taken_effect=True)
     if charge.status is not PaymentStatus.CAPTURED:
-        raise _refusal(charge, "Tap did not capture it: {message}")
+        raise Rejected("Tap did not capture it: {message}", message=_words(charge), **_answer(charge))
 
 
-def _refusal(payment: PaymentResult, template: str) -> Rejected:
-    response = mapping(payment.raw.get("response"))
-    message, code = response.get("message") or payment.raw.get("status"), str(response.get("code") or "")
-    return Rejected(template, provider_code=code, provider_status=200, body=payment.raw, message=message)
+def _words(payment: PaymentResult) -> str:
+    return str(mapping(payment.raw.get("response")).get("message") or payment.raw.get("status"))
+
+
+def _answer(payment: PaymentResult) -> dict[str, Any]:
+    """What a refusal holds of Tap's answer."""
+    code = str(mapping(payment.raw.get("response")).get("code") or "")
+    return {"provider_code": code, "provider_status": 200, "body": payment.raw}
