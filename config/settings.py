@@ -245,8 +245,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "sum up settlements": {
         "task": "integrations.tasks.sum_up_settlements",
-        "schedule": timedelta(hours=1),
-        "options": {"expires": 3600},
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 300},
     },
     "look after credentials": {
         "task": "integrations.tasks.look_after_credentials",

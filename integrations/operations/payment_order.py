@@ -130,15 +130,15 @@ class PaymentOrder:
         yield from (("items", str(text)) for item in self.items for pair in item.items() for text in pair)
 
 
-def kept_request(request: PaymentRequest, connection_id: UUID | str | None) -> dict[str, Any]:
+def kept_request(request: PaymentRequest, order: PaymentOrder) -> dict[str, Any]:
     """The columns of the create operation: what a repetition of the request needs beside the payment's own."""
     return {
         "raw": {
             "success_url": request.success_url,
             "cancel_url": request.cancel_url,
-            "connection": str(connection_id or ""),
+            "connection": str(order.connection_id or ""),
             "description": request.description,
-            "language": request.language,
+            "language": order.language,  # empty: nobody said, and our pages follow the browser
             "items": [asdict(item) for item in request.items],
             "shipping_address": _without_blanks(request.shipping_address),
             "billing_address": _without_blanks(request.billing_address),
@@ -159,7 +159,7 @@ def stored_request(payment: Payment) -> PaymentRequest:
         customer=read_customer(payment.customer),
         country=payment.country,
         description=created.raw.get("description", ""),
-        language=created.raw.get("language", "en"),
+        language=created.raw.get("language") or "en",
         items=read_items(created.raw.get("items", ()), payment.currency),
         shipping_address=Address(**created.raw.get("shipping_address", {})),
         billing_address=Address(**created.raw.get("billing_address", {})),

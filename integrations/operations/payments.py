@@ -130,7 +130,7 @@ def _insert(
             payment=payment,
             kind=PaymentOperation.Kind.CREATE,
             amount=request.amount,
-            **kept_request(request, order.connection_id),
+            **kept_request(request, order),
         )
         record_action("payment.created", payment, {"amount": str(payment.amount), "currency": payment.currency})
     return payment

@@ -8,7 +8,7 @@ from django import template
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ..models import IntegrationProvider, Organization, Payment
+from ..models import Connection, IntegrationProvider, Organization, Payment
 from ..providers.base import PaymentProvider
 from ..providers.registry import providers
 
@@ -61,6 +61,13 @@ _METHODS: dict[str, Promise | str] = {
 HOME_CURRENCIES = {
     "AE": "AED", "BH": "BHD", "EG": "EGP", "JO": "JOD", "KW": "KWD", "OM": "OMR", "QA": "QAR", "SA": "SAR",
 }  # fmt: skip
+
+
+@register.filter
+def is_offline(connection: Connection | None) -> bool:
+    """Whether people do what a gateway does elsewhere: there is nobody to ask, and nobody sends events."""
+    provider = providers().get(connection.provider.slug) if connection else None
+    return provider is not None and provider.is_offline
 
 
 @register.filter
@@ -119,6 +126,9 @@ def cannot(provider: IntegrationProvider) -> list[str]:
         (_("Refunds are made in its own dashboard."), "refund" not in code.operations),
         (_("It refunds whole payments alone."), "refund" in code.operations and not code.takes_partial_refunds),
         (_("It captures whole amounts alone."), "capture" in code.operations and not code.takes_partial_captures),
-        (_("It sends no webhooks: its payments are asked for instead."), code.signature is None),
+        (
+            _("It sends no webhooks: its payments are asked for instead."),
+            code.signature is None and not code.is_offline,
+        ),
     ]
     return [str(told) for told, applies in limits if applies]
