@@ -22,7 +22,7 @@ from tests.bench.load import post, run_load
 from tests.bench.serving import serving
 
 WISHED_RATE = 200.0
-SECONDS = 15
+SECONDS = 60
 CONNECTIONS = 16
 WORKERS = 2
 KEY = "sk_sandbox_bench_not_a_key"

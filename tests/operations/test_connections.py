@@ -69,7 +69,7 @@ def heard(signal: Signal) -> Iterator[list[dict[str, Any]]]:
 def test_a_new_connection_is_pending_and_complete(organization: Organization, wire: StripeWire) -> None:
     connection = create_connection(organization, **options(wire))
     assert connection.status == Connection.Status.PENDING
-    assert connection.configuration == {"base_url": wire.url, "send_receipts": False}
+    assert connection.configuration == {"base_url": wire.url, "page": "elements", "send_receipts": False}
     assert connection.credentials.get().reveal() == KEY
     assert connection.rate_limits.get(limit_type="per_minute").max_requests == 6000
     assert "AED" in connection.payment_settings.supported_currencies
@@ -227,7 +227,10 @@ def test_a_change_of_configuration_is_checked(organization: Organization, wire: 
         update_connection(connection, configuration={"base_url": "ftp://example.com"})
     update_connection(connection, connection_name="Renamed", configuration={"send_receipts": True})
     connection.refresh_from_db()
-    assert (connection.connection_name, connection.configuration) == ("Renamed", {"send_receipts": True})
+    assert (connection.connection_name, connection.configuration) == (
+        "Renamed",
+        {"page": "elements", "send_receipts": True},
+    )
 
 
 def test_what_is_announced_holds_no_secret(organization: Organization, wire: StripeWire) -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 SECRET = "sample-secret-that-was-entered"
 WITH_PAYMENTS = ("tap", "paytabs", "paymob")
-BY_HAND = ("stripe", "moyasar", "telr", "network_international")
+BY_HAND = ("moyasar", "telr", "network_international")
 BY_API = ("paypal", "tabby", "tamara", "sandbox")
 SIGNING = [slug for slug, one in sorted(providers().items()) if one.type == "payment" and one.signature is not None]
 
@@ -55,7 +55,7 @@ def test_elsewhere_the_address_is_entered_in_the_dashboard_unless_the_api_was_to
     assert ("through its API" in page) == (slug in BY_API)
 
 
-@pytest.mark.parametrize("slug", ["stripe", "moyasar", "network_international"])
+@pytest.mark.parametrize("slug", ["moyasar", "network_international"])
 def test_events_are_to_be_selected_where_the_provider_knows_them_by_these_names(slug: str) -> None:
     assert "select these events there" in page_of(endpoint_of(slug))
 

@@ -25,8 +25,8 @@ def organization() -> Organization:
 
 
 @pytest.fixture
-def stripe(organization: Organization) -> Connection:
-    return ConnectionFactory(organization=organization)
+def gateway(organization: Organization) -> Connection:
+    return ConnectionFactory(organization=organization, slug="network_international")
 
 
 @pytest.fixture
@@ -44,39 +44,41 @@ def address(connection: Connection) -> str:
     return reverse("connection-webhooks", args=[connection.pk])
 
 
-def test_one_click_makes_the_address_and_shows_all_that_is_to_be_entered(staff: Client, stripe: Connection) -> None:
-    assert "Make the address" in staff.get(address(stripe)).text
-    made = staff.post(address(stripe), {"action": "make"}).text
-    endpoint = WebhookEndpoint.objects.get(connection=stripe)
-    provider = get_provider("stripe")
+def test_one_click_makes_the_address_and_shows_all_that_is_to_be_entered(staff: Client, gateway: Connection) -> None:
+    assert "Make the address" in staff.get(address(gateway)).text
+    made = staff.post(address(gateway), {"action": "make"}).text
+    endpoint = WebhookEndpoint.objects.get(connection=gateway)
+    provider = get_provider("network_international")
     assert f'data-copy="{endpoint.webhook_url}"' in made
     assert all(name in made for name in provider.recommended_events)
     assert provider.webhook_secret_help in made
     assert endpoint.webhook_secret.reveal() in made
-    again = staff.get(address(stripe)).text
+    again = staff.get(address(gateway)).text
     assert endpoint.webhook_url in again
     assert endpoint.webhook_secret.reveal() not in again
 
 
-def test_clicked_twice_there_is_one_address(staff: Client, stripe: Connection) -> None:
+def test_clicked_twice_there_is_one_address(staff: Client, gateway: Connection) -> None:
     for _ in range(2):
-        staff.post(address(stripe), {"action": "make"})
-    assert WebhookEndpoint.objects.filter(connection=stripe).count() == 1
+        staff.post(address(gateway), {"action": "make"})
+    assert WebhookEndpoint.objects.filter(connection=gateway).count() == 1
 
 
-def test_the_secret_that_the_gateway_issued_takes_the_place_of_ours(staff: Client, stripe: Connection) -> None:
-    endpoint, ours = create_endpoint(stripe)
-    answer = staff.post(address(stripe), {"action": "secret", "webhook_secret": " whsec_issued_sample "}, follow=True)
+def test_the_secret_that_the_gateway_issued_takes_the_place_of_ours(staff: Client, gateway: Connection) -> None:
+    endpoint, ours = create_endpoint(gateway)
+    answer = staff.post(
+        address(gateway), {"action": "secret", "webhook_secret": " issued-sample-secret-of-the-gateway "}, follow=True
+    )
     endpoint.refresh_from_db()
-    assert endpoint.webhook_secret.reveal() == "whsec_issued_sample"
+    assert endpoint.webhook_secret.reveal() == "issued-sample-secret-of-the-gateway"
     assert endpoint.previous_webhook_secret.reveal() == ours
-    assert "whsec_issued_sample" not in answer.text
+    assert "issued-sample-secret-of-the-gateway" not in answer.text
 
 
 @pytest.mark.parametrize("given", ["", "   ", "x" * 600])
-def test_a_secret_that_cannot_be_one_changes_nothing(staff: Client, stripe: Connection, given: str) -> None:
-    endpoint, ours = create_endpoint(stripe)
-    staff.post(address(stripe), {"action": "secret", "webhook_secret": given})
+def test_a_secret_that_cannot_be_one_changes_nothing(staff: Client, gateway: Connection, given: str) -> None:
+    endpoint, ours = create_endpoint(gateway)
+    staff.post(address(gateway), {"action": "secret", "webhook_secret": given})
     endpoint.refresh_from_db()
     assert endpoint.webhook_secret.reveal() == ours
 
@@ -84,15 +86,15 @@ def test_a_secret_that_cannot_be_one_changes_nothing(staff: Client, stripe: Conn
 @pytest.fixture
 def issued_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """As of a gateway that gives out the secret only once it has the address."""
-    monkeypatch.setattr(type(get_provider("stripe")), "signature", PayPalTransmission())
+    monkeypatch.setattr(type(get_provider("network_international")), "signature", PayPalTransmission())
 
 
 def test_an_address_may_come_before_its_secret_and_accepts_nothing_until_then(
-    staff: Client, stripe: Connection, issued_later: None
+    staff: Client, gateway: Connection, issued_later: None
 ) -> None:
-    made = staff.post(address(stripe), {"action": "make"}).text
+    made = staff.post(address(gateway), {"action": "make"}).text
     assert "Until you enter it here, no event is accepted" in made
-    endpoint = WebhookEndpoint.objects.get(connection=stripe)
+    endpoint = WebhookEndpoint.objects.get(connection=gateway)
     known = find_endpoint(endpoint.pk)
     assert known is not None
     assert known.secrets(0) == []
@@ -100,26 +102,26 @@ def test_an_address_may_come_before_its_secret_and_accepts_nothing_until_then(
         f"/webhooks/{endpoint.pk}/", data=b'{"id": "evt_1", "type": "x"}', content_type="application/json"
     )
     assert refused.status_code == 401
-    staff.post(address(stripe), {"action": "secret", "webhook_secret": "WH-1JE123-SAMPLE"})
+    staff.post(address(gateway), {"action": "secret", "webhook_secret": "WH-1JE123-SAMPLE"})
     endpoint.refresh_from_db()
     assert endpoint.webhook_secret.reveal() == "WH-1JE123-SAMPLE"
-    assert "Until you enter it here" not in staff.get(address(stripe)).text
+    assert "Until you enter it here" not in staff.get(address(gateway)).text
 
 
-def test_elsewhere_the_secret_is_asked_for_first_as_ever(stripe: Connection, issued_later: None) -> None:
+def test_elsewhere_the_secret_is_asked_for_first_as_ever(gateway: Connection, issued_later: None) -> None:
     from integrations.errors import InvalidRequest
 
     with pytest.raises(InvalidRequest):
-        create_endpoint(stripe)
+        create_endpoint(gateway)
 
 
-def test_a_viewer_sees_the_address_and_makes_none(organization: Organization, stripe: Connection) -> None:
+def test_a_viewer_sees_the_address_and_makes_none(organization: Organization, gateway: Connection) -> None:
     viewer = member(organization, Membership.Role.VIEWER)
-    assert 'value="make"' not in viewer.get(address(stripe)).text
-    assert viewer.post(address(stripe), {"action": "make"}).status_code == 403
-    create_endpoint(stripe)
-    assert 'name="webhook_secret"' not in viewer.get(address(stripe)).text
-    assert viewer.post(address(stripe), {"action": "secret", "webhook_secret": "whsec_x"}).status_code == 403
+    assert 'value="make"' not in viewer.get(address(gateway)).text
+    assert viewer.post(address(gateway), {"action": "make"}).status_code == 403
+    create_endpoint(gateway)
+    assert 'name="webhook_secret"' not in viewer.get(address(gateway)).text
+    assert viewer.post(address(gateway), {"action": "secret", "webhook_secret": "whsec_x"}).status_code == 403
 
 
 def test_another_organizations_connection_is_not_found(staff: Client) -> None:
