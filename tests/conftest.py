@@ -72,6 +72,14 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _english() -> None:
+    """Each test begins in English: a request in another language leaves its thread in that one."""
+    from django.utils import translation
+
+    translation.activate("en")
+
+
+@pytest.fixture(autouse=True)
 def _empty_redis() -> None:
     """Each test begins with an empty Redis of its own."""
     import redis
