@@ -42,8 +42,11 @@ def parse_amount(text: str, currency: str) -> Decimal:
     return check_decimals(amount, currency, exponent)
 
 
-def check_decimals(amount: Decimal, currency: str, exponent: int) -> Decimal:
-    """Return `amount` with exactly `exponent` decimals; refuse one that would have to be rounded."""
+def check_decimals(amount: Decimal, currency: str, exponent: int | None = None) -> Decimal:
+    """Return `amount` with exactly `exponent` decimals, the currency's own where none are named; refuse one that would
+    have to be rounded."""
+    if exponent is None:
+        exponent = currency_exponent(currency)
     quantum = Decimal(1).scaleb(-exponent)
     exact = amount.quantize(quantum)
     if exact != amount:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from ...errors import InvalidRequest
-from ...money import check_decimals, currency_exponent
+from ...money import check_decimals
 from ..results import Address, PaymentRequest
 
 _PHONE = re.compile(r"\+?[0-9]{7,15}", re.ASCII)
@@ -49,4 +49,4 @@ def plain_phone(phone: str) -> str:
 
 def exact(amount: Decimal, currency: str) -> Decimal:
     """`amount` with the currency's own decimals. Raises InvalidRequest where it would have to be rounded."""
-    return check_decimals(amount, currency, currency_exponent(currency))
+    return check_decimals(amount, currency)

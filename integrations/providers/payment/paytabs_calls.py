@@ -101,7 +101,7 @@ def follow_up(client: Client, kind: str, parent: Transaction, amount: Decimal | 
         "tran_class": "ecom",
         "cart_id": parent.cart_id,
         "cart_currency": currency,
-        "cart_amount": check_decimals(asked, currency, currency_exponent(currency)),
+        "cart_amount": check_decimals(asked, currency),
         "cart_description": str(parent.told.get("cart_description") or parent.cart_id)[:_LONGEST_DESCRIPTION],
         "tran_ref": parent.reference,
     }

@@ -125,7 +125,7 @@ def _transaction(told: Mapping[str, Any]) -> Transaction:
         previous=str(told.get("previous_tran_ref") or ""),
         kind=kind,
         status=status,
-        amount=check_decimals(Decimal(str(told["cart_amount"])), currency, currency_exponent(currency)),
+        amount=check_decimals(Decimal(str(told["cart_amount"])), currency),
         currency=currency,
         cart_id=_text(told["cart_id"]),
         at=read_time(result.get("transaction_time")),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...errors import InvalidRequest, InvalidResponse
-from ...money import check_decimals, currency_exponent
+from ...money import check_decimals
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 # https://developers.tap.company/reference/charges, …/authorize. A word that is not here is not known to be the end of
@@ -125,7 +125,7 @@ def error_details(body: Mapping[str, Any]) -> tuple[str, str]:
 
 def money(amount: Any, currency: str) -> Decimal:
     """Tap drops zeros at the end, and now and then quotes the number. Raises InvalidRequest for too many decimals."""
-    return check_decimals(Decimal(str(amount)), currency, currency_exponent(currency))
+    return check_decimals(Decimal(str(amount)), currency)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from ...errors import InvalidResponse, NotSupported, Rejected
-from ...money import check_decimals, currency_exponent
+from ...money import check_decimals
 from ..auth import Unauthenticated
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
 from ..before_changes import changes_nothing
@@ -237,4 +237,4 @@ def _as(order: PaymentResult, status: PaymentStatus, captured: Decimal) -> Payme
 
 
 def _exact(amount: Decimal, currency: str) -> Decimal:
-    return check_decimals(amount, currency, currency_exponent(currency))
+    return check_decimals(amount, currency)

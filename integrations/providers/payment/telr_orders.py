@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import InvalidRequest, InvalidResponse
-from ...money import check_decimals, currency_exponent, parse_amount
+from ...money import check_decimals, parse_amount
 from ..results import PaymentRequest, PaymentResult, PaymentStatus
 
 _LONGEST = 63  # of a cart id and of a description
@@ -27,7 +27,7 @@ def creation(request: PaymentRequest, cart_id: str) -> dict[str, Any]:
     """All but what proves the store and whether it is a test."""
     if not (request.success_url and request.cancel_url):
         raise InvalidRequest("Telr needs an address to send the payer back to.", field="success_url")
-    amount = check_decimals(request.amount, request.currency, currency_exponent(request.currency))
+    amount = check_decimals(request.amount, request.currency)
     order = {
         "cartid": cart_id,
         "amount": str(amount),
