@@ -84,5 +84,8 @@ def _empty_redis() -> None:
     """Each test begins with an empty Redis of its own."""
     import redis
 
+    from integrations import connection_state
+
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushdb()
+    connection_state._resting_until.clear()  # what the test before took away is back

@@ -197,6 +197,12 @@ def test_an_open_circuit_is_waited_for(hanging: Hanging, settings: Any) -> None:
     connection.configuration = {"base_url": "http://127.0.0.1:9"}
     connection.save()
     hanging.send(8)
-    drain(seconds=20)
-    assert circuits([connection.pk])[connection.pk].opened_at is not None
-    assert of(hanging.endpoint, "retrying") == 8, "whether they could not connect or were not let through"
+    for _ in range(10):  # failures that fall into a moment in which Redis is slow are not counted
+        drain(seconds=20)
+        assert of(hanging.endpoint, "retrying") == 8, "whether they could not connect or were not let through"
+        if circuits([connection.pk])[connection.pk].opened_at is not None:
+            break
+        time.sleep(0.3)
+        WebhookEvent.objects.update(next_attempt_at=timezone.now())
+    else:
+        pytest.fail("the circuit stayed closed")

@@ -13,13 +13,13 @@ from integrations.models.base import TenantModel, TimestampedModel
 
 
 def default_retry_policy() -> dict[str, Any]:
-    """Eight retries over about a day: 30 s, 2 min, 8 min, … each four times the one before, at most 7 h."""
+    """Eight attempts over a day: pauses of 30 s, 2 min, 8 min, … each four times the one before, the last 12.5 h."""
     return {
-        "max_retries": 8,
+        "max_retries": 7,
         "backoff_strategy": "exponential",
         "initial_seconds": 30,
         "factor": 4,
-        "max_seconds": 25_200,
+        "max_seconds": 45_000,
     }
 
 
