@@ -217,6 +217,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "remove files of deleted proofs": {
+        "task": "integrations.tasks.remove_proofs",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "sweep webhook deliveries": {
         "task": "webhooks.tasks.sweep_deliveries",
         "schedule": 5.0,
