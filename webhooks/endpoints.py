@@ -126,6 +126,8 @@ def update_endpoint(endpoint: WebhookEndpoint, **changes: Any) -> WebhookEndpoin
         check_networks(changes["allowed_networks"])
     if "retry_policy" in changes:
         check_policy(changes["retry_policy"])
+    if changes.get("is_active") and not endpoint.has_address:
+        raise NotSupported("{provider} sends no webhooks.", provider=endpoint.connection.provider.provider_name)
     before = {name: getattr(endpoint, name) for name in changes}
     for name, value in changes.items():
         setattr(endpoint, name, value)

@@ -16,8 +16,10 @@ from ..gateway import client_for
 from ..models import Payment, PaymentOperation
 from ..money import currency_exponent, parse_amount
 from ..providers.base import Client, PaymentProvider
+from ..providers.events import EventType
 from ..providers.results import PaymentResult, RefundResult, RefundStatus
 from .announce import record_action
+from .offline_news import tell_of_payment
 from .payment_attempts import ABANDONED_AFTER, is_repeatable, may_have_taken_effect, payment_provider
 from .payment_look_plan import plan_look
 from .payment_settlement import settle_operations
@@ -241,6 +243,8 @@ def _record_result(
         if operation.status == Status.PENDING:
             plan_look(payment, is_news=True)
         payment.save()
+        if operation.kind == Kind.VOID and payment.status == Payment.Status.CANCELLED:
+            tell_of_payment(payment, EventType.PAYMENT_CANCELLED, event_id=str(operation.pk))
     return payment
 
 
