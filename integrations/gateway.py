@@ -7,7 +7,6 @@ Status check → limits → address → credentials and authentication → the c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +14,7 @@ from django.db import transaction
 from .errors import ConfigurationError, ConnectionNotReady, Rejected
 from .exchange import TOTAL_SECONDS, Call, Exchange, FinishedCall, Patience
 from .models import Connection, Credential, Payment
-from .money import currency_exponent
+from .money import in_own_decimals
 from .prepared import encode, secrets_within
 from .providers.auth import Auth
 from .providers.base import Answer
@@ -154,14 +153,13 @@ class BoundClient:
 
 def standing_of(payment: Payment) -> PaymentResult:
     """What we know of a payment, as a provider would tell it."""
-    quantum = Decimal(1).scaleb(-currency_exponent(payment.currency))
     return PaymentResult(
         provider_reference=payment.provider_reference,
         status=PaymentStatus(payment.status),
-        amount=payment.amount.quantize(quantum),
+        amount=in_own_decimals(payment.amount, payment.currency),
         currency=payment.currency,
-        amount_captured=payment.amount_captured.quantize(quantum),
-        amount_refunded=payment.amount_refunded.quantize(quantum),
+        amount_captured=in_own_decimals(payment.amount_captured, payment.currency),
+        amount_refunded=in_own_decimals(payment.amount_refunded, payment.currency),
         method=payment.method,
     )
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from ..errors import Conflict, IntegrationError, InvalidRequest, InvalidResponse, NotSupported
 from ..gateway import client_for
 from ..models import Payment, PaymentOperation
-from ..money import currency_exponent, parse_amount
+from ..money import in_own_decimals, parse_amount
 from ..providers.base import Client, PaymentProvider
 from ..providers.events import EventType
 from ..providers.results import PaymentResult, RefundResult, RefundStatus
@@ -178,7 +178,7 @@ def _amount_of(payment: Payment, asked: _Asked, provider: PaymentProvider) -> De
     if asked.kind == Kind.VOID:
         return None
     left = payment.amount - payment.amount_captured if asked.kind == Kind.CAPTURE else _refundable(payment)
-    left = left.quantize(Decimal(1).scaleb(-currency_exponent(payment.currency)))
+    left = in_own_decimals(left, payment.currency)
     amount = left if asked.amount is None else parse_amount(asked.amount, payment.currency)
     if amount != left:
         _refuse_part(provider, asked.kind)

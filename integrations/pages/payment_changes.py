@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from ..errors import IntegrationError, InvalidRequest
 from ..models import Payment, PaymentOperation
-from ..money import currency_exponent, parse_amount
+from ..money import in_own_decimals, parse_amount
 from ..operations.catalogue import offered_provider
 from ..providers.base import PaymentProvider
 from .finding import find_payment
@@ -119,5 +119,4 @@ def _left(payment: Payment, kind: str) -> Decimal:
         left = payment.amount_captured - payment.amount_refunded - under_way
     else:
         left = payment.amount - payment.amount_captured
-    exact: Decimal = left.quantize(Decimal(1).scaleb(-currency_exponent(payment.currency)))
-    return exact
+    return in_own_decimals(left, payment.currency)

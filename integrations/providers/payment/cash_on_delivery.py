@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...errors import ConfigurationError, InvalidRequest
-from ...money import currency_exponent
+from ...money import in_own_decimals
 from ..base import Answer, Client, Field, codes
 from ..offline import CURRENCIES, OfflinePaymentProvider, is_count_of_days
 from ..results import Address, Instruction, PaymentRequest, PaymentResult, PaymentStatus
@@ -119,7 +119,7 @@ def collection_fee(configuration: Mapping[str, Any], currency: str) -> Decimal |
     """What the courier keeps, with the currency's own decimals; None where that is not said."""
     if not configuration.get("fee"):
         return None
-    return Decimal(configuration["fee"]).quantize(Decimal(1).scaleb(-currency_exponent(currency)))
+    return in_own_decimals(Decimal(configuration["fee"]), currency)
 
 
 def emirate_code(region: str) -> str:

@@ -39,9 +39,10 @@ from ..auth import Basic
 from ..base import Client, Field, PaymentProvider, Probe, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent, flag
+from ..json_values import mapping
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import BodyField, SharedToken
-from .moyasar_reading import INVOICE, PAYMENT, deciding, mapping, read_invoice, read_payment
+from .moyasar_reading import INVOICE, PAYMENT, deciding, read_invoice, read_payment
 from .moyasar_requests import OUR_ID, PAGE_LIFETIME, given_id_of, invoice_body, payment_body
 from .moyasar_samples import sample
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import InvalidRequest, InvalidResponse
 from ...money import currency_exponent, from_minor_units
+from ..json_values import mapping
 from ..results import PaymentResult, PaymentStatus
 
 INVOICE, PAYMENT = "invoice_", "payment_"
@@ -63,10 +64,6 @@ def deciding(invoice: Mapping[str, Any]) -> Mapping[str, Any] | None:
             if payment.get("status") in words:
                 return payment
     return None
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _payments(invoice: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

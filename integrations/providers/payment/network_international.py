@@ -31,6 +31,7 @@ from ..auth import HeaderKey, TokenExchange
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..json_values import first_mapping
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import SharedToken
 from .network_international_events import EVENTS, read_event, sample
@@ -235,8 +236,7 @@ class NetworkInternational(PaymentProvider):
 
     def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
         """The first of `errors` where there are any: it says more than what is around it."""
-        errors = body.get("errors")
-        first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], Mapping) else {}
+        first = first_mapping(body.get("errors"))
         code = first.get("errorCode") or body.get("code") or ""
         return str(code), str(first.get("localizedMessage") or first.get("message") or body.get("message") or "")
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from ...errors import InvalidRequest, InvalidResponse
+from ..json_values import mapping
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 JSON = Mapping[str, Any]
@@ -221,10 +222,6 @@ def read_money(given: JSON, currency: str) -> Decimal:
     if given["currency_code"] != currency or not _PLAIN_DECIMAL.fullmatch(given["value"]):
         raise ValueError("The amount is not a plain decimal in the order's currency.")
     return Decimal(given["value"])
-
-
-def mapping(value: Any) -> JSON:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _documents(value: Any) -> list[JSON]:

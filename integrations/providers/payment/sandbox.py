@@ -16,6 +16,7 @@ from ...money import parse_amount
 from ..auth import Bearer
 from ..base import Client, Field, PaymentProvider, Probe
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..json_values import mapping
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import StandardWebhooks
 
@@ -120,8 +121,7 @@ class Sandbox(PaymentProvider):
         return _read_refund(client.post(path, json=_amount(amount), idempotency_key=idempotency_key).json())
 
     def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
-        error = body.get("error")
-        return super().error_details(error if isinstance(error, Mapping) else {})
+        return super().error_details(mapping(body.get("error")))
 
     def register_webhook(self, client: Client, url: str, secret: str) -> None:
         client.post("/v1/webhook-endpoints", json={"url": url, "secret": secret})

@@ -31,10 +31,11 @@ from ...errors import AuthenticationFailed, Conflict, IntegrationError, InvalidR
 from ..auth import Bearer
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..json_values import mapping
 from ..results import PaymentRequest, PaymentResult, RefundResult
 from ..signatures import TimestampedHMAC
 from .stripe_events import EVENT_TYPES, created, event_object, read_event, subject_of
-from .stripe_reading import declined_intent, mapping, read_payment, read_refund, read_session
+from .stripe_reading import declined_intent, read_payment, read_refund, read_session
 from .stripe_requests import (
     ELEMENTS,
     INTENTS,

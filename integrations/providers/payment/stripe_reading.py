@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import InvalidRequest, InvalidResponse
 from ...money import from_minor_units
+from ..json_values import mapping
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from .stripe_requests import EXPONENTS
 
@@ -87,10 +88,6 @@ def declined_intent(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def money(units: int, currency: str) -> Decimal:
     return from_minor_units(units, currency, exponent=EXPONENTS.get(currency))
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _payment(intent: Mapping[str, Any]) -> PaymentResult:

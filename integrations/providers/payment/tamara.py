@@ -29,6 +29,7 @@ from ..auth import Bearer
 from ..base import Client, Field, PaymentProvider, Probe, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..json_values import first_mapping
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import Header, QueryParameter, SharedKeyToken
 from .lenders import exact
@@ -271,8 +272,6 @@ def _capture(client: Client, order_id: str, amount: Decimal, currency: str) -> d
 
 def _known_webhook(body: Mapping[str, Any]) -> str:
     """The id of the one that is registered for the address already."""
-    errors = body.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], Mapping) else {}
-    told = first.get("data")
+    told = first_mapping(body.get("errors")).get("data")
     known = told.get("webhook_id") if isinstance(told, Mapping) else body.get("webhook_id")
     return known if isinstance(known, str) else ""

@@ -28,11 +28,12 @@ from ..auth import Bearer
 from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent, flag
+from ..json_values import mapping
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import AnyOf, Header, SignedField, SignedFields
 from .tap_events import EVENT_TYPES, RECOMMENDED, kind_of, moment_of, our_id_in, subject_of
 from .tap_lookup import AUTHORISATION, captured, charge_of, is_empty, object_of, path_of, refunded
-from .tap_reading import error_details, mapping, money, read_payment, read_refund, with_captures
+from .tap_reading import error_details, money, read_payment, read_refund, with_captures
 from .tap_requests import capture_body, creation_body, refund_body
 from .tap_samples import sample
 

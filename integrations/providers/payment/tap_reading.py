@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import InvalidRequest, InvalidResponse
 from ...money import check_decimals
+from ..json_values import first_mapping, mapping
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 # https://developers.tap.company/reference/charges, …/authorize. A word that is not here is not known to be the end of
@@ -116,7 +117,7 @@ def read_refund(refund: Mapping[str, Any]) -> RefundResult:
 def error_details(body: Mapping[str, Any]) -> tuple[str, str]:
     """Of an answer that is a refusal, or of an object that failed."""
     errors = body.get("errors")
-    first = mapping(errors[0]) if isinstance(errors, list) and errors else {}
+    first = first_mapping(errors)
     response = mapping(body.get("response"))
     code = first.get("code") or response.get("code") or ""
     message = first.get("description") or body.get("message") or body.get("description") or response.get("message")
@@ -126,10 +127,6 @@ def error_details(body: Mapping[str, Any]) -> tuple[str, str]:
 def money(amount: Any, currency: str) -> Decimal:
     """Tap drops zeros at the end, and now and then quotes the number. Raises InvalidRequest for too many decimals."""
     return check_decimals(Decimal(str(amount)), currency)
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def text(value: Any) -> str:
