@@ -267,6 +267,7 @@ class PaymentProvider(Provider):
     shows_unpaid: ClassVar[bool] = True  # if not, `get_payment` may be refused (404) for one that nobody has paid yet
     takes_partial_captures: ClassVar[bool] = True
     takes_partial_refunds: ClassVar[bool] = True
+    tells_refunds: ClassVar[bool] = True  # whether `get_payment` tells of what was given back elsewhere, as by hand
 
     def payment_window(self, configuration: Mapping[str, Any]) -> timedelta:
         """How long a payer has, for one whose connections say so themselves."""

@@ -253,6 +253,8 @@ def test_an_operation_sends_what_the_documentation_says(
     assert result.status == expected.get(operation, PaymentStatus.CAPTURED)
     assert result.currency == getattr(wire, "CURRENCY", "AED")
     assert result.amount == (Decimal("5.00") if operation == "refund" else Decimal("12.50"))
+    if operation == "get":
+        assert (result.amount_refunded is not None) == provider.tells_refunds
     if operation == "capture" and isinstance(result, PaymentResult):
         assert result.amount_captured == Decimal("5.00")
     if operation not in ("get", "find") and provider.idempotency_header:

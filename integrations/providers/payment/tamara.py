@@ -10,9 +10,12 @@ Confirmed by Tamara's PHP SDK (tamara-solution/php-sdk: the paths, the order's f
 documentation (statuses, the order of the steps, that only what is authorised can be cancelled, bodies and answers,
 events) and by a model of that (api-evangelist/tamara: which fields are required). Unconfirmed: whether a second session
 may have the same `order_reference_id`; whether `merchant_refund_id` keeps a refund from being made twice, which is not
-relied on; what becomes of the rest after a capture of a part, since no call releases it and Tamara captures by itself
-what is open after 21 days; the status of an answer to a wrong token; and the form of disputes' webhooks, which are left
-out.
+relied on; what becomes of the rest after a capture of a part; the status of an answer to a wrong token; and the form of
+disputes' webhooks, which are left out.
+
+Parts are captured by the same call, but are not offered: a cancellation takes back only what is authorised, so no
+documented call lets the rest go, and Tamara captures by itself what is open after 21 days. A payer would then owe what
+they did not get. For less, capture the whole and refund the rest.
 """
 
 from __future__ import annotations

@@ -11,9 +11,11 @@ reference; `language`; hosts other than secure.telr.com. A store's live calls ar
 approved.
 
 Nothing can be asked twice under one key, and an order cannot be looked up by our reference: a cart whose answer got
-lost is opened again under a number. Telr tells of no refunds when it is asked (its Service API would, under a third
-key): what is refunded in its console is seen in the advice and not counted, and a refund whose answer is lost stays
-open.
+lost is opened again under a number. Telr tells of no refunds when it is asked. Its Service API lists the transactions
+linked to one, under a third key that is bound to approved addresses; but by what its list tells a refund from a
+capture, and one that was declined, is documented nowhere that we could read, so no money is counted by it. What is
+refunded in Telr's console is therefore seen in the advice alone: it marks the payment as one whose books differ, for a
+person to look at. A refund whose answer is lost stays open.
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ class Telr(PaymentProvider):
     payment_capabilities = frozenset({"card", "mada", "apple_pay", "google_pay", "samsung_pay"})
     # Parts are refused at times (23, amount differs from original), and a part that was captured is not told of.
     takes_partial_captures = False
+    tells_refunds = False
     is_mena = True
     regions = ("mena",)
     countries = codes("AE SA BH JO")
