@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.db.models import F
 from django.test import Client
 
@@ -19,7 +23,7 @@ from integrations.operations.payments import (
     sync_payment,
 )
 from tests.factories import ConnectionFactory
-from tests.providers.paytabs.wire import CONFIGURATION, CREDENTIALS, SERVER_KEY, Profile
+from tests.providers.paytabs.wire import CONFIGURATION, CREDENTIALS, SERVER_KEY, TOKEN, Profile
 from tests.providers.shop_story import order, stands
 from tests.wire import WireAnswer, WireRequest, WireServer
 from webhooks.endpoints import create_endpoint, rotate_secret
@@ -104,6 +108,38 @@ def test_a_page_that_nobody_was_shown_is_opened_anew(
     Payment.objects.update(updated_at=F("updated_at") - timedelta(minutes=5))
     found = sync_payment(payment)
     assert (found.status, bool(found.redirect_url)) == ("requires_action", True)
+
+
+def test_two_who_find_nothing_at_once_make_the_payment_once_more_and_not_twice(
+    connection: Connection, profile: Profile, server: WireServer
+) -> None:
+    """A token takes the money as it is sent: a second call would be a second charge."""
+    server.answer = lambda request: WireAnswer(502, {})
+    payment = order(connection, payment_token=TOKEN)
+    Payment.objects.update(updated_at=F("updated_at") - timedelta(minutes=5))
+    both_have_asked, made = threading.Barrier(2, timeout=10), []
+
+    def slowly(request: WireRequest) -> WireAnswer:
+        answered = profile.answer(request)
+        if request.path == "/payment/query":
+            both_have_asked.wait()
+        else:
+            made.append(request)
+            time.sleep(0.5)
+        return answered
+
+    server.answer = slowly
+
+    def look(_: int) -> None:
+        try:
+            sync_payment(payment)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(2) as twins:
+        list(twins.map(look, range(2)))
+    assert len(made) == 1
+    assert stands(payment) == ("captured", "12.50", "0.00")
 
 
 def test_asking_again_within_two_minutes_leaves_it_in_doubt(
