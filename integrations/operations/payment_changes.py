@@ -55,6 +55,12 @@ def refund_payment(
     return _change(payment, _Asked(Kind.REFUND, amount, idempotency_key, reason))
 
 
+def left_of(payment: Payment, kind: PaymentOperation.Kind) -> Decimal:
+    """How much of a payment can be captured or given back still, with the currency's own decimals."""
+    left = _refundable(payment) if kind == Kind.REFUND else payment.amount - payment.amount_captured
+    return in_own_decimals(left, payment.currency)
+
+
 @dataclass(frozen=True)
 class _Asked:
     kind: PaymentOperation.Kind
@@ -177,8 +183,7 @@ def _amount_of(payment: Payment, asked: _Asked, provider: PaymentProvider) -> De
     """The amount in question. Raises InvalidRequest when it is more than is left."""
     if asked.kind == Kind.VOID:
         return None
-    left = payment.amount - payment.amount_captured if asked.kind == Kind.CAPTURE else _refundable(payment)
-    left = in_own_decimals(left, payment.currency)
+    left = left_of(payment, asked.kind)
     amount = left if asked.amount is None else parse_amount(asked.amount, payment.currency)
     if amount != left:
         _refuse_part(provider, asked.kind)

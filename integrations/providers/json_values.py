@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import InvalidRequest
+
+# What reading an answer raises when a field is missing, or is not what it should be.
+UNDOCUMENTED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
+
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """The object; an empty one where it is anything else."""

@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse
+from ...errors import InvalidResponse
 from ...money import currency_exponent, from_minor_units
-from ..json_values import mapping
+from ..json_values import UNDOCUMENTED, mapping
 from ..results import PaymentResult, PaymentStatus
 
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 _FLAGS = {"true": True, "false": False}
 _CARDS = {"mada": "mada", "meeza": "meeza", "omannet": "omannet"}
 

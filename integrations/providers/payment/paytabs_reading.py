@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse
+from ...errors import InvalidResponse
 from ...money import check_decimals, in_own_decimals
-from ..json_values import mapping
+from ..json_values import UNDOCUMENTED, mapping
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 OPEN = ""  # a page that nobody has paid on: there is no result yet
@@ -31,8 +31,6 @@ LETTING_GO = frozenset({"void", "release"})
 MOVING_NOTHING = frozenset({"register", "authext"})
 KINDS = PAYING | LETTING_GO | MOVING_NOTHING | {"capture", "refund"}
 
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # `payment_info.payment_method` names a card's scheme, or the method; what is not known here is not told.
