@@ -238,6 +238,7 @@ def _record_result(
     with transaction.atomic():
         payment = Payment.objects.select_for_update().get(pk=operation.payment_id)
         operation.refresh_from_db()
+        before = payment.status
         _close(operation, result)
         if isinstance(result, RefundResult):
             totals = _apply_totals_if_sound(payment, totals)
@@ -248,7 +249,7 @@ def _record_result(
         if operation.status == Status.PENDING:
             plan_look(payment, is_news=True)
         payment.save()
-        if operation.kind == Kind.VOID and payment.status == Payment.Status.CANCELLED:
+        if payment.status == Payment.Status.CANCELLED != before:
             tell_of_payment(payment, EventType.PAYMENT_CANCELLED, event_id=str(operation.pk))
     return payment
 

@@ -17,7 +17,7 @@ from integrations.operations.offline_receipts import confirm_payment, refuse_pay
 from integrations.operations.offline_refunds import Repayment, record_refund
 from integrations.operations.payment_reconciliation import reconcile_due_payments
 from integrations.operations.payments import refund_payment, void_payment
-from integrations.signals import offline_payment_changed
+from integrations.signals import action_taken, offline_payment_changed
 from integrations.tenancy import acting_for
 from tests.factories import OrganizationFactory
 from tests.operations.offline import again, bank, came, cash, courier, today, transfer
@@ -127,6 +127,19 @@ def test_a_refused_payment_is_told_of_as_cancelled(payment: Payment, told: Told)
 
 def test_a_void_by_a_program_is_told_too(payment: Payment, told: Told) -> None:
     void_payment(payment, idempotency_key="v1")
+    assert [body["type"] for body in told()] == ["payment.cancelled"]
+
+
+def test_refused_while_a_program_voids_it_it_is_told_of_once(payment: Payment, told: Told) -> None:
+    def refuse(action: str, **_: Any) -> None:
+        if action == "payment.void":
+            transaction.on_commit(lambda: refuse_payment(payment, reason="Nothing came."))
+
+    action_taken.connect(refuse)
+    try:
+        void_payment(payment)
+    finally:
+        action_taken.disconnect(refuse)
     assert [body["type"] for body in told()] == ["payment.cancelled"]
 
 
