@@ -156,7 +156,9 @@ def _expire(payment: Payment) -> Payment:
         ends_now = locked.status in _OPEN and not locked.amount_captured
         if ends_now:
             locked.status = Payment.Status.FAILED
-        if locked.status in (Payment.Status.FAILED, Payment.Status.CANCELLED) and not locked.failure_code:
+        if locked.status not in (Payment.Status.FAILED, Payment.Status.CANCELLED):
+            return locked  # paid at the last moment
+        if not locked.failure_code:
             locked.failure_code, locked.failure_message = EXPIRED, "Nobody paid in time."
         locked.save()
         if ends_now:
