@@ -10,16 +10,11 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models import Connection, Organization
+from integrations.pages.moment_field import MomentField
 
 from ..models import WebhookEndpoint, WebhookEvent, WebhookReplay
 from ..replay import NAMED_AT_MOST
 from ..replay_selection import Selection
-
-
-class _Moment(forms.DateTimeField):
-    def __init__(self, label: Any) -> None:
-        widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local", "class": "hub-input"})
-        super().__init__(label=label, required=False, widget=widget)
 
 
 class ReplayForm(forms.Form):
@@ -32,8 +27,8 @@ class ReplayForm(forms.Form):
     connection = forms.ModelChoiceField(label=_("Connection"), required=False, queryset=Connection.objects.none())
     endpoint = forms.ModelChoiceField(label=_("Address"), required=False, queryset=WebhookEndpoint.objects.none())
     replay = forms.ModelChoiceField(label=_("Replay"), required=False, queryset=WebhookReplay.objects.none())
-    since = _Moment(_("From"))
-    until = _Moment(_("Until"))
+    since = MomentField(label=_("From"), required=False)
+    until = MomentField(label=_("Until"), required=False)
     confirmed = forms.BooleanField(required=False)
 
     def __init__(self, organization: Organization, data: QueryDict) -> None:
@@ -48,7 +43,19 @@ class ReplayForm(forms.Form):
         self.cleaned_data["ids"] = _keys(self.named) if is_selection else ()
         if is_selection and not self.named:
             raise forms.ValidationError(_("First select the events to be replayed."))
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and until <= since:
+            self.add_error("until", _("The end comes before the beginning."))
         return self.cleaned_data
+
+    @property
+    def times(self) -> list[forms.BoundField]:
+        return [self["since"], self["until"]]
+
+    @property
+    def has_wrong_times(self) -> bool:
+        """Whether all that is wrong is a time, which can be written anew."""
+        return bool(self.errors) and self.errors.keys() <= {"since", "until"}
 
     def selection(self) -> Selection:
         chosen = self.cleaned_data
