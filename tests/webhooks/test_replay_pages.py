@@ -171,6 +171,19 @@ def test_a_time_is_read_and_shown_as_it_is_written_here(staff: Client, endpoint:
     assert 'name="since" value="01/02/2026 09:05"' in text
 
 
+def test_a_run_tells_what_was_asked_for_in_words(
+    staff: Client, events: list[WebhookEvent], endpoint: WebhookEndpoint
+) -> None:
+    moment = datetime(2026, 2, 1, 5, 5, 7, tzinfo=UTC)
+    chosen = Selection(status="failed", event_type="charge.captured", connection=endpoint.connection_id, since=moment)
+    run = start_replay(endpoint.organization, chosen)
+    text = text_of(staff.get(reverse("webhook-replay", args=[run.pk])))
+    for told in ("Status: <bdi>Failed<", "Event type: <bdi>charge.captured<", "From: <bdi>01/02/2026 09:05:07<"):
+        assert told in text
+    assert f"Connection: <bdi>{endpoint.connection}<" in text
+    assert moment.isoformat() not in text
+
+
 def test_an_event_alone_is_told_of_in_the_singular(staff: Client, events: list[WebhookEvent]) -> None:
     text = text_of(staff.post(NEW, {"scope": "selected", "ids": [events[0].pk]}))
     assert "1 event would be applied again." in text

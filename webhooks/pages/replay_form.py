@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.db.models import Model
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models import Connection, Organization
 from integrations.pages.moment_field import MomentField
+from integrations.templatetags.hub import when_exactly
 
 from ..models import WebhookEndpoint, WebhookEvent, WebhookReplay
 from ..replay import NAMED_AT_MOST
 from ..replay_selection import Selection
+
+_ROWS: dict[str, type[Model]] = {"connection": Connection, "endpoint": WebhookEndpoint, "replay": WebhookReplay}
 
 
 class ReplayForm(forms.Form):
@@ -34,7 +39,7 @@ class ReplayForm(forms.Form):
     def __init__(self, organization: Organization, data: QueryDict) -> None:
         super().__init__(data)
         self.named = data.getlist("ids")
-        for name, model in (("connection", Connection), ("endpoint", WebhookEndpoint), ("replay", WebhookReplay)):
+        for name, model in _ROWS.items():
             choice: Any = self.fields[name]
             choice.queryset = model._default_manager.filter(organization=organization)
 
@@ -77,6 +82,25 @@ class ReplayForm(forms.Form):
         states = dict(WebhookEvent.Status.choices)
         given = [(name, self.cleaned_data[name]) for name in names if self.cleaned_data[name]]
         return [(self.fields[name].label, states.get(value, value)) for name, value in given]
+
+
+def asked_of(run: WebhookReplay) -> list[tuple[Any, Any]]:
+    """What the events of a run had to fit, for people."""
+    names = {"text": "q", "event_type": "type"}
+    return [
+        (ReplayForm.base_fields[names.get(name, name)].label, _asked(run, name, value))
+        for name, value in run.filters.items()
+    ]
+
+
+def _asked(run: WebhookReplay, name: str, value: str) -> Any:
+    """A row that is gone meanwhile is named by its id."""
+    if name in _ROWS:
+        found = _ROWS[name]._default_manager.filter(organization=run.organization_id, pk=value).first()
+        return found or value
+    if name in ("since", "until"):
+        return when_exactly(datetime.fromisoformat(value))
+    return dict(WebhookEvent.Status.choices).get(value, value) if name == "status" else value
 
 
 def _keys(texts: list[str]) -> tuple[uuid.UUID, ...]:

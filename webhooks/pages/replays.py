@@ -18,7 +18,7 @@ from ..models import WebhookEvent, WebhookReplay
 from ..rehearsal import rehearse
 from ..replay import cancel_replay, outcome_of, replay_event, start_replay
 from ..replay_selection import Summary, summarize
-from .replay_form import ReplayForm
+from .replay_form import ReplayForm, asked_of
 
 Status = WebhookEvent.Status
 
@@ -64,6 +64,7 @@ def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     context = {
         "title": _("Replay"),
         "run": run,
+        "asked": asked_of(run),
         "key": str(run.pk),
         "outcome": outcome,
         "waiting": waiting,
