@@ -65,6 +65,6 @@ class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationV
 
     def get_queryset(self) -> QuerySet[CallLog]:
         rows = super().get_queryset()
-        if "since" in self.request.query_params:
+        if self.action != "list" or "since" in self.request.query_params:
             return rows
         return rows.filter(created_at__gte=timezone.now() - UNLESS_SAID)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -49,7 +50,7 @@ def detail(client: Client, payment: Payment) -> str:
 
 def confirm(client: Client, payment: Payment, **fields: str) -> Any:
     given = {"amount": "100.00", "currency": "AED", "reference": "FT1", "confirmed": "yes"}
-    given |= {"received_on": timezone.localdate().isoformat(), **fields}
+    given |= {"received_on": f"{timezone.localdate():%d/%m/%Y}", **fields}
     return client.post(reverse("payment-confirm", args=[payment.pk]), given, follow=True)
 
 
@@ -103,6 +104,15 @@ def test_a_proof_is_downloaded_and_who_did_is_known(payment: Payment, proof: Pay
     assert file.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in file.headers["Content-Security-Policy"]
     assert AuditLog.objects.get(action="payment.proof_viewed").actor == person.username
+
+
+def test_the_day_of_a_transfer_is_written_as_days_are_here(payment: Payment, administrator: Client) -> None:
+    text = detail(administrator, payment)
+    assert re.search(r'<input type="text"\s+name="received_on"[^>]* placeholder="DD/MM/YYYY"', text)
+    assert not re.search(r'<input[^>]* name="[^"]*"[^>]* type="date"', text)
+    for wrong in ("12/31/2025", "soon", ""):
+        assert told(confirm(administrator, payment, received_on=wrong)) == ["error"]
+    assert told(confirm(administrator, payment)) == ["success"]
 
 
 def test_confirming_wants_a_word_of_its_own(payment: Payment, administrator: Client) -> None:

@@ -58,6 +58,14 @@ def test_one_click_makes_the_address_and_shows_all_that_is_to_be_entered(staff: 
     assert endpoint.webhook_secret.reveal() not in again
 
 
+def test_no_gateway_is_said_to_know_an_address_that_nobody_told_it(staff: Client, organization: Organization) -> None:
+    connection = ConnectionFactory(organization=organization, slug="stripe")
+    create_endpoint(connection)
+    text = staff.get(address(connection)).text
+    assert "was told this address" not in text
+    assert "otherwise enter it there" in text
+
+
 def test_clicked_twice_there_is_one_address(staff: Client, gateway: Connection) -> None:
     for _ in range(2):
         staff.post(address(gateway), {"action": "make"})

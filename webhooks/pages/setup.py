@@ -54,7 +54,7 @@ def _make(request: HttpRequest, connection: Connection, provider: Provider) -> H
     except IntegrationError as error:
         messages.error(request, error.translated())
         return _back(request)
-    return _shown(request, connection, provider, endpoint, secret=secret)
+    return _shown(request, connection, provider, endpoint, secret=secret, was_made=True)
 
 
 def _bring_secret(request: HttpRequest, connection: Connection, provider: Provider) -> HttpResponseBase:
@@ -82,6 +82,7 @@ def _shown(
     endpoint: WebhookEndpoint | None,
     *,
     secret: str = "",
+    was_made: bool = False,
 ) -> HttpResponse:
     is_own = bool(secret) and not provider.registers_webhooks
     context: dict[str, Any] = {
@@ -92,6 +93,7 @@ def _shown(
         "endpoint": endpoint,
         "address": _address(endpoint, secret),
         "secret": secret if is_own else "",
+        "was_registered": was_made and provider.registers_webhooks,
         "awaits_secret": endpoint is not None and not endpoint.webhook_secret.reveal(),
         "in_setup": request.GET.get("setup") == "1",
         "titles": [*TITLES.values(), _("Webhooks")],
