@@ -125,7 +125,7 @@ def plain_amount(amount: Decimal) -> str:
 
 @register.filter
 def taken_currencies(connection: Connection) -> list[str]:
-    """The currencies that one connection can take, whatever its payment settings leave out; those of the region first."""
+    """The currencies that one connection can take, whatever its settings leave out; those of the region first."""
     provider = providers().get(connection.provider.slug)
     if not isinstance(provider, PaymentProvider):
         return []

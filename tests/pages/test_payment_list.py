@@ -154,6 +154,18 @@ def test_sums_are_those_of_what_was_found_by_currency_dirhams_first(administrato
     assert sums.is_whole
 
 
+def test_sums_that_tests_are_in_say_so(viewer: Client, organization: Organization, live: Connection) -> None:
+    told, address = "Test payments are in these sums.", reverse("payments")
+    PaymentFactory(connection=live)
+    assert told not in viewer.get(address).text
+    trial = ConnectionFactory(organization=organization, environment=Connection.Environment.STAGING)
+    page = viewer.get(address, {"currency": "AED"}).text
+    assert told in page
+    assert 'href="?currency=AED&amp;mode=live"' in page
+    for query in ({"mode": "live"}, {"mode": "test"}, {"connection": str(trial.pk)}):
+        assert told not in viewer.get(address, query).text
+
+
 def test_of_too_many_the_newest_are_added_up_and_that_is_said(
     administrator: Client, live: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,19 @@ def test_who_signs_with_its_api_key_is_asked_for_no_secret(
     assert 'name="webhook_secret"' not in made
 
 
+def test_a_secret_that_was_given_with_the_connection_is_used_and_shown_to_nobody(
+    staff: Client, organization: Organization
+) -> None:
+    own = "sample-not-a-secret-at-all"
+    connection = ConnectionFactory(
+        organization=organization, slug="network_international", credentials={"webhook_secret": own}
+    )
+    made = staff.post(address(connection), {"action": "make"}).text
+    assert WebhookEndpoint.objects.get(connection=connection).webhook_secret.reveal() == own
+    assert own not in made
+    assert "Events are verified by the signing secret that you gave for this connection." in made
+
+
 def test_clicked_twice_there_is_one_address(staff: Client, gateway: Connection) -> None:
     for _ in range(2):
         staff.post(address(gateway), {"action": "make"})
