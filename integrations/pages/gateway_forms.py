@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -60,7 +61,7 @@ class GatewaySettingsForm(forms.Form):
     )  # fmt: skip
 
     def __init__(self, connection: Connection, settings: PaymentSettings, given: Any = None) -> None:
-        super().__init__(given, initial={name: getattr(settings, name) for name in CHANGEABLE})
+        super().__init__(given, initial={name: _as_typed(getattr(settings, name)) for name in CHANGEABLE})
         provider = offered_provider(connection.provider.slug)
         currencies = taken_currencies(connection)
         methods = provider.payment_capabilities if isinstance(provider, PaymentProvider) else ()
@@ -78,3 +79,8 @@ class GatewaySettingsForm(forms.Form):
         codes = list(dict.fromkeys([*kept, *home_first(offered)]))
         field: Any = self.fields[name]
         field.choices = [(code, code if is_currency else method_name(code)) for code in codes]
+
+
+def _as_typed(value: Any) -> Any:
+    """An amount without the noughts that its column adds."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value

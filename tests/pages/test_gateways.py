@@ -201,6 +201,13 @@ def test_settings_are_changed_and_written_down(administrator: Client, till: Conn
     assert "cancel_url" not in changes
 
 
+def test_a_fee_is_shown_as_it_was_typed(administrator: Client, till: Connection) -> None:
+    PaymentSettings.objects.filter(connection=till).update(fee_percent="2.75", fee_fixed="1.00")
+    page = administrator.get(reverse("payment-gateway-settings", args=[till.pk])).text
+    assert 'value="2.75"' in page
+    assert 'value="1"' in page
+
+
 def test_settings_that_stay_as_they_are_leave_no_entry(administrator: Client, till: Connection) -> None:
     for _ in range(2):
         administrator.post(reverse("payment-gateway-settings", args=[till.pk]), SETTINGS)
