@@ -66,7 +66,9 @@ class PaymentFilter(forms.Form):
     least = _amount(gettext_lazy("Amount from"))
     most = _amount(gettext_lazy("Amount to"))
     method = forms.ChoiceField(
-        label=gettext_lazy("Method"), required=False, choices=lambda: named_methods(gettext_lazy("Any method"))
+        label=gettext_lazy("Method"),
+        required=False,
+        choices=lambda: named_methods(gettext_lazy("Any method"), told=True),
     )
     currency = _Text(label=gettext_lazy("Currency"), required=False, max_length=3)
     difference = forms.ChoiceField(

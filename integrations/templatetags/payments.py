@@ -111,9 +111,11 @@ def method_name(method: str) -> str:
     return str(_METHODS.get(method, method.replace("_", " ")))
 
 
-def named_methods(anything: Promise) -> list[tuple[str, str]]:
-    """Every method that can be asked for, to be chosen by its name; `anything` for none of them."""
-    named = [(method, method_name(method)) for method in known_methods()]
+def named_methods(anything: Promise, *, told: bool = False) -> list[tuple[str, str]]:
+    """Every method that can be asked for, to be chosen by its name, and with `told` those that only gateways speak of;
+    `anything` for none of them."""
+    methods = {*known_methods(), *(_METHODS if told else ())}
+    named = [(method, method_name(method)) for method in methods]
     return [("", str(anything)), *sorted(named, key=lambda one: one[1].casefold())]
 
 

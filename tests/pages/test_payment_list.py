@@ -59,6 +59,8 @@ def test_a_method_is_chosen_by_the_name_that_payers_know(administrator: Client, 
     page = administrator.get(reverse("payments"), {"method": "apple_pay"})
     assert '<option value="apple_pay" selected>Apple Pay</option>' in page.text
     assert found(administrator, method="apple_pay") == ["by phone"]
+    PaymentFactory(connection=live, reference="told of", method="naps")
+    assert found(administrator, method="naps") == ["told of"]
 
 
 @pytest.mark.parametrize("text", ["order-7", "pi_77"])
