@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ..models import Connection, Organization, Payment
 from ..operations.payment_search import ANY_DIFFERENCE, PaymentSearch
+from ..templatetags.payments import named_methods
 from .moment_field import DayField
 
 
@@ -60,7 +61,11 @@ class PaymentFilter(forms.Form):
     until = DayField(label=gettext_lazy("Created to"), required=False)
     least = _amount(gettext_lazy("Amount from"))
     most = _amount(gettext_lazy("Amount to"))
-    method = _Text(label=gettext_lazy("Method"), required=False, max_length=32)
+    method = forms.ChoiceField(
+        label=gettext_lazy("Method"),
+        required=False,
+        choices=lambda: named_methods(gettext_lazy("Any method"), told=True),
+    )
     currency = _Text(label=gettext_lazy("Currency"), required=False, max_length=3)
     difference = forms.ChoiceField(
         label=gettext_lazy("Difference"),

@@ -268,6 +268,10 @@ class PaymentProvider(Provider):
     takes_partial_captures: ClassVar[bool] = True
     takes_partial_refunds: ClassVar[bool] = True
 
+    def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:
+        """Those that one connection takes, where its configuration settles that; empty for all."""
+        return self.currencies
+
     def payment_window(self, configuration: Mapping[str, Any]) -> timedelta:
         """How long a payer has, for one whose connections say so themselves."""
         return self.page_lifetime

@@ -93,6 +93,16 @@ def test_who_may_only_look_has_no_section_and_no_way_in(payment: Payment, proof:
     assert again(payment).status == Payment.Status.REQUIRES_ACTION
 
 
+def test_nobody_speaks_of_a_gateway_where_there_is_none(payment: Payment, administrator: Client) -> None:
+    assert "waits for the money" in detail(administrator, payment)
+    confirm(administrator, payment)
+    page = detail(administrator, payment)
+    assert "The money has arrived" in page
+    trail = administrator.get(reverse("payment-trail", args=[payment.pk])).text
+    assert "gateway" not in page[page.index('id="main"') :].replace("Payment gateways", "")
+    assert "webhook" not in trail
+
+
 def test_a_proof_is_downloaded_and_who_did_is_known(payment: Payment, proof: PaymentProof, client: Client) -> None:
     person = MembershipFactory(organization=payment.organization, role="staff").user
     client.force_login(person)
@@ -230,6 +240,12 @@ def test_the_payer_is_told_where_to_and_under_what_reference(payment: Payment) -
     assert "set-cookie" not in {name.lower() for name in response.headers}
     assert response.headers["Referrer-Policy"] == "no-referrer"
     assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_a_payer_of_a_test_is_told_to_transfer_nothing(payment: Payment, organization: Organization) -> None:
+    assert "Test: no real money moves" in instructions(payment).text
+    Connection.objects.filter(organization=organization).update(environment="production")
+    assert "no real money" not in instructions(payment).text
 
 
 def test_it_is_said_in_either_language(payment: Payment) -> None:

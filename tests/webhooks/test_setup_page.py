@@ -66,6 +66,39 @@ def test_no_gateway_is_said_to_know_an_address_that_nobody_told_it(staff: Client
     assert "otherwise enter it there" in text
 
 
+def test_where_the_secret_goes_is_told_in_the_reader_s_language(staff: Client, gateway: Connection) -> None:
+    create_endpoint(gateway)
+    staff.cookies["django_language"] = "ar"
+    page, provider = staff.get(address(gateway)).text, get_provider("network_international")
+    assert provider.webhook_secret_help_ar in page
+    assert provider.webhook_secret_help not in page
+
+
+@pytest.mark.parametrize("slug", ["tap", "paytabs"])
+def test_who_signs_with_its_api_key_is_asked_for_no_secret(
+    staff: Client, organization: Organization, slug: str
+) -> None:
+    key = get_provider(slug).webhook_secret_key
+    connection = ConnectionFactory(organization=organization, slug=slug, credentials={key: "sk_test_sampleNotAKey"})
+    made = staff.post(address(connection), {"action": "make"}).text
+    assert "There is nothing to enter" in made
+    assert "sk_test_sampleNotAKey" not in made
+    assert 'name="webhook_secret"' not in made
+
+
+def test_a_secret_that_was_given_with_the_connection_is_used_and_shown_to_nobody(
+    staff: Client, organization: Organization
+) -> None:
+    own = "sample-not-a-secret-at-all"
+    connection = ConnectionFactory(
+        organization=organization, slug="network_international", credentials={"webhook_secret": own}
+    )
+    made = staff.post(address(connection), {"action": "make"}).text
+    assert WebhookEndpoint.objects.get(connection=connection).webhook_secret.reveal() == own
+    assert own not in made
+    assert "Events are verified by the signing secret that you gave for this connection." in made
+
+
 def test_clicked_twice_there_is_one_address(staff: Client, gateway: Connection) -> None:
     for _ in range(2):
         staff.post(address(gateway), {"action": "make"})

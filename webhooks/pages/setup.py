@@ -22,6 +22,7 @@ from integrations.providers.registry import get_provider
 
 from ..endpoints import address_for, create_endpoint, rotate_secret
 from ..models import WebhookEndpoint
+from ..own_secrets import has_own_secret, signs_with_api_key
 
 _LONGEST_SECRET = 512
 
@@ -95,6 +96,8 @@ def _shown(
         "secret": secret if is_own else "",
         "was_registered": was_made and provider.registers_webhooks,
         "awaits_secret": endpoint is not None and not endpoint.webhook_secret.reveal(),
+        "signs_with_key": signs_with_api_key(provider),
+        "knows_secret": endpoint is not None and has_own_secret(endpoint),
         "in_setup": request.GET.get("setup") == "1",
         "titles": [*TITLES.values(), _("Webhooks")],
     }

@@ -87,6 +87,9 @@ class CashOnDelivery(OfflinePaymentProvider):
         Field("instructions_ar", "A word to the payer (Arabic)", "كلمة إلى الدافع (بالعربية)", required=False),
     )
 
+    def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:
+        return (configuration.get("currency", "AED"),)
+
     def check(self, client: Client) -> Answer:
         least, most = client.configuration.get("min_amount"), client.configuration.get("max_amount")
         if least and most and Decimal(least) > Decimal(most):
