@@ -177,7 +177,7 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "8px",
     "ENVIRONMENT": "config.navigation.environment",
     "STYLES": [lambda request: static("hub/hub.css")],
-    "SCRIPTS": [lambda request: static("hub/copy.js")],
+    "SCRIPTS": [lambda request: static("hub/copy.js"), lambda request: static("hub/moments.js")],
     "COLORS": COLORS,
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": SIDEBAR},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -89,3 +90,12 @@ def _empty_redis() -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushdb()
     connection_state._resting_until.clear()  # what the test before took away is back
+
+
+@pytest.fixture(autouse=True)
+def _lanes_are_left() -> Iterator[None]:
+    """A test ends with what it has set going: who still asks a provider has a lane that the next one may want."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "slow-lane":
+            thread.join(40)

@@ -25,7 +25,15 @@ from integrations.providers.signatures import Signature
 
 from .addresses import check_networks
 from .models import WebhookEndpoint, WebhookEvent
-from .own_secrets import OVERLAP, SECRET_KEY, is_told_the_secret, own_secret, signs_with_api_key, wait_for_rotations
+from .own_secrets import (
+    OVERLAP,
+    SECRET_KEY,
+    has_own_secret,
+    is_told_the_secret,
+    own_secret,
+    signs_with_api_key,
+    wait_for_rotations,
+)
 from .retries import check_policy
 
 _MAX_SECRET = 512
@@ -42,8 +50,8 @@ def create_endpoint(
 ) -> tuple[WebhookEndpoint, str]:
     """Make an address for the connection's provider to call; returns it with its signing secret, seen only now.
 
-    The secret is the one given, else the connection's own `webhook_secret` credential, else a fresh one. With a
-    provider that signs with an API key it is that one, which is not shown again: an empty text is returned. A provider
+    The secret is the one given, else the connection's own credential that its provider signs with (an API key, or a
+    `webhook_secret`), which is not shown again: an empty text is returned; else a fresh one. A provider
     that issues it once it has the address gets that with `secret_follows`: until `rotate_secret` brings the secret,
     whatever comes is refused; so does one that would issue it with its answer, and is told the address by hand instead.
     `register` tells the provider the address through its API; a secret that it issues with
@@ -117,9 +125,8 @@ def rotate_secret(
 
 
 def secret_to_show(endpoint: WebhookEndpoint) -> str:
-    """The signing secret for whoever has just made it; empty where it is an API key, which is seen once only."""
-    is_api_key = signs_with_api_key(get_provider(endpoint.connection.provider.slug))
-    return "" if is_api_key else endpoint.webhook_secret.reveal()
+    """The signing secret for whoever has just made it; empty where it is a credential, which is shown to nobody."""
+    return "" if has_own_secret(endpoint) else endpoint.webhook_secret.reveal()
 
 
 def update_endpoint(endpoint: WebhookEndpoint, **changes: Any) -> WebhookEndpoint:

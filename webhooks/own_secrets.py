@@ -36,6 +36,12 @@ def own_secret(connection: Connection, provider: Provider) -> str:
     return credential.reveal() if credential else ""
 
 
+def has_own_secret(endpoint: WebhookEndpoint) -> bool:
+    """Whether it verifies by a credential of its connection, which nobody is shown: an API key, or the same text."""
+    provider, secret = get_provider(endpoint.connection.provider.slug), endpoint.webhook_secret.reveal()
+    return signs_with_api_key(provider) or (bool(secret) and secret == own_secret(endpoint.connection, provider))
+
+
 def signs_with_api_key(provider: Provider) -> bool:
     return provider.webhook_secret_key != SECRET_KEY
 

@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 
 from django.db import connection
 
@@ -62,11 +63,11 @@ class SlowLanes:
 
 def _run(organization_id: uuid.UUID, work: Callable[[], None]) -> None:
     try:
-        work()
+        with closing(connection):
+            work()
     except Exception:
         logger.exception("A slow lane broke off; what it held is taken up again when its lease ends.")
     finally:
-        connection.close()
         with _lock:
             _taken[organization_id] -= 1
             if not _taken[organization_id]:

@@ -58,6 +58,7 @@ class PaymentProviderViewSet(OrganizationViewSet):
     serializer_class = CapabilityQuestion
     pagination_class = None
     filter_backends = ()
+    query_parameters = tuple(CapabilityQuestion().fields)
     scope = "payments"
 
     @extend_schema(parameters=[CapabilityQuestion], responses=_ONE_ANSWER)

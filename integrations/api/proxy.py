@@ -63,6 +63,7 @@ class RawParser(BaseParser):
 class ProxyView(HubView):
     scope = "proxy"
     always_needs_scope = True
+    query_parameters = None  # they are the provider's
     parser_classes = (RawParser,)
     http_method_names = ["get", "head", "post", "put", "patch", "delete", "options"]  # noqa: RUF012
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import DataError
@@ -16,6 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from ..models import Organization
 from .errors import LengthRequired
+from .query_parameters import refuse_unknown
 from .serializers import Nothing, organization_of
 
 
@@ -27,13 +29,17 @@ class OneRepresentation(DefaultContentNegotiation):
 
 
 class HubView(APIView):
+    """`query_parameters` are those that it reads beside a list's; None where they are none of its business."""
+
     content_negotiation_class = OneRepresentation
+    query_parameters: Collection[str] | None = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Django drops a body that comes in chunks; a refund would lose its amount, and be one of everything."""
         if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
             raise LengthRequired
         super().initial(request, *args, **kwargs)
+        refuse_unknown(request, self)
 
 
 class OrganizationViewSet(HubView, GenericViewSet[Any]):

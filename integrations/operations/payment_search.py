@@ -118,11 +118,12 @@ def one_by_one(payments: QuerySet[Payment]) -> Iterator[Payment]:
 
 
 def _named(payments: QuerySet[Payment], organization: Organization, text: str) -> QuerySet[Payment]:
-    """A reference, ours or the gateway's, has an index; where none is called so, it is the customer that is meant."""
+    """A whole reference, ours or the gateway's, has an index; where none is called so, it is a part of ours that is
+    meant, or the customer."""
     called = Q(reference=text) | Q(provider_reference=text)
     if Payment.objects.filter(organization=organization).filter(called).exists():
         return payments.filter(called)
-    meant = Q()
+    meant = Q(reference__icontains=text)
     for key in _BY_CUSTOMER:
         meant |= Q(**{f"customer__{key}__icontains": text})
     return payments.filter(meant)

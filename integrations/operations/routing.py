@@ -60,7 +60,7 @@ def misfit(connection: Connection, order: PaymentOrder) -> str:
         return "connection"
     if order.capture is False and "capture" not in provider.operations:
         return "capture"
-    if order.currency and not _serves(order.currency, provider.currencies, currencies):
+    if order.currency and not _serves(order.currency, provider.currencies_of(connection.configuration), currencies):
         return "currency"
     if order.country and not _serves(order.country, provider.countries):
         return "country"

@@ -59,10 +59,10 @@ def in_order(organization: Organization, fitting: Sequence[Connection], order: P
     """The connections, which are of one environment, as they are tried; two queries, however many there are."""
     if len(fitting) < 2 and not any(map(_is_offline, fitting)):
         return list(fitting)
-    return [one.connection for one in ranked(organization, fitting, order) if _is_meant(one, order)]
+    return [one.connection for one in ranked(organization, fitting, order) if is_meant(one, order)]
 
 
-def _is_meant(candidate: Candidate, order: PaymentOrder) -> bool:
+def is_meant(candidate: Candidate, order: PaymentOrder) -> bool:
     """Nobody who ordered no more than to pay is told to bring cash, but where a person has put that first."""
     connection = candidate.connection
     is_asked_for = order.method or connection.is_primary or candidate.rule is not None

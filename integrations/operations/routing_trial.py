@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..models import Connection, Organization
 from .payment_order import PaymentOrder
 from .routing import active_connections, misfit, payment_connections
-from .routing_order import Candidate, Rank, ranked
+from .routing_order import Candidate, Rank, is_meant, ranked
 
 # What decides between two, in the order of `Rank`; of two that are alike in all else, the older comes first.
 _REASONS = ("rule", "primary", "health", "success_rate", "fee", "age")
@@ -25,7 +25,7 @@ class Place:
 @dataclass(frozen=True)
 class Misfit:
     """`part`: what of the payment the connection does not serve; or `status` or `environment`, for which it is not even
-    asked."""
+    asked; or `unasked`, where it would serve, but nobody has asked for it."""
 
     connection: Connection
     part: str
@@ -45,10 +45,10 @@ def try_route(organization: Organization, order: PaymentOrder) -> Trial:
     order.request()
     active = active_connections(organization, order.environment)
     fitting = [connection for connection in active if not misfit(connection, order)]
-    candidates = ranked(organization, fitting, order)
+    candidates = [one for one in ranked(organization, fitting, order) if is_meant(one, order)]
     standing = [candidate for candidate in candidates if not candidate.is_down]
     passed_over = [candidate for candidate in candidates if candidate.is_down] if standing else []
-    return Trial(_places(standing or candidates), passed_over, _misfits(organization, active, fitting, order))
+    return Trial(_places(standing or candidates), passed_over, _misfits(organization, active, candidates, order))
 
 
 def _places(candidates: Sequence[Candidate]) -> list[Place]:
@@ -65,9 +65,10 @@ def _reason(ranks: Sequence[Rank], place: int) -> str:
 
 
 def _misfits(
-    organization: Organization, active: Sequence[Connection], fitting: Sequence[Connection], order: PaymentOrder
+    organization: Organization, active: Sequence[Connection], candidates: Sequence[Candidate], order: PaymentOrder
 ) -> list[Misfit]:
-    chosen, fit = ({connection.pk for connection in some} for some in (active, fitting))
+    chosen = {connection.pk for connection in active}
+    fit = {candidate.connection.pk for candidate in candidates}
     return [
         Misfit(connection, _why(connection, order, is_asked=connection.pk in chosen))
         for connection in payment_connections(organization).order_by("connection_name", "pk")
@@ -77,5 +78,5 @@ def _misfits(
 
 def _why(connection: Connection, order: PaymentOrder, *, is_asked: bool) -> str:
     if is_asked:
-        return misfit(connection, order)
+        return misfit(connection, order) or "unasked"
     return "environment" if connection.status == Connection.Status.ACTIVE else "status"

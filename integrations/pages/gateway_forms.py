@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -11,7 +12,7 @@ from ..models import Connection, PaymentSettings
 from ..operations.catalogue import offered_provider
 from ..operations.payment_settings import CHANGEABLE
 from ..providers.base import PaymentProvider
-from ..templatetags.payments import HOME_CURRENCIES, method_name
+from ..templatetags.payments import home_first, method_name, taken_currencies
 from .schema_fields import plain_input
 
 
@@ -60,9 +61,9 @@ class GatewaySettingsForm(forms.Form):
     )  # fmt: skip
 
     def __init__(self, connection: Connection, settings: PaymentSettings, given: Any = None) -> None:
-        super().__init__(given, initial={name: getattr(settings, name) for name in CHANGEABLE})
+        super().__init__(given, initial={name: _as_typed(getattr(settings, name)) for name in CHANGEABLE})
         provider = offered_provider(connection.provider.slug)
-        currencies = provider.currencies if provider else ()
+        currencies = taken_currencies(connection)
         methods = provider.payment_capabilities if isinstance(provider, PaymentProvider) else ()
         self._offer("supported_currencies", currencies, settings.supported_currencies)
         self._offer("supported_payment_methods", sorted(methods), settings.supported_payment_methods)
@@ -75,7 +76,11 @@ class GatewaySettingsForm(forms.Form):
         """What is set comes first, and stays to be chosen even where the gateway no longer declares it; then what is
         used in the region."""
         is_currency = name == "supported_currencies"
-        of_the_region = [code for code in HOME_CURRENCIES.values() if code in offered]
-        codes = list(dict.fromkeys([*kept, *of_the_region, *offered]))
+        codes = list(dict.fromkeys([*kept, *home_first(offered)]))
         field: Any = self.fields[name]
         field.choices = [(code, code if is_currency else method_name(code)) for code in codes]
+
+
+def _as_typed(value: Any) -> Any:
+    """An amount without the noughts that its column adds."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value

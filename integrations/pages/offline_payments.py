@@ -8,9 +8,9 @@ from datetime import date
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
@@ -22,6 +22,7 @@ from ..operations.offline_refunds import Repayment, drop_refund, record_refund
 from ..operations.payment_instructions import instructions_of
 from ..operations.payment_proofs import read_proof
 from ..proof_files import download_of
+from .moment_field import DayField
 from .rendering import current_organization, staff_page
 
 REFUND_METHODS = [
@@ -51,7 +52,6 @@ def offline_section(payment: Payment) -> dict[str, Any] | None:
         "may_be_refused": payment.status in _MAY_BE_REFUSED and not payment.amount_captured,
         "left": max(payment.amount - payment.amount_captured, 0),
         "instructions": instructions_of(payment),
-        "today": timezone.localdate().isoformat(),
     }
 
 
@@ -139,6 +139,7 @@ def _one(request: HttpRequest, payment_id: uuid.UUID) -> Payment:
 
 def _day(text: str, field: str) -> date:
     try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidRequest("The date is not one: write it as 2026-01-31.", field=field) from error
+        day: date = DayField().clean(text)
+    except ValidationError as error:
+        raise InvalidRequest("The date is not one: write it as 31/01/2026.", field=field) from error
+    return day

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ..models import Connection, Organization, Payment
 from ..operations.payment_search import ANY_DIFFERENCE, PaymentSearch
+from ..templatetags.payments import named_methods
+from .moment_field import DayField
 
 
 class _Text(forms.CharField):
@@ -24,11 +26,6 @@ class _Text(forms.CharField):
 def _amount(label: Any) -> forms.DecimalField:
     widget = forms.TextInput({"inputmode": "decimal", "dir": "ltr", "autocomplete": "off"})
     return forms.DecimalField(label=label, required=False, min_value=0, max_digits=19, decimal_places=4, widget=widget)
-
-
-def _day(label: Any) -> forms.DateField:
-    widget = forms.DateInput({"placeholder": gettext_lazy("DD/MM/YYYY"), "dir": "ltr", "autocomplete": "off"})
-    return forms.DateField(label=label, required=False, widget=widget)
 
 
 class PaymentFilter(forms.Form):
@@ -60,11 +57,15 @@ class PaymentFilter(forms.Form):
             ("test", pgettext_lazy("badge", "Test")),
         ],
     )
-    since = _day(gettext_lazy("Created from"))
-    until = _day(gettext_lazy("Created to"))
+    since = DayField(label=gettext_lazy("Created from"), required=False)
+    until = DayField(label=gettext_lazy("Created to"), required=False)
     least = _amount(gettext_lazy("Amount from"))
     most = _amount(gettext_lazy("Amount to"))
-    method = _Text(label=gettext_lazy("Method"), required=False, max_length=32)
+    method = forms.ChoiceField(
+        label=gettext_lazy("Method"),
+        required=False,
+        choices=lambda: named_methods(gettext_lazy("Any method"), told=True),
+    )
     currency = _Text(label=gettext_lazy("Currency"), required=False, max_length=3)
     difference = forms.ChoiceField(
         label=gettext_lazy("Difference"),
@@ -82,8 +83,8 @@ class PaymentFilter(forms.Form):
         connections.queryset = Connection.objects.filter(organization=organization, provider_type="payment").order_by(
             "connection_name"
         )
-        for name, field in self.fields.items():
-            field.widget.attrs["class"] = "hub-input hub-input--date" if name in ("since", "until") else "hub-input"
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "hub-input"
             field.widget.attrs["aria-label"] = field.label
 
     def clean_currency(self) -> str:

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Connection, IntegrationProvider, Organization, PaymentRoute
-from ..operations.payment_terms import known_methods
+from ..templatetags.payments import named_methods
 
 _PLAIN = {"class": "hub-input", "dir": "ltr", "autocomplete": "off", "spellcheck": "false"}
 _SELECT = {"class": "hub-input"}
@@ -34,8 +34,8 @@ def _environments(anything: Any) -> list[tuple[str, Any]]:
     return [("", anything), *Connection.Environment.choices]
 
 
-def _methods() -> list[tuple[str, Any]]:
-    return [("", _("Any method")), *((method, method) for method in known_methods())]
+def _methods() -> list[tuple[str, str]]:
+    return named_methods(_("Any method"))
 
 
 class RouteForm(forms.Form):

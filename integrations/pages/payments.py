@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ..bounded import TookTooLong, reading_within
 from ..errors import IntegrationError
-from ..models import Payment
+from ..models import Connection, Organization, Payment
 from ..operations.payment_search import ADDED_UP_AT_MOST, PaymentSearch, sums_of
 from ..operations.payments import capture_payment, refund_payment, sync_payment, void_payment
 from ..personal_data import Kind, mask
@@ -98,9 +98,23 @@ def _found(request: HttpRequest, search: PaymentSearch) -> dict[str, Any]:
             payments = search.among(current_organization(request))
             before = request.GET.get("before", "")
             stretch = newest(payments.select_related("connection__provider"), before)
-            return {"stretch": stretch, "sums": sums_of(payments), "filtered": search.is_filtered}
+            return {
+                "stretch": stretch,
+                "sums": sums_of(payments),
+                "filtered": search.is_filtered,
+                "are_mixed": _may_be_mixed(current_organization(request), search),
+            }
     except TookTooLong:
         return {"stretch": Stretch([], ""), "took_too_long": True, "filtered": True}
+
+
+def _may_be_mixed(organization: Organization, search: PaymentSearch) -> bool:
+    """Whether test payments may be among those that were found, beside live ones."""
+    if search.mode or search.connection:
+        return False
+    environments = Connection.objects.filter(organization=organization, provider_type="payment")
+    known = set(environments.order_by().values_list("environment", flat=True).distinct())
+    return Connection.Environment.PRODUCTION in known and len(known) > 1
 
 
 def _payer_link(payment: Payment) -> str:

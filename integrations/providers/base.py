@@ -269,6 +269,10 @@ class PaymentProvider(Provider):
     takes_partial_refunds: ClassVar[bool] = True
     tells_refunds: ClassVar[bool] = True  # whether `get_payment` tells of what was given back elsewhere, as by hand
 
+    def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:
+        """Those that one connection takes, where its configuration settles that; empty for all."""
+        return self.currencies
+
     def payment_window(self, configuration: Mapping[str, Any]) -> timedelta:
         """How long a payer has, for one whose connections say so themselves."""
         return self.page_lifetime

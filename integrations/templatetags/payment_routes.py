@@ -35,6 +35,7 @@ def why_not(misfit: Misfit) -> str:
         "currency": _("It does not take this currency."),
         "country": _("It does not serve this country."),
         "method": _("It does not offer this method."),
+        "unasked": _("It has to be asked for: by method, by a rule, or as the primary."),
         "environment": _("Another environment is in use."),
         "status": _("It is not active: %(status)s.") % {"status": connection.get_status_display()},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from django import template
@@ -9,6 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Connection, IntegrationProvider, Organization, Payment
+from ..operations.payment_terms import known_methods
+from ..operations.routing_order import settings_of
 from ..providers.base import PaymentProvider
 from ..providers.registry import providers
 
@@ -25,6 +28,11 @@ _MEANINGS: dict[str, Promise] = {
     S.PARTIALLY_REFUNDED: _("A part of the money went back to the payer."),
     S.REFUNDED: _("All of the money went back to the payer. It may take their bank some days to show it."),
     S.DISPUTED: _("The payer has asked their bank for the money back. The gateway wants your evidence in time."),
+}
+_OFFLINE_MEANINGS: dict[str, Promise] = {
+    S.REQUIRES_ACTION: _("The shop waits for the money. Confirm it below once it is there."),
+    S.PENDING: _("The shop waits for the money. Confirm it below once it is there."),
+    S.CAPTURED: _("The money has arrived, as somebody here or the courier has confirmed."),
 }
 _ADVICE: dict[str, Promise] = {
     D.PAID_AFTER_END: _("The payer has paid although the payment was over here. Deliver what they ordered, or refund it in the gateway's dashboard."),  # noqa: E501
@@ -57,6 +65,8 @@ _METHODS: dict[str, Promise | str] = {
     "valu": "valU",
     "stc_pay": "stc pay",
     "aani": "Aani",
+    "meeza": "Meeza",
+    "qpay": "QPay",
 }
 HOME_CURRENCIES = {
     "AE": "AED", "BH": "BHD", "EG": "EGP", "JO": "JOD", "KW": "KWD", "OM": "OMR", "QA": "QAR", "SA": "SAR",
@@ -77,6 +87,13 @@ def explained(status: str) -> str:
 
 
 @register.filter
+def explained_payment(payment: Payment) -> str:
+    """The same of one payment, which may be one that no gateway takes."""
+    told = _OFFLINE_MEANINGS.get(payment.status) if is_offline(payment.connection) else None
+    return str(told) if told else explained(payment.status)
+
+
+@register.filter
 def status_name(status: str) -> str:
     """A payment's state by the word that it was kept by."""
     return str(Payment.Status(status).label) if status in Payment.Status.values else status
@@ -94,10 +111,40 @@ def method_name(method: str) -> str:
     return str(_METHODS.get(method, method.replace("_", " ")))
 
 
+def named_methods(anything: Promise, *, told: bool = False) -> list[tuple[str, str]]:
+    """Every method that can be asked for, to be chosen by its name, and with `told` those that only gateways speak of;
+    `anything` for none of them."""
+    methods = {*known_methods(), *(_METHODS if told else ())}
+    named = [(method, method_name(method)) for method in methods]
+    return [("", str(anything)), *sorted(named, key=lambda one: one[1].casefold())]
+
+
 @register.filter
 def plain_amount(amount: Decimal) -> str:
     """As it is typed into a form, and read from it: `1250.50`."""
     return f"{amount:f}"
+
+
+@register.filter
+def taken_currencies(connection: Connection) -> list[str]:
+    """The currencies that one connection can take, whatever its settings leave out; those of the region first."""
+    provider = providers().get(connection.provider.slug)
+    if not isinstance(provider, PaymentProvider):
+        return []
+    return home_first(provider.currencies_of(connection.configuration))
+
+
+@register.filter
+def shown_currencies(connection: Connection) -> list[str]:
+    """Those that payments are routed to it in: what it can take, less what its payment settings leave out."""
+    taken, settings = taken_currencies(connection), settings_of(connection)
+    chosen = settings.supported_currencies if settings else []
+    return [code for code in taken if code in chosen] if chosen and taken else chosen or taken
+
+
+def home_first(currencies: Iterable[str]) -> list[str]:
+    known = list(currencies)
+    return list(dict.fromkeys([*(code for code in HOME_CURRENCIES.values() if code in known), *known]))
 
 
 @register.filter

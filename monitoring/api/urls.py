@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
-from .views import AlertViewSet, AnalyticsViewSet, AuditViewSet, HealthCheckViewSet, LogViewSet, MetricsViewSet
+from .alerts import AlertViewSet
+from .audit_logs import AuditViewSet
+from .health_checks import HealthCheckViewSet
+from .logs import LogViewSet
+from .metrics import AnalyticsViewSet, MetricsViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("logs", LogViewSet, basename="api-log")

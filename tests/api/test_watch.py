@@ -52,6 +52,7 @@ def test_the_log_is_asked_for_older_days_by_name(api: ApiClient, own: dict[str, 
     old = CallLog.objects.create(**own, log_type="system", created_at=NOW - timedelta(days=40))
     assert _ids(api, "logs/") == []
     assert _ids(api, "logs/", since=(NOW - timedelta(days=41)).isoformat()) == [str(old.pk)]
+    assert api.get(f"logs/{old.pk}/").json()["id"] == str(old.pk)
 
 
 def test_health_checks_are_listed(api: ApiClient, own: dict[str, Any], connection: Connection) -> None:

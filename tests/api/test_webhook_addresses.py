@@ -86,3 +86,15 @@ def test_the_audit_log_names_the_caller_behind_our_proxy(api: ApiClient, path: s
     settings.TRUSTED_PROXIES = [ipaddress.ip_network("127.0.0.0/8")]
     api.patch(path, {"is_paused": True}, X_Forwarded_For="203.0.113.9, 192.0.2.44")
     assert AuditLog.objects.get(action="webhook_endpoint.updated").ip_address == "192.0.2.44"
+
+
+def test_a_secret_that_is_a_credential_of_the_connection_is_not_told_again(
+    api: ApiClient, organization: Organization
+) -> None:
+    own = "sample-not-a-secret-at-all"
+    connection = ConnectionFactory(
+        organization=organization, slug="network_international", credentials={"webhook_secret": own}
+    )
+    made = api.post("webhook-endpoints/", {"connection": str(connection.pk)})
+    assert made.status_code == 201
+    assert own not in str(made.json())

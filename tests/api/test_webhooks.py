@@ -92,6 +92,8 @@ def test_events_are_listed_and_filtered(api: ApiClient, endpoint: dict[str, Any]
     hour = timedelta(hours=1)
     assert found(since=(timezone.now() - hour).isoformat()) == [str(second.pk), str(first.pk)]
     assert found(until=(timezone.now() - hour).isoformat()) == []
+    WebhookEvent.objects.filter(pk=first.pk).update(subject="pi_sample", error_message="The payment is unknown.")
+    assert found(q="a") == found(q="pi_sample") == found(q="charge.") == found(q="is UNKNOWN") == [str(first.pk)]
 
 
 def test_an_events_body_is_told_byte_for_byte_and_the_reading_written_down(
@@ -139,6 +141,8 @@ def test_a_range_of_events_is_counted_then_replayed(api: ApiClient, endpoint: di
     assert counted == {
         "count": 3, "dry_run": True, "replay": None, "by_status": {"failed": 3}, "by_type": {"charge.refunded": 3},
     }  # fmt: skip
+    by_text = [{**body, "q": text, "dry_run": True} for text in ("charge.", "payout.")]
+    assert [api.post("webhook-events/replay/", asked).json()["count"] for asked in by_text] == [3, 0]
     assert WebhookEvent.objects.filter(processing_status="failed").count() == 3
     replayed = api.post("webhook-events/replay/", body).json()
     assert replayed["count"] == 3

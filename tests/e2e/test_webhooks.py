@@ -74,3 +74,27 @@ def test_an_address_is_made_tried_and_read(
         page.reload()
     expect(page.locator(".hub-timeline .hub-badge--success")).to_be_visible()
     _nothing_sticks_out(page)
+
+
+_CHOOSE = """calendar => {
+    calendar.value = "2026-02-28T14:30";
+    calendar.dispatchEvent(new Event("change", { bubbles: true }));
+}"""
+
+
+def test_a_time_is_typed_or_taken_from_the_calendar(page: Page, hub: ServedHub, connection: str) -> None:
+    """The browser is set to a language that writes the month first."""
+    _sign_in(page, hub, "en")
+    page.goto("/integrations/webhooks/endpoints/new/")
+    page.select_option("[name=connection]", label=connection)
+    page.uncheck("[name=register]")
+    page.click("form .hub-button--primary")
+    expect(page.locator("#webhook-secret")).to_be_visible()
+    page.goto("/integrations/webhooks/")
+    page.click(".hub-filters__more summary")
+    page.fill("[name=since]", "31/01/2026 08:00")
+    with page.expect_response(lambda answer: "until=28%2F02%2F2026%2014%3A30" in answer.url):
+        page.locator(".hub-moment__calendar").last.evaluate(_CHOOSE)
+    expect(page.locator("[name=until]")).to_have_value("28/02/2026 14:30")
+    page.get_by_role("button", name="Choose in a calendar").first.click()
+    assert page.locator(".hub-moment__calendar").first.input_value() == "2026-01-31T08:00"

@@ -132,6 +132,18 @@ def test_a_delivery_shows_its_attempts_and_is_sent_again(
     assert str(planted[0].pk) not in page(staff, "webhook-destination", destination.pk, status="failed")
 
 
+def test_what_cannot_be_sent_again_is_not_offered_to_be_chosen(
+    staff: Client, connection: Connection, destination: WebhookDestination, endpoint: WebhookEndpoint
+) -> None:
+    plant_deliveries(endpoint, destination, 1)
+    WebhookDelivery.objects.update(status="failed")
+    assert 'name="delivery"' in page(staff, "webhook-destination", destination.pk)
+    viewer = signed_in(connection, Membership.Role.VIEWER)
+    assert 'name="delivery"' not in page(viewer, "webhook-destination", destination.pk)
+    disable_destination(destination)
+    assert 'name="delivery"' not in page(staff, "webhook-destination", destination.pk)
+
+
 def test_nothing_chosen_sends_nothing_again(
     staff: Client, destination: WebhookDestination, endpoint: WebhookEndpoint
 ) -> None:

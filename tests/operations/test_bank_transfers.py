@@ -420,3 +420,11 @@ def test_a_connection_that_failed_is_switched_on_again_by_itself(organization: O
         organization=organization, slug="bank_transfer", status="error", configuration=CONFIGURATION
     )
     assert activate_connection(connection).status == Connection.Status.ACTIVE
+
+
+def test_the_account_in_the_order_s_currency_is_the_one_that_is_paid_to(organization: Organization) -> None:
+    bank(organization)
+    riyals = bank(organization, currency="SAR")
+    assert transfer(organization, currency="SAR").connection == riyals
+    with pytest.raises(ConfigurationError, match="serves currency USD, method bank_transfer"):
+        transfer(organization, currency="USD", reference="order-2")

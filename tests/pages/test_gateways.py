@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from integrations.models import (
     Connection,
+    IntegrationProvider,
     Organization,
     PaymentDispute,
     PaymentSettings,
@@ -20,6 +22,7 @@ from integrations.models import (
 )
 from integrations.models.base import first_uuid7
 from integrations.operations.gateway_figures import GatewayFigures
+from integrations.providers.registry import get_provider
 from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory, OrganizationFactory, PaymentFactory
 from webhooks.endpoints import create_endpoint
@@ -51,10 +54,12 @@ def settled(connection: Connection, currency: str, captured: str, days_ago: int 
     )  # fmt: skip
 
 
-def test_a_test_connection_cannot_be_overlooked_and_a_live_one_is_plain(
+def test_neither_a_test_connection_nor_a_live_one_can_be_overlooked(
     viewer: Client, organization: Organization, till: Connection
 ) -> None:
-    assert TEST_RIBBON not in viewer.get(reverse("payment-gateways")).text
+    page = viewer.get(reverse("payment-gateways")).text
+    assert TEST_RIBBON not in page
+    assert page.count("hub-badge--live") == 1
     gateway(organization, "Trial", environment=Connection.Environment.STAGING)
     assert viewer.get(reverse("payment-gateways")).text.count(TEST_RIBBON) == 1
 
@@ -128,6 +133,32 @@ def test_a_viewer_sees_no_buttons(viewer: Client, till: Connection) -> None:
     assert viewer.post(reverse("payment-gateway-settings", args=[till.pk]), {}).status_code == 403
 
 
+def currencies_shown(client: Client) -> list[str]:
+    return re.findall(
+        r'<span class="hub-badge" dir="ltr">([A-Z]{3})</span>', client.get(reverse("payment-gateways")).text
+    )
+
+
+def test_of_many_currencies_the_regions_are_named_and_the_rest_counted(
+    viewer: Client, organization: Organization
+) -> None:
+    connection = gateway(organization)
+    PaymentSettings.objects.filter(connection=connection).update(supported_currencies=[])
+    IntegrationProvider.objects.filter(slug="stripe").update(
+        supported_currencies=list(get_provider("stripe").currencies)
+    )
+    shown = currencies_shown(viewer)
+    assert shown[:3] == ["AED", "BHD", "EGP"]
+    assert len(shown) == 12
+    assert "and 125 more" in viewer.get(reverse("payment-gateways")).text
+
+
+def test_an_account_in_one_currency_is_shown_with_that_alone(viewer: Client, organization: Organization) -> None:
+    ConnectionFactory(organization=organization, slug="bank_transfer", configuration={"currency": "SAR"})
+    ConnectionFactory(organization=organization, slug="tabby", configuration={"country": "KW"})
+    assert sorted(currencies_shown(viewer)) == ["KWD", "SAR"]
+
+
 def test_without_a_gateway_the_page_says_what_to_do(viewer: Client, administrator: Client) -> None:
     answer = administrator.get(reverse("payment-gateways"))
     assert "No payment gateway yet" in answer.text
@@ -168,6 +199,13 @@ def test_settings_are_changed_and_written_down(administrator: Client, till: Conn
     changes = AuditLog.objects.get(action="payment_settings.updated").changes
     assert changes["settlement_schedule"] == ["daily", "weekly"]
     assert "cancel_url" not in changes
+
+
+def test_a_fee_is_shown_as_it_was_typed(administrator: Client, till: Connection) -> None:
+    PaymentSettings.objects.filter(connection=till).update(fee_percent="2.75", fee_fixed="1.00")
+    page = administrator.get(reverse("payment-gateway-settings", args=[till.pk])).text
+    assert 'value="2.75"' in page
+    assert 'value="1"' in page
 
 
 def test_settings_that_stay_as_they_are_leave_no_entry(administrator: Client, till: Connection) -> None:

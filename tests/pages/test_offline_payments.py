@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -49,7 +50,7 @@ def detail(client: Client, payment: Payment) -> str:
 
 def confirm(client: Client, payment: Payment, **fields: str) -> Any:
     given = {"amount": "100.00", "currency": "AED", "reference": "FT1", "confirmed": "yes"}
-    given |= {"received_on": timezone.localdate().isoformat(), **fields}
+    given |= {"received_on": f"{timezone.localdate():%d/%m/%Y}", **fields}
     return client.post(reverse("payment-confirm", args=[payment.pk]), given, follow=True)
 
 
@@ -92,6 +93,16 @@ def test_who_may_only_look_has_no_section_and_no_way_in(payment: Payment, proof:
     assert again(payment).status == Payment.Status.REQUIRES_ACTION
 
 
+def test_nobody_speaks_of_a_gateway_where_there_is_none(payment: Payment, administrator: Client) -> None:
+    assert "waits for the money" in detail(administrator, payment)
+    confirm(administrator, payment)
+    page = detail(administrator, payment)
+    assert "The money has arrived" in page
+    trail = administrator.get(reverse("payment-trail", args=[payment.pk])).text
+    assert "gateway" not in page[page.index('id="main"') :].replace("Payment gateways", "")
+    assert "webhook" not in trail
+
+
 def test_a_proof_is_downloaded_and_who_did_is_known(payment: Payment, proof: PaymentProof, client: Client) -> None:
     person = MembershipFactory(organization=payment.organization, role="staff").user
     client.force_login(person)
@@ -103,6 +114,15 @@ def test_a_proof_is_downloaded_and_who_did_is_known(payment: Payment, proof: Pay
     assert file.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in file.headers["Content-Security-Policy"]
     assert AuditLog.objects.get(action="payment.proof_viewed").actor == person.username
+
+
+def test_the_day_of_a_transfer_is_written_as_days_are_here(payment: Payment, administrator: Client) -> None:
+    text = detail(administrator, payment)
+    assert re.search(r'<input type="text"\s+name="received_on"[^>]* placeholder="DD/MM/YYYY"', text)
+    assert not re.search(r'<input[^>]* name="[^"]*"[^>]* type="date"', text)
+    for wrong in ("12/31/2025", "soon", ""):
+        assert told(confirm(administrator, payment, received_on=wrong)) == ["error"]
+    assert told(confirm(administrator, payment)) == ["success"]
 
 
 def test_confirming_wants_a_word_of_its_own(payment: Payment, administrator: Client) -> None:
@@ -220,6 +240,12 @@ def test_the_payer_is_told_where_to_and_under_what_reference(payment: Payment) -
     assert "set-cookie" not in {name.lower() for name in response.headers}
     assert response.headers["Referrer-Policy"] == "no-referrer"
     assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_a_payer_of_a_test_is_told_to_transfer_nothing(payment: Payment, organization: Organization) -> None:
+    assert "Test: no real money moves" in instructions(payment).text
+    Connection.objects.filter(organization=organization).update(environment="production")
+    assert "no real money" not in instructions(payment).text
 
 
 def test_it_is_said_in_either_language(payment: Payment) -> None:

@@ -46,6 +46,23 @@ def test_an_arabic_name_is_found(administrator: Client, live: Connection) -> Non
     assert found(administrator, q="المنصوري") == ["his"]
 
 
+@pytest.mark.parametrize("text", ["ORDER-10", "order-1001", "1001"])
+def test_a_part_of_a_reference_finds_it_in_whatever_case(administrator: Client, live: Connection, text: str) -> None:
+    PaymentFactory(connection=live, reference="ORDER-1001")
+    PaymentFactory(connection=live, reference="ORDER-2002")
+    assert found(administrator, q=text) == ["ORDER-1001"]
+
+
+def test_a_method_is_chosen_by_the_name_that_payers_know(administrator: Client, live: Connection) -> None:
+    PaymentFactory(connection=live, reference="by phone", method="apple_pay")
+    PaymentFactory(connection=live, reference="by card", method="card")
+    page = administrator.get(reverse("payments"), {"method": "apple_pay"})
+    assert '<option value="apple_pay" selected>Apple Pay</option>' in page.text
+    assert found(administrator, method="apple_pay") == ["by phone"]
+    PaymentFactory(connection=live, reference="told of", method="naps")
+    assert found(administrator, method="naps") == ["told of"]
+
+
 @pytest.mark.parametrize("text", ["order-7", "pi_77"])
 def test_a_whole_reference_is_what_is_meant_whoever_else_is_called_so(
     administrator: Client, live: Connection, text: str
@@ -124,7 +141,7 @@ def test_what_makes_no_sense_is_said_and_shows_nothing_else(
 
 
 def test_characters_that_no_row_holds_break_nothing(administrator: Client, live: Connection) -> None:
-    assert found(administrator, q="\x00", method="\x00%", currency="\x00") == []
+    assert found(administrator, q="\x00", currency="\x00") == []
 
 
 def test_sums_are_those_of_what_was_found_by_currency_dirhams_first(administrator: Client, live: Connection) -> None:
@@ -137,6 +154,18 @@ def test_sums_are_those_of_what_was_found_by_currency_dirhams_first(administrato
         ("BHD", Decimal("2.125"), Decimal("2.125"), 1),
     ]
     assert sums.is_whole
+
+
+def test_sums_that_tests_are_in_say_so(viewer: Client, organization: Organization, live: Connection) -> None:
+    told, address = "Test payments are in these sums.", reverse("payments")
+    PaymentFactory(connection=live)
+    assert told not in viewer.get(address).text
+    trial = ConnectionFactory(organization=organization, environment=Connection.Environment.STAGING)
+    page = viewer.get(address, {"currency": "AED"}).text
+    assert told in page
+    assert 'href="?currency=AED&amp;mode=live"' in page
+    for query in ({"mode": "live"}, {"mode": "test"}, {"connection": str(trial.pk)}):
+        assert told not in viewer.get(address, query).text
 
 
 def test_of_too_many_the_newest_are_added_up_and_that_is_said(

@@ -82,6 +82,28 @@ def test_a_trial_shows_the_order_with_its_reasons_and_why_others_are_left_out(
         assert told in text
 
 
+def test_a_trial_leaves_out_those_that_have_to_be_asked_for_as_routing_does(
+    administrator: Client, organization: Organization, till: Connection
+) -> None:
+    courier = ConnectionFactory(organization=organization, connection_name="Courier", slug="cash_on_delivery")
+    plain = {**TRIAL, "method": ""}
+    trial = administrator.get(LIST, plain).context["trial"]
+    assert [place.candidate.connection for place in trial.places] == [till]
+    assert [(one.connection, one.part) for one in trial.misfits] == [(courier, "unasked")]
+    assert "has to be asked for" in administrator.get(LIST, plain).text
+    rule(courier, "Cash first")
+    trial = administrator.get(LIST, plain).context["trial"]
+    assert [place.candidate.connection for place in trial.places] == [courier, till]
+
+
+def test_a_rule_names_its_method_as_payers_know_it(administrator: Client, till: Connection) -> None:
+    rule(till, "Wallets", method="apple_pay")
+    for address in (LIST, reverse("payment-route-new")):
+        page = administrator.get(address).text
+        assert "Apple Pay" in page
+        assert ">apple_pay<" not in page
+
+
 @pytest.mark.parametrize(
     ("change", "part"),
     [({"country": "FR"}, "country"), ({"method": "knet"}, "method"), ({"currency": "CHF"}, "currency")],

@@ -70,7 +70,7 @@ def test_it_says_where_the_secret_is_found_or_goes(slug: str, language: str) -> 
     provider = get_provider(slug)
     told = provider.webhook_secret_help_ar if language == "ar" else provider.webhook_secret_help
     assert told or slug == "sandbox"
-    assert told in page_of(endpoint_of(slug), language)
+    assert told in page_of(endpoint_of(slug), language).replace("\N{RIGHT-TO-LEFT MARK}", "")
 
 
 @pytest.mark.parametrize("slug", ["stripe", "paypal", "paymob"])

@@ -60,7 +60,8 @@ def test_an_endpoint_has_an_address_of_ours_and_a_fresh_secret(connection: Conne
 
 def test_a_connection_s_own_signing_secret_is_used(connection: Connection) -> None:
     CredentialFactory(connection=connection, credential_key="webhook_secret", value=SECRET)
-    assert create_endpoint(connection)[1] == SECRET
+    endpoint, shown = create_endpoint(connection)
+    assert (endpoint.webhook_secret.reveal(), shown) == (SECRET, "")
 
 
 def test_a_given_secret_goes_before_the_connection_s_own(connection: Connection) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.models import Connection, Membership, Organization
+from integrations.models.base import first_uuid7
 from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory, MembershipFactory
 from tests.operations.stripe_wire import stripe_wire
@@ -109,6 +112,26 @@ def test_a_filter_that_makes_no_sense_breaks_nothing(
     staff: Client, received: WebhookEvent, query: dict[str, str]
 ) -> None:
     shown(staff, **query)
+
+
+def test_events_are_found_by_the_time_of_their_arrival(staff: Client, endpoint: WebhookEndpoint) -> None:
+    for hour in (5, 6, 7):
+        moment = datetime(2026, 2, 1, hour, 5, tzinfo=UTC)
+        store(endpoint, f"evt_at_{hour}", id=first_uuid7(moment), received_at=moment)
+    text = shown(staff, since="01/02/2026 10:00", until="01/02/2026 11:05")
+    assert [f"evt_at_{hour}" in text for hour in (5, 6, 7)] == [False, True, False]
+    replayed = re.search(r'id="replay".*?</form>', text, re.DOTALL)
+    assert replayed
+    assert 'name="since" value="2026-02-01T10:00:00+04:00"' in replayed[0]
+    assert 'name="until" value="2026-02-01T11:05:00+04:00"' in replayed[0]
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_time_that_is_none_shows_no_events_and_says_so(staff: Client, received: WebhookEvent, name: str) -> None:
+    for headers in ({}, {"HX-Request": "true"}):
+        text = staff.get(reverse("webhooks"), {name: "31/02/2026 10:00"}, headers=headers).content.decode()
+        assert "Write the day and time as DD/MM/YYYY HH:MM" in text
+        assert "evt_ours" not in text
 
 
 def test_older_events_are_a_link_away(staff: Client, endpoint: WebhookEndpoint) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.models import Connection, Membership
+from integrations.models.base import first_uuid7
 from tests.factories import ConnectionFactory, MembershipFactory, PaymentFactory
 from webhooks.endpoints import create_endpoint
 from webhooks.models import WebhookEndpoint, WebhookEvent, WebhookReplay
@@ -105,13 +107,89 @@ def test_all_that_fit_a_filter_are_counted_then_confirmed(
 
 
 def test_a_time_range_narrows_it_down(staff: Client, events: list[WebhookEvent]) -> None:
-    local = timezone.localtime() - timedelta(hours=1)
-    given = {"scope": "fitting", "until": f"{local:%Y-%m-%dT%H:%M}"}
-    assert "0 events would be applied again" in text_of(staff.post(NEW, given))
-    since = {"scope": "fitting", "since": f"{local:%Y-%m-%dT%H:%M}"}
-    text = text_of(staff.post(NEW, since))
+    typed = f"{timezone.localtime() - timedelta(hours=1):%d/%m/%Y %H:%M}"
+    assert "No event fits" in text_of(staff.post(NEW, {"scope": "fitting", "until": typed}))
+    text = text_of(staff.post(NEW, {"scope": "fitting", "since": typed}))
     assert "3 events would be applied again" in text
-    assert f'<input type="hidden" name="since" value="{local:%Y-%m-%dT%H:%M}">' in text
+    assert f'name="since" value="{typed}"' in text
+    assert 'type="datetime-local" tabindex="-1"' in text  # the calendar, which has no name of its own
+
+
+def test_what_was_counted_is_replayed_to_the_second(staff: Client, endpoint: WebhookEndpoint) -> None:
+    """A period that was chosen in the list has seconds, which the field does not show."""
+    minute = timezone.now().replace(second=0, microsecond=0) - timedelta(hours=1)
+    for name, second in (("evt_before", 10), ("evt_after", 40)):
+        store(endpoint, name, id=first_uuid7(minute + timedelta(seconds=second)))
+    since = (minute + timedelta(seconds=30)).isoformat()
+    response = staff.post(NEW, {"scope": "fitting", "since": since})
+    assert "1 event would be applied again" in text_of(response)
+    (sent_on,) = re.findall(r'type="hidden"\s+name="since"\s+value="([^"]+)"', response.content.decode())
+    staff.post(NEW, {"scope": "fitting", "since": sent_on, "confirmed": "1"})
+    assert due() == {"evt_after"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["soon", "13/31/2026 10:00", "31/02/2026 10:00", "01/02/26 10:00", "01/02/2026 25:00", "01/02/0001 10:00",
+     "01/02/9999 10:00", "01/02/2026", "1 Feb 2026 10:00"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_wrong_time_is_told_beside_its_field_and_replays_nothing(
+    staff: Client, events: list[WebhookEvent], name: str, typed: str
+) -> None:
+    response = staff.post(NEW, {"scope": "fitting", "status": "failed", name: typed, "confirmed": "1"})
+    text = " ".join(response.content.decode().split())
+    assert response.status_code == 400
+    assert "Write the day and time as DD/MM/YYYY HH:MM" in text
+    assert f'value="{typed}"' in text
+    assert 'aria-invalid="true"' in text
+    assert '<input type="hidden" name="status" value="failed">' in text
+    assert "would be applied" not in text
+    assert not WebhookReplay.objects.exists()
+
+
+def test_an_end_before_the_beginning_is_refused(staff: Client, events: list[WebhookEvent]) -> None:
+    times = {"since": "02/01/2026 10:00", "until": "02/01/2026 09:00"}
+    response = staff.post(NEW, {"scope": "fitting", **times, "confirmed": "1"})
+    assert response.status_code == 400
+    assert "The end comes before the beginning." in response.content.decode()
+    assert not WebhookReplay.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["01/02/2026 09:05", "1/2/2026 9:05", " 01/02/2026  09:05 ", "٠١/٠٢/٢٠٢٦ ٠٩:٠٥", "\u200f01/02/2026 09:05\u200f",
+     "2026-02-01T09:05", "2026-02-01T05:05Z"],
+)  # fmt: skip
+def test_a_time_is_read_and_shown_as_it_is_written_here(staff: Client, endpoint: WebhookEndpoint, typed: str) -> None:
+    """In the time zone that all times are shown in, four hours ahead of UTC."""
+    moment = datetime(2026, 2, 1, 5, 5, tzinfo=UTC)
+    store(endpoint, "evt_before", id=first_uuid7(moment - timedelta(minutes=1)))
+    store(endpoint, "evt_after", id=first_uuid7(moment + timedelta(minutes=1)))
+    text = text_of(staff.post(NEW, {"scope": "fitting", "since": typed}))
+    assert "1 event would be applied again" in text
+    assert 'name="since" value="01/02/2026 09:05"' in text
+
+
+def test_a_run_tells_what_was_asked_for_in_words(
+    staff: Client, events: list[WebhookEvent], endpoint: WebhookEndpoint
+) -> None:
+    moment = datetime(2026, 2, 1, 5, 5, 7, tzinfo=UTC)
+    chosen = Selection(status="failed", event_type="charge.captured", connection=endpoint.connection_id, since=moment)
+    run = start_replay(endpoint.organization, chosen)
+    text = text_of(staff.get(reverse("webhook-replay", args=[run.pk])))
+    for told in ("Status: <bdi>Failed<", "Event type: <bdi>charge.captured<", "From: <bdi>01/02/2026 09:05:07<"):
+        assert told in text
+    assert f"Connection: <bdi>{endpoint.connection}<" in text
+    assert moment.isoformat() not in text
+
+
+def test_an_event_alone_is_told_of_in_the_singular(staff: Client, events: list[WebhookEvent]) -> None:
+    text = text_of(staff.post(NEW, {"scope": "selected", "ids": [events[0].pk]}))
+    assert "1 event would be applied again." in text
+    assert "It is not handed on to destinations again." in text
+    assert "They are" not in text
+    assert "They are not handed on" in text_of(staff.post(NEW, {"scope": "fitting"}))
 
 
 def test_nothing_selected_is_not_everything(staff: Client, events: list[WebhookEvent]) -> None:
@@ -123,7 +201,7 @@ def test_nothing_selected_is_not_everything(staff: Client, events: list[WebhookE
 @pytest.mark.parametrize(
     "wrong",
     [{}, {"scope": "all"}, {"scope": "selected", "ids": "x"}, {"scope": "fitting", "status": "lost"},
-     {"scope": "fitting", "connection": "x"}, {"scope": "fitting", "since": "soon"}, {"scope": "fitting", "q": "\x00"}],
+     {"scope": "fitting", "connection": "x"}, {"scope": "fitting", "q": "\x00"}],
 )  # fmt: skip
 def test_what_makes_no_sense_replays_nothing(staff: Client, events: list[WebhookEvent], wrong: dict[str, str]) -> None:
     assert staff.post(NEW, {**wrong, "confirmed": "1"}).status_code == 302
@@ -221,7 +299,7 @@ def test_what_is_another_organizations_is_not_found(staff: Client) -> None:
         assert staff.get(reverse(name, args=[key])).status_code == 404
         assert staff.get(reverse(name, args=[uuid4()])).status_code == 404
     assert staff.post(reverse("webhook-replay-cancel", args=[run.pk])).status_code == 404
-    assert "0 events" in text_of(staff.post(NEW, {"scope": "selected", "ids": [theirs.pk]}))
+    assert "No event fits" in text_of(staff.post(NEW, {"scope": "selected", "ids": [theirs.pk]}))
     assert staff.post(NEW, {"scope": "fitting", "connection": endpoint.connection_id}).status_code == 302
     assert "evt_theirs" not in due()
 

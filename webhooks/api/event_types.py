@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,10 +29,14 @@ class EventTypes(serializers.Serializer[Any]):
     previous = serializers.CharField(allow_null=True)
 
 
+_PAGE_SIZE = OpenApiParameter("page_size", int, description="As of any list; all are on one page whatever it says.")
+
+
 class EventTypesView(HubView):
     scope = "webhooks"
+    query_parameters = ("page_size",)
 
-    @extend_schema(operation_id="event_types_list", responses=EventTypes)
+    @extend_schema(operation_id="event_types_list", responses=EventTypes, parameters=[_PAGE_SIZE])
     def get(self, request: Request) -> Response:
         """What normalized events there are, and what each looks like."""
         page = {"results": catalogue(), "next": None, "previous": None}

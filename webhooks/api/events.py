@@ -25,7 +25,7 @@ from ..archive import summary_for
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent, WebhookReplay
 from ..rehearsal import rehearse
 from ..replay import replay_event, start_replay
-from ..replay_selection import summarize
+from ..replay_selection import known_by, summarize
 from .permissions import MayReadBodies
 from .rehearsals import RehearsalRow, rehearsal_row
 from .replays import Replayed, ReplayRange, SingleReplay, selection_of
@@ -84,12 +84,19 @@ class EventFilter(django_filters.FilterSet):
     replay = django_filters.UUIDFilter()
     status = django_filters.ChoiceFilter(field_name="processing_status", choices=WebhookEvent.Status.choices)
     type = django_filters.CharFilter(method="by_type")
+    q = django_filters.CharFilter(
+        method="by_text", max_length=255,
+        help_text="An event's id, what it concerns, the beginning of its type, or words of its error.",
+    )  # fmt: skip
     since = django_filters.IsoDateTimeFilter(method="by_time")
     until = django_filters.IsoDateTimeFilter(method="by_time")
 
     def by_type(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """The provider's name, or ours."""
         return queryset.filter(Q(event_type=value) | Q(normalized_type=value))
+
+    def by_text(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return queryset.filter(known_by(value))
 
     def by_time(self, queryset: QuerySet[Any], name: str, value: datetime) -> QuerySet[Any]:
         """By the key, which carries the time and has the index."""
@@ -111,7 +118,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
         return by_action.get(self.action, EventDetail)
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}, parameters=REASON)
-    @action(detail=True, methods=["get"], permission_classes=[MayReadBodies])
+    @action(detail=True, methods=["get"], permission_classes=[MayReadBodies], query_parameters=["reason"])
     def body(self, request: Request, **kwargs: Any) -> HttpResponse:
         """The very bytes that were verified, for whoever says why. Who, when and why is written down.
 

@@ -32,6 +32,7 @@ class ReplayRange(StrictSerializer):
     replay = OwnRow(queryset=WebhookReplay.objects.all(), required=False, help_text="Events that it made due.")
     status = serializers.ChoiceField(choices=WebhookEvent.Status.choices, required=False)
     type = serializers.CharField(source="event_type", max_length=100, required=False)
+    q = serializers.CharField(source="text", max_length=255, required=False, help_text="As of `webhook-events/`.")
     since = serializers.DateTimeField(required=False, help_text="Required where there are no `ids`.")
     until = serializers.DateTimeField(required=False)
     dry_run = serializers.BooleanField(default=False, help_text="Count only.")
@@ -112,5 +113,5 @@ def selection_of(given: dict[str, Any], events: Any) -> Selection:
     if ids and events.filter(pk__in=ids).count() < len(ids):
         raise UnknownRow("ids", "event")
     rows = {name: given[name].pk for name in ("endpoint", "connection", "replay") if name in given}
-    values = {name: given[name] for name in ("status", "event_type", "since", "until") if name in given}
+    values = {name: given[name] for name in ("status", "event_type", "text", "since", "until") if name in given}
     return Selection(ids=ids, **rows, **values)

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from integrations.errors import IntegrationError
 from integrations.models import Organization
+from integrations.pages.moment_field import MomentField
 from integrations.pages.rendering import current_organization, page, staff_page
 
 from ..access import LONGEST_REASON, READ_BODY, download_of, read_body
@@ -30,6 +31,7 @@ from .outline import outline
 
 PAGE_SIZE = 50
 ACCESSES_SHOWN = 20
+_TIMES = ("since", "until")
 PERIODS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 Action = WebhookAccessLog.Action
 
@@ -59,6 +61,8 @@ class EventFilter(forms.Form):
             ("30d", gettext_lazy("Last 30 days")),
         ],
     )
+    since = MomentField(label=gettext_lazy("From"), required=False)
+    until = MomentField(label=gettext_lazy("Until"), required=False)
     connection = forms.UUIDField(required=False, widget=forms.HiddenInput)
     replay = forms.UUIDField(required=False, widget=forms.HiddenInput)
     before = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -70,6 +74,23 @@ class EventFilter(forms.Form):
         endpoints.label_from_instance = lambda endpoint: f"{endpoint.connection} …{str(endpoint.pk)[-6:]}"
         for field in self.fields.values():
             field.widget.attrs["class"] = "hub-input"
+
+    @property
+    def plain_fields(self) -> list[forms.BoundField]:
+        return [field for field in self.visible_fields() if field.name not in _TIMES]
+
+    @property
+    def times(self) -> list[forms.BoundField]:
+        return [self[name] for name in _TIMES]
+
+    @property
+    def has_times(self) -> bool:
+        return any(self.data.get(name) for name in _TIMES)
+
+    @property
+    def is_understood(self) -> bool:
+        """A filter that is not must not show everything."""
+        return not self.errors.keys() & {"endpoint", *_TIMES}
 
 
 class ReasonForm(forms.Form):
@@ -88,9 +109,9 @@ def webhooks(request: HttpRequest) -> HttpResponse:
     """Endpoints above, the newest events below; htmx fetches the events alone."""
     organization = current_organization(request)
     form = EventFilter(organization, request.GET)
-    form.is_valid()  # what makes no sense is left out, and an address that is not ours has no events
+    form.is_valid()  # what makes no sense is left out; an address that is not ours, and no time, have no events
     chosen = form.cleaned_data
-    rows = _of(organization).none() if "endpoint" in form.errors else _of(organization)
+    rows = _of(organization) if form.is_understood else _of(organization).none()
     context: dict[str, Any] = {"title": _("Webhooks"), "form": form, **_events(rows, chosen)}
     if request.headers.get("HX-Request"):
         return page(request, "webhooks/_events.html", context)
@@ -174,6 +195,7 @@ def _events(rows: QuerySet[WebhookEvent], chosen: dict[str, Any]) -> dict[str, A
 def _selection(chosen: dict[str, Any]) -> Selection:
     """What is shown is what "Replay all that fit" replays."""
     endpoint, period = chosen.get("endpoint"), PERIODS.get(chosen.get("period", ""))
+    beginnings = [chosen.get("since"), timezone.now() - period if period else None]
     return Selection(
         endpoint=endpoint.pk if endpoint else None,
         connection=chosen.get("connection"),
@@ -181,7 +203,8 @@ def _selection(chosen: dict[str, Any]) -> Selection:
         status=chosen.get("status", ""),
         event_type=chosen.get("type", ""),
         text=chosen.get("q", ""),
-        since=timezone.now() - period if period else None,
+        since=max(filter(None, beginnings), default=None),
+        until=chosen.get("until"),
     )
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.db.models import Model
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models import Connection, Organization
+from integrations.pages.moment_field import MomentField
+from integrations.templatetags.hub import when_exactly
 
 from ..models import WebhookEndpoint, WebhookEvent, WebhookReplay
 from ..replay import NAMED_AT_MOST
 from ..replay_selection import Selection
 
-
-class _Moment(forms.DateTimeField):
-    def __init__(self, label: Any) -> None:
-        widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local", "class": "hub-input"})
-        super().__init__(label=label, required=False, widget=widget)
+_ROWS: dict[str, type[Model]] = {"connection": Connection, "endpoint": WebhookEndpoint, "replay": WebhookReplay}
 
 
 class ReplayForm(forms.Form):
@@ -32,14 +32,14 @@ class ReplayForm(forms.Form):
     connection = forms.ModelChoiceField(label=_("Connection"), required=False, queryset=Connection.objects.none())
     endpoint = forms.ModelChoiceField(label=_("Address"), required=False, queryset=WebhookEndpoint.objects.none())
     replay = forms.ModelChoiceField(label=_("Replay"), required=False, queryset=WebhookReplay.objects.none())
-    since = _Moment(_("From"))
-    until = _Moment(_("Until"))
+    since = MomentField(label=_("From"), required=False)
+    until = MomentField(label=_("Until"), required=False)
     confirmed = forms.BooleanField(required=False)
 
     def __init__(self, organization: Organization, data: QueryDict) -> None:
         super().__init__(data)
         self.named = data.getlist("ids")
-        for name, model in (("connection", Connection), ("endpoint", WebhookEndpoint), ("replay", WebhookReplay)):
+        for name, model in _ROWS.items():
             choice: Any = self.fields[name]
             choice.queryset = model._default_manager.filter(organization=organization)
 
@@ -48,7 +48,19 @@ class ReplayForm(forms.Form):
         self.cleaned_data["ids"] = _keys(self.named) if is_selection else ()
         if is_selection and not self.named:
             raise forms.ValidationError(_("First select the events to be replayed."))
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and until <= since:
+            self.add_error("until", _("The end comes before the beginning."))
         return self.cleaned_data
+
+    @property
+    def times(self) -> list[forms.BoundField]:
+        return [self["since"], self["until"]]
+
+    @property
+    def has_wrong_times(self) -> bool:
+        """Whether all that is wrong is a time, which can be written anew."""
+        return bool(self.errors) and self.errors.keys() <= {"since", "until"}
 
     def selection(self) -> Selection:
         chosen = self.cleaned_data
@@ -70,6 +82,25 @@ class ReplayForm(forms.Form):
         states = dict(WebhookEvent.Status.choices)
         given = [(name, self.cleaned_data[name]) for name in names if self.cleaned_data[name]]
         return [(self.fields[name].label, states.get(value, value)) for name, value in given]
+
+
+def asked_of(run: WebhookReplay) -> list[tuple[Any, Any]]:
+    """What the events of a run had to fit, for people."""
+    names = {"text": "q", "event_type": "type"}
+    return [
+        (ReplayForm.base_fields[names.get(name, name)].label, _asked(run, name, value))
+        for name, value in run.filters.items()
+    ]
+
+
+def _asked(run: WebhookReplay, name: str, value: str) -> Any:
+    """A row that is gone meanwhile is named by its id."""
+    if name in _ROWS:
+        found = _ROWS[name]._default_manager.filter(organization=run.organization_id, pk=value).first()
+        return found or value
+    if name in ("since", "until"):
+        return when_exactly(datetime.fromisoformat(value))
+    return dict(WebhookEvent.Status.choices).get(value, value) if name == "status" else value
 
 
 def _keys(texts: list[str]) -> tuple[uuid.UUID, ...]:

@@ -17,8 +17,8 @@ from integrations.pages.rendering import current_organization, page, staff_page
 from ..models import WebhookEvent, WebhookReplay
 from ..rehearsal import rehearse
 from ..replay import cancel_replay, outcome_of, replay_event, start_replay
-from ..replay_selection import summarize
-from .replay_form import ReplayForm
+from ..replay_selection import Summary, summarize
+from .replay_form import ReplayForm, asked_of
 
 Status = WebhookEvent.Status
 
@@ -29,6 +29,9 @@ def new_replay(request: HttpRequest) -> HttpResponseBase:
     """First the number, by state and type, and what it is about; once that is confirmed, the run."""
     organization = current_organization(request)
     form = ReplayForm(organization, request.POST)
+    if form.has_wrong_times:
+        context = {"title": _("Replay events"), "form": form, "found": Summary()}
+        return page(request, "webhooks/replays/new.html", context, status=400)
     if not form.is_valid():
         messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
         return redirect("webhooks")
@@ -61,6 +64,7 @@ def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     context = {
         "title": _("Replay"),
         "run": run,
+        "asked": asked_of(run),
         "key": str(run.pk),
         "outcome": outcome,
         "waiting": waiting,

@@ -22,6 +22,7 @@ from integrations.providers.registry import get_provider
 
 from ..endpoints import address_for, create_endpoint, rotate_secret
 from ..models import WebhookEndpoint
+from ..own_secrets import has_own_secret, signs_with_api_key
 
 _LONGEST_SECRET = 512
 
@@ -100,6 +101,8 @@ def _shown(
         "awaits_secret": awaits_secret,
         "is_by_hand": not provider.registers_webhooks or awaits_secret or was_registered is False,
         "was_registered": was_registered,
+        "signs_with_key": signs_with_api_key(provider),
+        "knows_secret": endpoint is not None and has_own_secret(endpoint),
         "in_setup": request.GET.get("setup") == "1",
         "titles": [*TITLES.values(), _("Webhooks")],
     }

@@ -78,6 +78,9 @@ class BankTransfer(OfflinePaymentProvider):
         Field("instructions_ar", "A word to the payer (Arabic)", "كلمة إلى الدافع (بالعربية)", required=False),
     )
 
+    def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:
+        return (configuration.get("currency", "AED"),)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         currency = client.configuration.get("currency", "AED")
         if request.currency != currency:

@@ -87,6 +87,9 @@ class CashOnDelivery(OfflinePaymentProvider):
         Field("instructions_ar", "A word to the payer (Arabic)", "كلمة إلى الدافع (بالعربية)", required=False),
     )
 
+    def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:
+        return (configuration.get("currency", "AED"),)
+
     def check(self, client: Client) -> Answer:
         for key in ("min_amount", "max_amount", "fee"):
             _check_decimals(client.configuration, key)

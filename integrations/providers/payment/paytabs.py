@@ -95,8 +95,8 @@ class PayTabs(PaymentProvider):
             "مفتاح الخادم",
             secret=True,
             pattern=r"[A-Z0-9]{10}-[A-Z0-9]{10}-[A-Z0-9]{10}",
-            help="Developers → Key management → Server key. Of the profile below, and of no other.",
-            help_ar="المطورون ← إدارة المفاتيح ← Server key. للملف التعريفي أدناه دون غيره.",
+            help="Developers → Key management → Server key. Of the profile whose ID you gave, and of no other.",
+            help_ar="المطورون ← إدارة المفاتيح ← Server key. للملف التعريفي الذي أدخلت رقمه دون غيره.",
         ),
     )
     configuration = (

@@ -33,7 +33,7 @@ from ..events import EventIdentity, EventType, NormalizedEvent, flag
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import SharedToken
 from .lenders import exact
-from .tabby_checkout import DEFAULT_COUNTRY, merchant_code, session
+from .tabby_checkout import CURRENCY_OF, DEFAULT_COUNTRY, merchant_code, session, store_country
 from .tabby_reading import (
     entry_of,
     identify,
@@ -156,6 +156,9 @@ class Tabby(PaymentProvider):
         "dispute.cancelled": EventType.PAYMENT_DISPUTE_WON,
     }
     recommended_events = tuple(event_types)
+
+    def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:
+        return (CURRENCY_OF[store_country(configuration)],)
 
     def base_url(self, environment: str, configuration: Mapping[str, Any]) -> str:
         return "https://api.tabby.sa" if configuration.get("country") == "SA" else super().base_url(environment, {})

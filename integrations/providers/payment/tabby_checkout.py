@@ -38,8 +38,12 @@ def merchant_code(configuration: Mapping[str, Any]) -> str:
     return code
 
 
+def store_country(configuration: Mapping[str, Any]) -> str:
+    return str(configuration.get("country") or DEFAULT_COUNTRY)
+
+
 def _check(request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
-    country = str(configuration.get("country") or DEFAULT_COUNTRY)
+    country = store_country(configuration)
     if request.currency != CURRENCY_OF[country]:
         raise InvalidRequest(
             "This connection's store at Tabby is in {country} and takes {currency} alone.",

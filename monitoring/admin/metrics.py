@@ -1,0 +1,34 @@
+"""What calls and checks add up to, to be read."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    RangeDateFilter,
+    RangeDateTimeFilter,
+)
+
+from integrations.admin.base import LoggedAdmin, RecordAdmin
+from monitoring.models import DailyAnalytics, HourlyMetrics, RollupWatermark
+
+
+@admin.register(HourlyMetrics)
+class HourlyMetricsAdmin(LoggedAdmin):
+    list_display = ("hour", "connection_label", "requests", "failures", "p50_ms", "p95_ms", "rate_limited", "cost_aed")
+    list_filter = (("connection", AutocompleteSelectFilter), ("hour", RangeDateTimeFilter))
+    exclude = ("response_time_histogram",)
+
+
+@admin.register(DailyAnalytics)
+class DailyAnalyticsAdmin(LoggedAdmin):
+    list_display = (
+        "date", "connection_label", "total_requests", "failed_requests", "error_rate_percent", "uptime_percent",
+        "avg_response_time_ms", "total_cost_aed",
+    )  # fmt: skip
+    list_filter = (("connection", AutocompleteSelectFilter), ("date", RangeDateFilter))
+
+
+@admin.register(RollupWatermark)
+class RollupWatermarkAdmin(RecordAdmin):
+    list_display = ("level", "read_until")
