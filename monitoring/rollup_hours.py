@@ -55,8 +55,8 @@ WITH zones AS MATERIALIZED ({{zones}}), cells AS MATERIALIZED (
 ), sums AS (
     SELECT organization_id, connection_id, hour, sum(n) AS requests, sum(successes) AS successes,
            coalesce(sum(time_sum), 0) AS time_sum, coalesce(sum(n) FILTER (WHERE bucket IS NOT NULL), 0) AS time_count,
-           histogram_of(array_agg(bucket) FILTER (WHERE bucket IS NOT NULL),
-                        array_agg(n) FILTER (WHERE bucket IS NOT NULL)) AS histogram,
+           coalesce(histogram_of(array_agg(bucket) FILTER (WHERE bucket IS NOT NULL),
+                                 array_agg(n) FILTER (WHERE bucket IS NOT NULL)), '{{{{}}}}') AS histogram,
            sum(bytes) AS bytes, sum(cost) AS cost, coalesce(sum(n) FILTER (WHERE error = 'rate_limited'), 0) AS limited
     FROM placed GROUP BY organization_id, connection_id, hour
 ), errors AS (
@@ -74,7 +74,7 @@ SELECT {UUID7.format(moment="s.hour")}, s.organization_id, s.connection_id, s.ho
        percentiles.ms[3], s.bytes, s.cost, s.limited, coalesce(e.errors, '{{{{}}}}'), 0, 0, 0, now()
 FROM sums s LEFT JOIN errors e USING (connection_id, hour)
 LEFT JOIN integration_metrics_hourly m USING (connection_id, hour)
-CROSS JOIN LATERAL (SELECT histogram_plus(m.response_time_histogram, s.histogram) AS histogram OFFSET 0) AS merged
+CROSS JOIN LATERAL (SELECT histogram_plus(coalesce(m.response_time_histogram, '{{{{}}}}'), s.histogram) AS histogram OFFSET 0) AS merged
 CROSS JOIN LATERAL (
     SELECT histogram_percentiles(merged.histogram, %(shares)s::float8[], %(middles)s::int[]) AS ms OFFSET 0
 ) AS percentiles
