@@ -13,7 +13,7 @@ take turns. Health probes count as calls, for they are; uptime is told by the ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -54,9 +54,13 @@ class RolledUp:
 
 def rollup(since: datetime | None = None, until: datetime | None = None) -> RolledUp:
     """Add what is new; with `since`, count anew what was read of the time from there until `until`, or now."""
-    done = list(steps(since, until))
-    first = since or done[0].since
-    return RolledUp(first, done[-1].until, sum(step.hours for step in done), sum(step.days for step in done))
+    return summary(list(steps(since, until)))
+
+
+def summary(done: Sequence[RolledUp]) -> RolledUp:
+    """Those steps as one."""
+    first, last = min(step.since for step in done), max(step.until for step in done)
+    return RolledUp(first, last, sum(step.hours for step in done), sum(step.days for step in done))
 
 
 def steps(since: datetime | None = None, until: datetime | None = None) -> Iterator[RolledUp]:

@@ -74,7 +74,9 @@ SELECT {UUID7.format(moment="s.hour")}, s.organization_id, s.connection_id, s.ho
        percentiles.ms[3], s.bytes, s.cost, s.limited, coalesce(e.errors, '{{{{}}}}'), 0, 0, 0, now()
 FROM sums s LEFT JOIN errors e USING (connection_id, hour)
 LEFT JOIN integration_metrics_hourly m USING (connection_id, hour)
-CROSS JOIN LATERAL (SELECT histogram_plus(coalesce(m.response_time_histogram, '{{{{}}}}'), s.histogram) AS histogram OFFSET 0) AS merged
+CROSS JOIN LATERAL (
+    SELECT histogram_plus(coalesce(m.response_time_histogram, '{{{{}}}}'), s.histogram) AS histogram OFFSET 0
+) AS merged
 CROSS JOIN LATERAL (
     SELECT histogram_percentiles(merged.histogram, %(shares)s::float8[], %(middles)s::int[]) AS ms OFFSET 0
 ) AS percentiles

@@ -9,7 +9,7 @@ from monitoring.transactions import FORGET_NUMBER, NUMBER, TABLES
 # In the procedural language, for these take a third of the time that queries over unnested arrays do.
 _ARITHMETIC = """
 CREATE FUNCTION histogram_of(buckets int[], counts bigint[]) RETURNS bigint[]
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     histogram bigint[] := array_fill(0::bigint, ARRAY[(SELECT max(bucket) FROM unnest(buckets) AS bucket)]);
 BEGIN
@@ -20,7 +20,7 @@ BEGIN
 END
 $$;
 CREATE FUNCTION histogram_plus(total bigint[], other bigint[]) RETURNS bigint[]
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
     FOR i IN 1..cardinality(other) LOOP
         total[i] := coalesce(total[i], 0) + other[i];
@@ -32,7 +32,7 @@ CREATE AGGREGATE histogram_sum(bigint[]) (
     SFUNC = histogram_plus, STYPE = bigint[], COMBINEFUNC = histogram_plus, INITCOND = '{}', PARALLEL = SAFE
 );
 CREATE FUNCTION histogram_percentiles(histogram bigint[], shares double precision[], middles int[]) RETURNS int[]
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     total bigint := 0;
     upto bigint := 0;
