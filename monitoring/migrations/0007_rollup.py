@@ -8,13 +8,15 @@ from monitoring.transactions import FORGET_NUMBER, NUMBER, TABLES
 
 # In the procedural language, for these take a third of the time that queries over unnested arrays do.
 _ARITHMETIC = """
-CREATE FUNCTION histogram_of(buckets int[], counts bigint[]) RETURNS bigint[]
+CREATE FUNCTION histogram_of(buckets int[]) RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
-    histogram bigint[] := array_fill(0::bigint, ARRAY[(SELECT max(bucket) FROM unnest(buckets) AS bucket)]);
+    histogram bigint[] := array_fill(0::bigint, ARRAY[coalesce((SELECT max(one) FROM unnest(buckets) AS one), 0)]);
+    bucket int;
 BEGIN
-    FOR i IN 1..cardinality(buckets) LOOP
-        histogram[buckets[i]] := histogram[buckets[i]] + counts[i];
+    FOREACH bucket IN ARRAY buckets LOOP
+        CONTINUE WHEN bucket IS NULL;
+        histogram[bucket] := histogram[bucket] + 1;
     END LOOP;
     RETURN histogram;
 END
@@ -77,7 +79,7 @@ DROP FUNCTION tally_plus(jsonb, jsonb);
 DROP FUNCTION histogram_percentiles(bigint[], double precision[], int[]);
 DROP AGGREGATE histogram_sum(bigint[]);
 DROP FUNCTION histogram_plus(bigint[], bigint[]);
-DROP FUNCTION histogram_of(int[], bigint[]);
+DROP FUNCTION histogram_of(int[]);
 """
 
 # With the rights of its owner: whoever works on an event writes here, and reads nothing.
