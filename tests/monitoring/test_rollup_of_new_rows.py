@@ -6,18 +6,21 @@ import random
 import threading
 import time
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integrations.models import Connection
+from integrations.tenancy import acting_for
 from monitoring import rollup as rollups
 from monitoring.models import DailyAnalytics, HourlyMetrics, RollupWatermark
+from monitoring.partitions import ensure_partitions
 from monitoring.rollup import rollup, steps
 from tests.factories import ConnectionFactory, OrganizationFactory
 from tests.monitoring.recount import check_sums
@@ -228,6 +231,58 @@ def test_what_was_restored_into_another_server_is_counted_once() -> None:
         writer.commit()
     rollup()
     check_sums([target])
+
+
+def test_restored_rows_without_a_watermark_are_counted_once() -> None:
+    target = ConnectionFactory()
+    with Writer() as writer:
+        writer.write(target, timezone.now())
+        writer.commit()
+        number_rows("4000000000")
+        rollup()
+        check_sums([target])
+        writer.write(target, timezone.now())
+        writer.commit()
+    rollup()
+    check_sums([target])
+
+
+def test_a_call_that_comes_later_than_the_reach_waits_for_a_recount() -> None:
+    target = ConnectionFactory()
+    rollup()
+    long_ago = timezone.now() - timedelta(days=120)
+    with Writer() as writer:
+        writer.write(target, long_ago)
+        writer.commit()
+    rollup()
+    assert not HourlyMetrics.objects.exists()
+    rollup(long_ago - timedelta(hours=1), long_ago + timedelta(hours=1))
+    check_sums([target])
+
+
+def test_an_event_that_its_organization_sees_fail_is_counted_anew() -> None:
+    target = ConnectionFactory()
+    event = event_of(endpoint_of(target))
+    rollup()
+    with acting_for(target.organization_id):
+        set_status(event, "failed")
+    rollup()
+    assert HourlyMetrics.objects.get().webhooks_failed == 1
+    check_sums([target])
+
+
+def test_a_run_reads_new_rows_by_their_index_and_no_month_beyond_its_reach() -> None:
+    ensure_partitions(date(2024, 1, 1))
+    rollup()
+    with CaptureQueriesContext(connection) as captured, connection.cursor() as cursor:
+        rollup()
+        statement = next(query["sql"] for query in captured if "INSERT INTO integration_metrics_hourly" in query["sql"])
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {statement}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("RESET enable_seqscan")
+    assert "written_in_idx on integration_logs_" in plan
+    assert "integration_logs_2024" not in plan
 
 
 def number_rows(number: str) -> None:
