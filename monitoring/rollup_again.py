@@ -44,7 +44,7 @@ DELETE FROM integration_metrics_hourly AS hourly USING rollup_zones z
 WHERE hourly.organization_id = z.id AND hourly.hour >= z.first AND hourly.hour < z.last
   AND requests = 0 AND webhooks_received = 0
 """
-_ENDS = "SELECT min(first), max(last) FROM rollup_zones"
+_ENDS = "SELECT coalesce(min(first), %(first)s), coalesce(max(last), %(last)s) FROM rollup_zones"
 _IN_THE_STRETCH = "{time} >= z.first AND {time} < z.last"
 
 
@@ -53,8 +53,8 @@ def count_again(first: datetime, last: datetime, read: Ended) -> tuple[datetime,
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS rollup_zones")
         cursor.execute(_DRAW, {"first": first, "last": last})
-        cursor.execute(_ENDS)
-        first, last = cursor.fetchone() or (first, last)
+        cursor.execute(_ENDS, {"first": first, "last": last})
+        first, last = cursor.fetchone()
         cursor.execute(_EMPTY)
     condition, params = read_rows(read)
     condition = f"{condition} AND {_IN_THE_STRETCH}"
