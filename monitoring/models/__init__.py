@@ -6,7 +6,7 @@ from .alerts import Alert
 from .audit import AuditLog
 from .call_log import CallLog
 from .health import HealthCheck
-from .metrics import DailyAnalytics, HourlyMetrics, RollupWatermark
+from .metrics import DailyAnalytics, HourlyMetrics, RestlessEvent, RollupWatermark
 
 __all__ = [
     "Alert",
@@ -15,5 +15,6 @@ __all__ = [
     "DailyAnalytics",
     "HealthCheck",
     "HourlyMetrics",
+    "RestlessEvent",
     "RollupWatermark",
 ]
