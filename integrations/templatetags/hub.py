@@ -131,16 +131,6 @@ def initials(name: str) -> str:
 
 
 @register.filter
-def chart_rows(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """A chart's figures turned into rows: `{"label": "09:00", "values": [12, 1]}`."""
-    columns = [series["values"] for series in figures["series"]]
-    return [
-        {"label": label, "values": list(values)}
-        for label, values in zip(figures["labels"], zip(*columns, strict=True), strict=True)
-    ]
-
-
-@register.filter
 def bars(figures: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
     """A small chart's columns, bad on top of good, in per cent of the tallest; what is there at all can be seen."""
     tallest = max((sum(pair) for pair in figures), default=0) or 1

@@ -7,12 +7,14 @@ from .audit import AuditLog
 from .call_log import CallLog
 from .health import HealthCheck
 from .metrics import DailyAnalytics, HourlyMetrics, RollupWatermark
+from .totals import DailyTotals
 
 __all__ = [
     "Alert",
     "AuditLog",
     "CallLog",
     "DailyAnalytics",
+    "DailyTotals",
     "HealthCheck",
     "HourlyMetrics",
     "RollupWatermark",

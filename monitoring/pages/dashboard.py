@@ -23,6 +23,7 @@ from integrations.operations.credential_upkeep import due_credentials, expiring_
 from integrations.pages.rendering import current_organization, page, staff_page
 from webhooks.models import WebhookEvent
 
+from ..analytics import percent_of
 from ..models import CallLog, HourlyMetrics
 
 SHOWN_CONNECTIONS = 24
@@ -219,8 +220,3 @@ def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]
 def _ending(credential: Credential, now: datetime) -> str:
     has_ended = credential.expires_at is not None and credential.expires_at <= now
     return _("The credential %(key)s has ended.") if has_ended else _("The credential %(key)s ends.")
-
-
-def percent_of(part: int | None, whole: int) -> Decimal:
-    """A share in per cent with one decimal, rounded down so that 100 means all."""
-    return Decimal((part or 0) * 1000 // whole) / 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import analytics, dashboard, logs, payment_trail
+from . import analytics, analytics_csv, dashboard, logs, payment_trail
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
@@ -12,5 +12,5 @@ urlpatterns = [
     path("logs/", logs.logs, name="logs"),
     path("logs/<uuid:pk>/", logs.log, name="log"),
     path("analytics/", analytics.analytics, name="analytics"),
-    path("analytics/daily.csv", analytics.daily_csv, name="analytics-csv"),
+    path("analytics/<slug:what>.csv", analytics_csv.analytics_csv, name="analytics-csv"),
 ]
