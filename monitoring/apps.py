@@ -9,11 +9,16 @@ class MonitoringConfig(AppConfig):
     verbose_name = _("Monitoring")
 
     def ready(self) -> None:
+        from django.db.models.signals import post_save
+
         from integrations import signals
         from webhooks import signals as webhook_signals
 
-        from . import alerts, audit, call_log, destination_alerts, health, notices
+        from . import alerts, audit, call_log, default_rules, destination_alerts, health, notices
 
+        post_save.connect(
+            default_rules.make_default_rules, sender="integrations.Organization", dispatch_uid="hub.alerts.rules"
+        )
         signals.api_call_finished.connect(call_log.write_call, dispatch_uid="hub.call_log")
         signals.action_taken.connect(audit.write_action, dispatch_uid="hub.audit")
         signals.connection_changed.connect(health.check_soon, dispatch_uid="hub.health")
