@@ -76,6 +76,7 @@ SIDEBAR: list[Item] = [
                 "badge_variant": "danger",
             },
             _page(_("Analytics"), "monitoring", "analytics/", "monitoring.view_dailyanalytics"),
+            _page(_("Costs"), "savings", "costs/", "monitoring.view_dailyanalytics"),
             _page(_("Events"), "data_object", "developers/events/", "webhooks.view_webhookevent"),
             {"title": _("API documentation"), "icon": "api", "link": "/api/v1/docs/"},
         ],

@@ -31,6 +31,10 @@ class Days:
         """As many days, just before these."""
         return Days(self.first - timedelta(days=self.count), self.first - timedelta(days=1))
 
+    def first_days(self, count: int) -> Days:
+        """The first `count` of them, or all."""
+        return Days(self.first, min(self.last, self.first + timedelta(days=count - 1)))
+
     def each(self) -> list[date]:
         return [self.first + timedelta(days=offset) for offset in range(self.count)]
 

@@ -18,13 +18,16 @@ from django.utils import timezone
 from integrations.models.base import first_uuid7
 from integrations.operations.locks import AdvisoryLock
 
-from .daily_totals import add_up_days
-from .histograms import BUCKETS, GROWTH
 from .models import CallLog, RollupWatermark
-from .sql import UUID7
 
+BUCKETS = 128  # up to 1.1 ** 128 ms, which is more than three minutes
+GROWTH = 1.1
 LATENESS = timedelta(minutes=2)
 _HOUR = timedelta(hours=1)
+
+# A version 7 UUID of the hour in question: PostgreSQL makes none itself before version 18.
+_UUID7 = """(lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0') || '7'
+             || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"""
 
 _HOURLY = f"""
 WITH calls AS MATERIALIZED (
@@ -62,7 +65,7 @@ INSERT INTO integration_metrics_hourly (
     response_time_histogram, p50_ms, p95_ms, p99_ms, bytes, cost_aed, rate_limited, webhooks_received,
     webhooks_verified, webhooks_failed, created_at
 )
-SELECT {UUID7.format(moment="hour")}, organization_id, connection_id, hour, coalesce(requests, 0),
+SELECT {_UUID7.format(moment="hour")}, organization_id, connection_id, hour, coalesce(requests, 0),
        coalesce(successes, 0), coalesce(requests - successes, 0), coalesce(time_sum, 0), coalesce(time_count, 0),
        coalesce(histogram, '{{}}'), percentiles[1], percentiles[2], percentiles[3], coalesce(bytes, 0),
        coalesce(cost, 0), coalesce(limited, 0), coalesce(received, 0), coalesce(verified, 0), coalesce(failed, 0), now()
@@ -122,7 +125,7 @@ INSERT INTO integration_analytics (
     avg_response_time_ms, p95_response_time_ms, total_data_transferred_mb, total_cost_aed, error_rate_percent,
     uptime_percent, metadata, created_at
 )
-SELECT {UUID7.format(moment="s.date")}, s.organization_id, s.connection_id, s.date, requests, successes, failures,
+SELECT {_UUID7.format(moment="s.date")}, s.organization_id, s.connection_id, s.date, requests, successes, failures,
        round(time_sum::numeric / nullif(time_count, 0), 2), p95, round(bytes::numeric / 1048576, 6), cost,
        coalesce(round(100 * failures::numeric / nullif(requests, 0), 3), 0), round(percent::numeric, 3),
        jsonb_build_object('webhooks_received', received, 'webhooks_failed', events_failed, 'rate_limited', limited),
@@ -163,7 +166,6 @@ def rollup(since: datetime | None = None, until: datetime | None = None) -> Roll
         hours = cursor.rowcount
         cursor.execute(_DAILY, range_of)
         days = cursor.rowcount
-        add_up_days(cursor, first, last)
         if since is None:
             RollupWatermark.objects.update_or_create(level="hourly", defaults={"read_until": last})
     return RolledUp(first, last, hours, days)

@@ -96,6 +96,7 @@ def costs_by_provider(
         "labels": [label for label, _cost in ranked],
         "series": [{"label": _("Cost (AED)"), "tone": "accent", "values": [cost for _label, cost in ranked]}],
         "unit": "AED",
+        "horizontal": True,
     }
 
 

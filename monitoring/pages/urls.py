@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import analytics, analytics_csv, dashboard, logs, payment_trail
+from . import analytics, analytics_csv, costs, dashboard, logs, payment_trail
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
@@ -13,4 +13,6 @@ urlpatterns = [
     path("logs/<uuid:pk>/", logs.log, name="log"),
     path("analytics/", analytics.analytics, name="analytics"),
     path("analytics/<slug:what>.csv", analytics_csv.analytics_csv, name="analytics-csv"),
+    path("costs/", costs.costs, name="costs"),
+    path("costs/<slug:what>.csv", costs.costs_csv, name="costs-csv"),
 ]

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from django import template
-from django.utils.translation import gettext as _
 
 from integrations.templatetags.hub import milliseconds, money, number, percent
 
 register = template.Library()
 
-_WRITTEN = {"ms": milliseconds, "AED": money, "%": percent}
-
-
-@register.filter
-def in_unit(value: Any, unit: str) -> str:
-    """A chart's figure in the chart's unit; a dash for none."""
-    return _WRITTEN.get(unit, number)(value)
+_WRITTEN: dict[str, Callable[[Any], str]] = {"ms": milliseconds, "AED": money, "%": percent}
 
 
 @register.filter
 def table_rows(chart: dict[str, Any]) -> list[dict[str, Any]]:
-    """A chart's figures as rows: `{"label": "05/11/2026", "values": [12, 1]}`."""
+    """A chart's figures as rows, written in its unit: `{"label": "05/11/2026", "texts": ["12 ms", "–"]}`."""
+    written = _WRITTEN.get(chart.get("unit", ""), number)
     columns = [series["values"] for series in chart["series"]]
     labels = chart.get("names") or chart["labels"]
     return [
-        {"label": label, "values": values} for label, *values in zip(labels, *columns, strict=True)
-    ]  # fmt: skip
+        {"label": label, "texts": [written(value) for value in values]}
+        for label, *values in zip(labels, *columns, strict=True)
+    ]
 
 
 @register.filter
@@ -37,6 +33,6 @@ def has_figures(chart: dict[str, Any]) -> bool:
 
 
 @register.filter
-def signed(value: Decimal | None) -> str:
-    """A change in per cent with its sign, `+12%`; a dash where there was nothing to compare with."""
-    return "–" if value is None else _("%(change)s%%") % {"change": f"{'+' if value > 0 else ''}{number(value)}"}
+def signed(value: Decimal) -> str:
+    """`+12` or `-3`."""
+    return f"{'+' if value > 0 else ''}{number(value)}"
