@@ -11,17 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_DOWN, Decimal
-from operator import add
 from typing import Any
 
-from django.db import models
-from django.db.models import Avg, Case, F, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import Avg, Case, Q, QuerySet, Sum, When
 
 from integrations.models import Connection
 
+from .daily_totals import sum_of_many
 from .days import Days
-from .histograms import percentile_of
+from .histograms import HistogramSum, percentile
+from .histograms import added as add_histograms
 from .models import DailyAnalytics, DailyTotals
 
 _THOUSANDTH = Decimal("0.001")
@@ -64,11 +63,11 @@ class Sums:
 
     @property
     def p95_ms(self) -> int | None:
-        return percentile_of(self.histogram, 0.95)
+        return percentile(self.histogram, 0.95)
 
     @property
     def p99_ms(self) -> int | None:
-        return percentile_of(self.histogram, 0.99)
+        return percentile(self.histogram, 0.99)
 
     @property
     def uptime_percent(self) -> Decimal | None:
@@ -82,7 +81,7 @@ def sums_by_day(scope: Scope, days: Days) -> dict[date, Sums]:
     """A day that has no row had no call, no webhook and no check."""
     found: dict[date, Sums] = {}
     for day, *columns in _rows(scope, days):
-        one = Sums(*columns)
+        one = Sums(*(default if value is None else value for value, default in zip(columns, _NOTHING, strict=True)))
         one.error_classes = Counter(one.error_classes)
         found[day] = added([found[day], one]) if day in found else one
     return found
@@ -106,19 +105,25 @@ def sums_by_connection(scope: Scope, days: Days) -> list[dict[str, Any]]:
     """`connection_id`, `requests`, `failures`, `success_percent`, `average_ms`, `cost`, `uptime`; most calls first."""
     sums = daily_rows(scope, days).values("connection_id").annotate(
         requests=Sum("total_requests"), successes=Sum("successful_requests"), failures=Sum("failed_requests"),
-        time=Sum(_TIME), cost=Sum("total_cost_aed"), uptime=Avg("uptime_percent"),
+        time=Sum("response_time_sum_ms"), timed=Sum("response_time_count"), cost=Sum("total_cost_aed"),
+        uptime=Avg("uptime_percent"),
     )  # fmt: skip
     rows: list[dict[str, Any]] = sorted(map(dict, sums), key=lambda row: (-row["requests"], str(row["connection_id"])))
     for row in rows:
         row["uptime"] = row["uptime"] and row["uptime"].quantize(_THOUSANDTH, ROUND_DOWN)
         row["success_percent"] = percent_of(row["successes"], row["requests"]) if row["requests"] else None
-        row["average_ms"] = round(row["time"] / row["requests"]) if row["requests"] and row["time"] else None
+        row["average_ms"] = round(row["time"] / row["timed"]) if row["timed"] else None
     return rows
 
 
 def histograms_by_connection(scope: Scope, days: Days, connection_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[int]]:
-    """The answer times of these few connections."""
-    return {}
+    """The answer times of these few connections over all days."""
+    found = daily_rows(scope, days).filter(connection_id__in=connection_ids).values_list("connection_id")
+    return dict(found.annotate(times=_SumOfMany("response_time_histogram")))
+
+
+class _SumOfMany(HistogramSum):
+    template = sum_of_many("%(expressions)s")
 
 
 def uptime_by_connection(
@@ -146,18 +151,16 @@ def daily_rows(scope: Scope, days: Days) -> QuerySet[DailyAnalytics]:
     return rows.order_by()
 
 
-# Both in the order of `Sums`.
+# All in the order of `Sums`. A day that was written before there were histograms lacks some.
+_NOTHING: tuple[Any, ...] = (0, 0, 0, 0, 0, [], {}, Decimal(0), 0, 0, Decimal(0), 0)
 _TOTALS = (
     "requests", "successes", "failures", "response_time_sum_ms", "response_time_count", "response_time_histogram",
     "error_classes", "cost_aed", "webhooks_received", "webhooks_failed", "uptime_sum", "uptime_count",
 )  # fmt: skip
-_TIME = F("avg_response_time_ms") * F("total_requests")
 _DAILY: tuple[Any, ...] = (
-    "total_requests", "successful_requests", "failed_requests", Coalesce(_TIME, Decimal(0)), F("total_requests"),
-    Value([], models.JSONField()), Value({}, models.JSONField()), "total_cost_aed",
-    Coalesce(Cast("metadata__webhooks_received", models.BigIntegerField()), 0),
-    Coalesce(Cast("metadata__webhooks_failed", models.BigIntegerField()), 0), Coalesce("uptime_percent", Decimal(0)),
-    Case(When(uptime_percent=None, then=0), default=1),
+    "total_requests", "successful_requests", "failed_requests", "response_time_sum_ms", "response_time_count",
+    "response_time_histogram", "metadata__errors", "total_cost_aed", "metadata__webhooks_received",
+    "metadata__webhooks_failed", "uptime_percent", Case(When(uptime_percent=None, then=0), default=1),
 )  # fmt: skip
 
 
@@ -187,15 +190,12 @@ def percent_of(part: int | None, whole: int) -> Decimal:
 
 def added(sums: Iterable[Sums]) -> Sums:
     """One for all: histograms bucket by bucket, so percentiles of many days are as right as those of one."""
-    total = Sums()
-    for one in sums:
+    every, total = list(sums), Sums()
+    for one in every:
         for name in _NUMBERS:
             setattr(total, name, getattr(total, name) + getattr(one, name))
         total.error_classes.update(one.error_classes)
-        if total.histogram and one.histogram:
-            total.histogram = list(map(add, total.histogram, one.histogram))
-        else:
-            total.histogram = total.histogram or one.histogram
+    total.histogram = add_histograms(one.histogram for one in every)
     return total
 
 

@@ -12,7 +12,7 @@ from integrations.row_level_security import wall
 class Migration(migrations.Migration):
     dependencies = [
         ("integrations", "0015_export_payments"),
-        ("monitoring", "0005_alert_rules"),
+        ("monitoring", "0007_rollup"),
     ]
 
     operations = [

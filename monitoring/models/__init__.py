@@ -8,7 +8,7 @@ from .alerts import Alert, AlertWait
 from .audit import AuditLog
 from .call_log import CallLog
 from .health import HealthCheck
-from .metrics import DailyAnalytics, HourlyMetrics, RollupWatermark
+from .metrics import DailyAnalytics, HourlyMetrics, RestlessEvent, RollupWatermark
 from .totals import DailyTotals
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "DailyTotals",
     "HealthCheck",
     "HourlyMetrics",
+    "RestlessEvent",
     "RollupWatermark",
 ]

@@ -18,7 +18,7 @@ from integrations.tenancy import acting_as_service
 from ..analytics import Scope, Sums, added, histograms_by_connection, sums_by_connection, sums_by_day, sums_by_provider
 from ..connections import Named, named
 from ..days import Days
-from ..histograms import ERROR_BOUND_PERCENT, percentile_of
+from ..histograms import ERROR_PERCENT, EXACT_UP_TO_MS, percentile
 from ..models import RollupWatermark
 from . import analytics_charts as charts
 from .analytics_form import AnalyticsForm
@@ -65,7 +65,8 @@ def figures(organization: Organization, form: AnalyticsForm) -> dict[str, Any]:
         "uptime": uptime_map(scope, days, rows, names),
         "connections": lines(scope, days, rows[:SHOWN_CONNECTIONS], names, form),
         "connection_count": len(rows),
-        "error_bound": ERROR_BOUND_PERCENT,
+        "error_bound": ERROR_PERCENT,
+        "exact_up_to": EXACT_UP_TO_MS,
         "counted_until": counted_until(),
     }
 
@@ -84,8 +85,8 @@ def lines(
                 **row,
                 "connection": one,
                 "provider": charts.provider_name(one.provider_id, form.providers) if one.provider_id else "",
-                "p95_ms": percentile_of(histogram, 0.95),
-                "p99_ms": percentile_of(histogram, 0.99),
+                "p95_ms": percentile(histogram, 0.95),
+                "p99_ms": percentile(histogram, 0.99),
             }
         )
     return found

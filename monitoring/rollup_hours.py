@@ -1,0 +1,189 @@
+"""Calls and webhook events added to the hours of their connections, each level by one set-based statement.
+
+Rows are grouped once, as they are read, by connection, slot, error and bucket; hours, histograms and errors are folded
+out of these few cells. A slot is an hour, or a quarter of one where the organization's clocks differ from UTC by other
+than whole hours, so that no row needs more than the division that `date_bin` is.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from integrations.models.base import first_uuid7
+
+from .histograms import BOUNDS, MIDDLES, SHARES
+from .transactions import Params
+
+Hour = tuple[uuid.UUID, datetime]  # a connection's
+
+# An event has its key from a web server and its time from the database, whose clocks may differ.
+CLOCKS_DIFFER = timedelta(hours=1)
+
+# A version 7 UUID of a moment: PostgreSQL makes none itself before version 18.
+UUID7 = """(lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0') || '7'
+            || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"""
+
+# Where clocks differ from UTC by whole hours at both ends of a time in which they are changed once at most, they always
+# do in between.
+SLOT = """CASE WHEN extract(minute FROM %(first)s::timestamptz AT TIME ZONE timezone)
+                    = extract(minute FROM %(first)s::timestamptz AT TIME ZONE 'UTC')
+                AND extract(minute FROM %(last)s::timestamptz AT TIME ZONE timezone)
+                    = extract(minute FROM %(last)s::timestamptz AT TIME ZONE 'UTC')
+               THEN interval '1 hour' ELSE interval '15 minutes' END"""
+_ALL_ZONES = f"SELECT id, timezone, {SLOT} AS slot FROM organizations"  # noqa: S608 - our own constants
+
+_CALLS = f"""
+WITH zones AS MATERIALIZED ({{zones}}), cells AS MATERIALIZED (
+    SELECT l.organization_id, l.connection_id, date_bin(z.slot, l.created_at, '2000-01-01 00:00Z') AS slot,
+           CASE WHEN l.error_code <> '' THEN l.error_code WHEN l.response_status < 400 THEN ''
+                WHEN l.response_status IS NULL THEN 'no_answer' ELSE l.response_status / 100 || 'xx' END AS error,
+           width_bucket(l.response_time_ms, %(bounds)s::int[]) AS bucket, count(*) AS n,
+           count(*) FILTER (WHERE l.response_status < 400) AS successes, sum(l.response_time_ms) AS time_sum,
+           sum(l.bytes_sent + l.bytes_received) AS bytes, sum(l.cost_aed) AS cost
+    FROM integration_logs l JOIN zones z ON z.id = l.organization_id
+    WHERE l.created_at >= %(first)s AND l.created_at < %(last)s AND l.connection_id IS NOT NULL
+      AND l.log_type IN ('api_response', 'error') AND {{rows}}
+    GROUP BY 1, 2, 3, 4, 5
+), placed AS MATERIALIZED (
+    SELECT c.*, date_trunc('hour', c.slot, z.timezone) AS hour FROM cells c JOIN zones z ON z.id = c.organization_id
+), sums AS (
+    SELECT organization_id, connection_id, hour, sum(n) AS requests, sum(successes) AS successes,
+           coalesce(sum(time_sum), 0) AS time_sum, coalesce(sum(n) FILTER (WHERE bucket IS NOT NULL), 0) AS time_count,
+           histogram_of(array_agg(bucket) FILTER (WHERE bucket IS NOT NULL),
+                        array_agg(n) FILTER (WHERE bucket IS NOT NULL)) AS histogram,
+           sum(bytes) AS bytes, sum(cost) AS cost, coalesce(sum(n) FILTER (WHERE error = 'rate_limited'), 0) AS limited
+    FROM placed GROUP BY organization_id, connection_id, hour
+), errors AS (
+    SELECT connection_id, hour, jsonb_object_agg(error, n) AS errors
+    FROM (SELECT connection_id, hour, error, sum(n) AS n FROM placed WHERE error <> '' GROUP BY 1, 2, 3) AS by_error
+    GROUP BY connection_id, hour
+)
+INSERT INTO integration_metrics_hourly AS hourly (
+    id, organization_id, connection_id, hour, requests, successes, failures, response_time_sum_ms, response_time_count,
+    response_time_histogram, p50_ms, p95_ms, p99_ms, bytes, cost_aed, rate_limited, errors, webhooks_received,
+    webhooks_verified, webhooks_failed, created_at
+)
+SELECT {UUID7.format(moment="s.hour")}, s.organization_id, s.connection_id, s.hour, s.requests, s.successes,
+       s.requests - s.successes, s.time_sum, s.time_count, merged.histogram, percentiles.ms[1], percentiles.ms[2],
+       percentiles.ms[3], s.bytes, s.cost, s.limited, coalesce(e.errors, '{{{{}}}}'), 0, 0, 0, now()
+FROM sums s LEFT JOIN errors e USING (connection_id, hour)
+LEFT JOIN integration_metrics_hourly m USING (connection_id, hour)
+CROSS JOIN LATERAL (SELECT histogram_plus(m.response_time_histogram, s.histogram) AS histogram OFFSET 0) AS merged
+CROSS JOIN LATERAL (
+    SELECT histogram_percentiles(merged.histogram, %(shares)s::float8[], %(middles)s::int[]) AS ms OFFSET 0
+) AS percentiles
+ON CONFLICT (connection_id, hour) DO UPDATE SET
+    requests = hourly.requests + excluded.requests, successes = hourly.successes + excluded.successes,
+    failures = hourly.failures + excluded.failures,
+    response_time_sum_ms = hourly.response_time_sum_ms + excluded.response_time_sum_ms,
+    response_time_count = hourly.response_time_count + excluded.response_time_count,
+    response_time_histogram = excluded.response_time_histogram, p50_ms = excluded.p50_ms, p95_ms = excluded.p95_ms,
+    p99_ms = excluded.p99_ms, bytes = hourly.bytes + excluded.bytes, cost_aed = hourly.cost_aed + excluded.cost_aed,
+    rate_limited = hourly.rate_limited + excluded.rate_limited, errors = tally_plus(hourly.errors, excluded.errors)
+RETURNING connection_id, hour
+"""  # noqa: S608 - our own constants
+
+_EVENTS = f"""
+WITH zones AS MATERIALIZED ({{zones}}), cells AS MATERIALIZED (
+    SELECT p.organization_id, p.connection_id, date_bin(z.slot, e.received_at, '2000-01-01 00:00Z') AS slot,
+           count(*) AS received, count(*) FILTER (WHERE e.signature_verified) AS verified
+    FROM webhook_events e JOIN webhook_endpoints p ON p.id = e.webhook_endpoint_id
+    JOIN zones z ON z.id = p.organization_id
+    WHERE {{rows}}
+    GROUP BY 1, 2, 3
+), sums AS (
+    SELECT c.organization_id, c.connection_id, date_trunc('hour', c.slot, z.timezone) AS hour,
+           sum(received) AS received, sum(verified) AS verified
+    FROM cells c JOIN zones z ON z.id = c.organization_id GROUP BY 1, 2, 3
+)
+INSERT INTO integration_metrics_hourly AS hourly (
+    id, organization_id, connection_id, hour, requests, successes, failures, response_time_sum_ms, response_time_count,
+    response_time_histogram, bytes, cost_aed, rate_limited, errors, webhooks_received, webhooks_verified,
+    webhooks_failed, created_at
+)
+SELECT {UUID7.format(moment="s.hour")}, s.organization_id, s.connection_id, s.hour, 0, 0, 0, 0, 0, '{{{{}}}}', 0, 0, 0,
+       '{{{{}}}}', s.received, s.verified, 0, now()
+FROM sums s
+ON CONFLICT (connection_id, hour) DO UPDATE SET
+    webhooks_received = hourly.webhooks_received + excluded.webhooks_received,
+    webhooks_verified = hourly.webhooks_verified + excluded.webhooks_verified
+RETURNING connection_id, hour
+"""  # noqa: S608 - our own constants
+
+_KEY = "(lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid"
+# How many are failed now, whatever they were before: served by the index on (endpoint, id), whose keys carry the time.
+_FAILED = f"""
+UPDATE integration_metrics_hourly AS hourly SET webhooks_failed = found.failed
+FROM unnest(%(connections)s::uuid[], %(hours)s::timestamptz[]) AS wanted (connection_id, hour), LATERAL (
+    SELECT count(*) AS failed
+    FROM webhook_endpoints p JOIN webhook_events e ON e.webhook_endpoint_id = p.id
+    WHERE p.connection_id = wanted.connection_id AND e.processing_status = 'failed'
+      AND e.received_at >= wanted.hour AND e.received_at < wanted.hour + interval '1 hour'
+      AND e.id >= {_KEY.format(moment="wanted.hour - interval '1 hour'")}
+      AND e.id < {_KEY.format(moment="wanted.hour + interval '2 hours'")}
+) AS found
+WHERE hourly.connection_id = wanted.connection_id AND hourly.hour = wanted.hour
+"""  # noqa: S608 - our own constants
+
+# Read before the count, in a statement of its own: what changes after it leaves a row for the next run.
+_TAKE_RESTLESS = """
+WITH taken AS (DELETE FROM rollup_restless_events RETURNING webhook_endpoint_id, received_at)
+SELECT DISTINCT p.connection_id, date_trunc('hour', t.received_at, o.timezone)
+FROM taken t JOIN webhook_endpoints p ON p.id = t.webhook_endpoint_id JOIN organizations o ON o.id = p.organization_id
+"""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The rows to add: by a condition (SQL, its parameters) among those from `first` to `last`.
+
+    `zones` is SQL for the organizations, with their time zones and slots.
+    """
+
+    condition: str
+    params: Params
+    first: datetime
+    last: datetime
+    zones: str = _ALL_ZONES
+
+    def execute(self, cursor: Any, statement: str, rows: str, **params: Any) -> list[Hour]:
+        times = {"first": self.first, "last": self.last}
+        cursor.execute(statement.format(zones=self.zones, rows=rows), {**self.params, **times, **params})
+        return list(cursor.fetchall())
+
+
+def add_calls(picked: Picked) -> list[Hour]:
+    """Returns the hours that were added to."""
+    arrays = {"bounds": list(BOUNDS), "middles": list(MIDDLES), "shares": list(SHARES)}
+    with connection.cursor() as cursor:
+        return picked.execute(cursor, _CALLS, picked.condition.format(row="l", time="l.created_at"), **arrays)
+
+
+def add_events(picked: Picked) -> list[Hour]:
+    """Returns the hours that were added to. Whether events failed is counted by `count_failed`."""
+    with connection.cursor() as cursor:
+        return picked.execute(cursor, _EVENTS, picked.condition.format(row="e", time="e.received_at"))
+
+
+def take_restless() -> list[Hour]:
+    """The hours of which events have failed, or have been healed, since this was last asked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_RESTLESS)
+        return list(cursor.fetchall())
+
+
+def count_failed(hours: Collection[Hour]) -> None:
+    connections, moments = ([hour[place] for hour in hours] for place in (0, 1))
+    with connection.cursor() as cursor:
+        cursor.execute(_FAILED, {"connections": connections, "hours": moments})
+
+
+def keys_between(first: datetime, last: datetime) -> Params:
+    """Bounds of the keys of events that were received then."""
+    return {"first_id": first_uuid7(first - CLOCKS_DIFFER), "last_id": first_uuid7(last + CLOCKS_DIFFER)}
