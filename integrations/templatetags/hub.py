@@ -152,7 +152,12 @@ def change(value: Decimal | None) -> str:
     """A change in per cent, with its sign: `+12% against the days before`."""
     if value is None:
         return ""
-    return _("%(change)s%% against the days before") % {"change": f"{value:+}"}
+    if not value:
+        return _("as in the days before")
+    # The sign stays before its number in a line that is read from the right.
+    return _("%(change)s against the days before") % {
+        "change": f"\N{LEFT-TO-RIGHT ISOLATE}{value:+}%\N{POP DIRECTIONAL ISOLATE}"
+    }
 
 
 @register.filter

@@ -117,4 +117,25 @@ class Migration(migrations.Migration):
             },
         ),
         wall("integration_analytics_totals"),
+        migrations.RemoveIndex(
+            model_name="dailyanalytics",
+            name="analytics_org_date",
+        ),
+        migrations.AddIndex(
+            model_name="dailyanalytics",
+            index=models.Index(
+                fields=["organization", "-date"],
+                include=(
+                    "connection",
+                    "total_requests",
+                    "successful_requests",
+                    "failed_requests",
+                    "response_time_sum_ms",
+                    "response_time_count",
+                    "total_cost_aed",
+                    "uptime_percent",
+                ),
+                name="analytics_org_date_sums",
+            ),
+        ),
     ]

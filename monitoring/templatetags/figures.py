@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.utils.translation import pgettext_lazy
 
 from integrations.templatetags.hub import milliseconds, money, number, percent
 
 register = template.Library()
 
+_UNITS = {"ms": pgettext_lazy("unit", "ms"), "AED": pgettext_lazy("unit", "AED")}
 _WRITTEN: dict[str, Callable[[Any], str]] = {"ms": milliseconds, "AED": money, "%": percent}
 
 
@@ -28,11 +30,17 @@ def table_rows(chart: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @register.filter
+def drawn(chart: dict[str, Any]) -> dict[str, Any]:
+    """What the script draws: the same, and the unit in the reader's language."""
+    return {**chart, "unit": str(_UNITS.get(chart.get("unit", ""), ""))}
+
+
+@register.filter
 def has_figures(chart: dict[str, Any]) -> bool:
     return any(value for series in chart["series"] for value in series["values"])
 
 
 @register.filter
 def signed(value: Decimal) -> str:
-    """`+12` or `-3`."""
-    return f"{'+' if value > 0 else ''}{number(value)}"
+    """`+12%` or `-3%`, the sign before its number in a line that is read from the right, too."""
+    return f"\N{LEFT-TO-RIGHT MARK}{'+' if value > 0 else ''}{number(value)}%"

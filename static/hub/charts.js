@@ -35,8 +35,9 @@
     return ink.createPattern(tile, "repeat");
   };
 
-  const numbers = new Intl.NumberFormat(root.lang.startsWith("ar") ? "ar-AE-u-nu-latn" : "en", { maximumFractionDigits: 2 });
-  const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+  const locale = root.lang.startsWith("ar") ? "ar-AE-u-nu-latn" : "en";
+  const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
+  const short = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
   const inUnit = (value, unit) => (unit ? `${numbers.format(value)} ${unit}` : numbers.format(value));
 
   const dataset = (series, kind, index) => {
@@ -85,7 +86,7 @@
     const upright = !figures.horizontal;
     const axis = { stacked: Boolean(figures.stacked), border: { display: false } };
     const labels = { ...axis, grid: { display: false }, ticks: { color: muted, maxRotation: 0, autoSkip: upright, autoSkipPadding: 16 } };
-    const values = { ...axis, beginAtZero: true, grid: { color: printing ? "#ddd" : style("--hub-line") }, ticks: { color: muted, precision: figures.unit === "AED" ? undefined : 0, maxTicksLimit: 7, callback: (value) => short.format(value) }, title: { display: Boolean(figures.unit), text: figures.unit, color: muted } };
+    const values = { ...axis, beginAtZero: true, grid: { color: printing ? "#ddd" : style("--hub-line") }, ticks: { color: muted, maxTicksLimit: 7, callback: (value) => short.format(value) }, title: { display: Boolean(figures.unit), text: figures.unit, color: muted } };
     const [x, y] = upright ? [labels, values] : [values, labels];
     return { ...common, indexAxis: upright ? "x" : "y", interaction: { mode: "index", axis: upright ? "x" : "y", intersect: false }, scales: { x: { ...x, reverse: rtl }, y: { ...y, position: rtl ? "right" : "left" } } };
   };
