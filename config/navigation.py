@@ -120,6 +120,7 @@ SIDEBAR: list[Item] = [
         _model(_("Health checks"), "favorite", "monitoring", "healthcheck"),
         _model(_("Hourly metrics"), "schedule", "monitoring", "hourlymetrics"),
         _model(_("Daily analytics"), "calendar_month", "monitoring", "dailyanalytics"),
+        _model(_("Daily totals"), "functions", "monitoring", "dailytotals"),
         _model(_("Audit log"), "policy", "monitoring", "auditlog"),
     ),
     _section(

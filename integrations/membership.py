@@ -111,6 +111,7 @@ _VIEWED = [
     "monitoring.healthcheck",
     "monitoring.hourlymetrics",
     "monitoring.dailyanalytics",
+    "monitoring.dailytotals",
     "monitoring.alert",
 ]
 _ADMIN_VIEWS = ["integrations.organization", "webhooks.webhookaccesslog", "monitoring.auditlog"]

@@ -16,7 +16,7 @@ from typing import Any
 
 from integrations.models import Organization
 
-from .days import Days, month_of, today_of
+from .days import Days, month_of
 from .models import Alert, AlertRule, DailyAnalytics, DailyTotals
 
 LOOK_BACK_DAYS = 28
@@ -122,14 +122,13 @@ class Budget:
         return "endangered" if self.forecast is not None and self.forecast > self.allowed else "kept"
 
 
-def budgets(organization: Organization, month: Days) -> list[Budget]:
+def budgets(organization: Organization, month: Days, today: date) -> list[Budget]:
     """The whole organization's first, then those of connections: two queries and one for the connections' costs."""
     rules = list(
         AlertRule.objects.filter(
             organization=organization, kind=Alert.Kind.BUDGET, is_active=True, threshold__isnull=False
         ).select_related("connection")
     )
-    today = today_of(organization)
     is_running = month.first <= today <= month.last
     days = Days(min(month.first, _looked_at(today).first), month.last) if is_running else month
     costs = _costs_of(organization, [rule.connection_id for rule in rules], days)

@@ -15,6 +15,8 @@ _NAMES = {
     "provider_unavailable": gettext_lazy("Provider unavailable"),
     "rate_limited": gettext_lazy("Rate limited"),
     "rejected_by_provider": gettext_lazy("Rejected by the provider"),
+    "4xx": gettext_lazy("Other 4xx answers"),
+    "5xx": gettext_lazy("Other 5xx answers"),
 }
 
 

@@ -6,13 +6,14 @@ from .alerts import AlertAdmin
 from .audit import AuditLogAdmin
 from .call_log import CallLogAdmin
 from .health import HealthCheckAdmin
-from .metrics import DailyAnalyticsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
+from .metrics import DailyAnalyticsAdmin, DailyTotalsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
 
 __all__ = [
     "AlertAdmin",
     "AuditLogAdmin",
     "CallLogAdmin",
     "DailyAnalyticsAdmin",
+    "DailyTotalsAdmin",
     "HealthCheckAdmin",
     "HourlyMetricsAdmin",
     "RollupWatermarkAdmin",

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_GET
 
 from integrations.models import Organization
 from integrations.pages.rendering import current_organization, page, staff_page
-from integrations.tenancy import acting_as_service
 
 from ..analytics import Scope, Sums, added, histograms_by_connection, sums_by_connection, sums_by_day, sums_by_provider
 from ..connections import Named, named
@@ -106,6 +105,5 @@ def change(now: Any, before: Any) -> Decimal | None:
 
 def counted_until() -> datetime | None:
     """Up to when calls have been added up: figures are as old as that."""
-    with acting_as_service():  # one mark for all organizations
-        mark = RollupWatermark.objects.filter(level="hourly").values_list("read_until", flat=True).first()
+    mark = RollupWatermark.objects.filter(level="hourly").values_list("read_until", flat=True).first()
     return timezone.localtime(mark) if mark else None

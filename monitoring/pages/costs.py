@@ -68,7 +68,7 @@ def costs(request: HttpRequest) -> HttpResponse:
         "title": _("Costs"),
         "form": form,
         "query": request.GET.urlencode(),
-        **figures(organization, form.chosen),
+        **figures(organization, form.chosen, form.today),
         "organizations": tables.by_organization(form.chosen, _before(form.chosen)) if _runs_all(request) else [],
     }
     template = "monitoring/_costs.html" if request.headers.get("HX-Request") else "monitoring/costs.html"
@@ -87,8 +87,8 @@ def costs_csv(request: HttpRequest, what: str) -> HttpResponse:
     return csv_file(f"costs-{what}-{month.first:%Y-%m}.csv", headings, rows)
 
 
-def figures(organization: Organization, month: Days) -> dict[str, Any]:
-    today, before = today_of(organization), _before(month)
+def figures(organization: Organization, month: Days, today: date) -> dict[str, Any]:
+    before = _before(month)
     connections = connections_of(organization)
     providers = providers_of(connections.values())
     reach = Days(min(before.first, month.first - timedelta(days=LOOK_BACK_DAYS)), month.last)
@@ -110,7 +110,7 @@ def figures(organization: Organization, month: Days) -> dict[str, Any]:
         "forecast": month_end(by_day, today) if is_running else None,
         "per_thousand": 1000 * spent / requests if requests else None,
         "requests": requests,
-        "budgets": budgets(organization, month),
+        "budgets": budgets(organization, month, today),
         "days": tables.by_day(month, by_day, expected(by_day, today) if is_running else {}),
         "providers": by_provider,
         "connections": rows[:SHOWN],
@@ -121,7 +121,7 @@ def figures(organization: Organization, month: Days) -> dict[str, Any]:
 def _table(organization: Organization, month: Days, what: str) -> Table:
     before = _before(month)
     if what == "days":
-        return chart_table("date", figures(organization, month)["days"])
+        return chart_table("date", figures(organization, month, today_of(organization))["days"])
     connections = connections_of(organization)
     rows = {
         "providers": lambda: tables.by_provider(organization, month, before, providers_of(connections.values())),
