@@ -155,9 +155,7 @@ def change(value: Decimal | None) -> str:
     if not value:
         return _("as in the days before")
     # The sign stays before its number in a line that is read from the right.
-    return _("%(change)s against the days before") % {
-        "change": f"\N{LEFT-TO-RIGHT ISOLATE}{value:+}%\N{POP DIRECTIONAL ISOLATE}"
-    }
+    return _("%(change)s%% against the days before") % {"change": f"\N{LEFT-TO-RIGHT MARK}{value:+}"}
 
 
 @register.filter
