@@ -11,6 +11,7 @@ _NAMES = {
     "configuration_error": gettext_lazy("Configuration"),
     "egress_refused": gettext_lazy("Address refused"),
     "invalid_response": gettext_lazy("Unreadable answer"),
+    "no_answer": gettext_lazy("No answer"),
     "provider_timeout": gettext_lazy("No answer in time"),
     "provider_unavailable": gettext_lazy("Provider unavailable"),
     "rate_limited": gettext_lazy("Rate limited"),

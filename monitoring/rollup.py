@@ -13,7 +13,7 @@ take turns. Health probes count as calls, for they are; uptime is told by the ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +26,7 @@ from .models import CallLog, RollupWatermark
 from .rollup_again import count_again
 from .rollup_days import sum_up, sum_up_between
 from .rollup_hours import Hour, Picked, add_calls, add_events, count_failed, take_restless
-from .transactions import Ended, Server, look, make_numbers_anew, new_rows
+from .transactions import Ended, Server, has_numbers_of_another_server, look, make_numbers_anew, new_rows
 
 # A row that comes later than this is left to a count of its time anew. No query reads all partitions for its sake.
 REACH = timedelta(days=92)
@@ -54,9 +54,13 @@ class RolledUp:
 
 def rollup(since: datetime | None = None, until: datetime | None = None) -> RolledUp:
     """Add what is new; with `since`, count anew what was read of the time from there until `until`, or now."""
-    done = list(steps(since, until))
-    first = since or done[0].since
-    return RolledUp(first, done[-1].until, sum(step.hours for step in done), sum(step.days for step in done))
+    return summary(list(steps(since, until)))
+
+
+def summary(done: Sequence[RolledUp]) -> RolledUp:
+    """Those steps as one."""
+    first, last = min(step.since for step in done), max(step.until for step in done)
+    return RolledUp(first, last, sum(step.hours for step in done), sum(step.days for step in done))
 
 
 def steps(since: datetime | None = None, until: datetime | None = None) -> Iterator[RolledUp]:
@@ -140,8 +144,9 @@ def _begin_anew(watermark: RollupWatermark, now: datetime) -> None:
     The numbers that restored rows carry are the other server's, and must not be taken for this one's.
     """
     oldest = _oldest_hour() or now - _HOUR
-    if watermark.server:
+    if watermark.server or has_numbers_of_another_server():
         make_numbers_anew()
+    if watermark.server:
         oldest = max(oldest, now - REACH)
     server = look()
     watermark.server, watermark.upcoming_transaction = server.identity, server.ended.upcoming

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from .rollup_hours import SLOT, Hour, Picked, add_calls, add_events, count_failed, keys_between
+from .rollup_hours import ORIGIN, Hour, Picked, add_calls, add_events, count_failed, keys_between
 from .transactions import Ended, read_rows
 
 _DRAW = f"""
@@ -28,7 +28,7 @@ WITH RECURSIVE firsts AS (
     SELECT l.id, m.hour + interval '1 hour' FROM lasts l JOIN integration_metrics_hourly m
       ON m.organization_id = l.id AND m.hour > l.moment - interval '1 hour' AND m.hour < l.moment
 )
-SELECT f.id, f.timezone, {SLOT} AS slot, min(f.moment) AS first, max(l.moment) AS last
+SELECT f.id, f.timezone, {ORIGIN} AS origin, min(f.moment) AS first, max(l.moment) AS last
 FROM firsts f JOIN lasts l ON l.id = f.id GROUP BY f.id, f.timezone
 """  # noqa: S608 - our own constants
 

@@ -23,17 +23,16 @@ _HOURS_OF_THE_DAY = """m.hour >= d.date::timestamp AT TIME ZONE d.timezone - int
 
 _SUM_UP = f"""
 WITH days AS MATERIALIZED ({{days}}), sums AS MATERIALIZED (
-    SELECT d.organization_id, d.connection_id, d.date, d.timezone, count(m.id) AS hours,
-           coalesce(sum(requests), 0) AS requests, coalesce(sum(successes), 0) AS successes,
-           coalesce(sum(failures), 0) AS failures, coalesce(sum(response_time_sum_ms), 0) AS time_sum,
-           coalesce(sum(response_time_count), 0) AS time_count, histogram_sum(response_time_histogram) AS histogram,
-           coalesce(sum(bytes), 0) AS bytes, coalesce(sum(cost_aed), 0) AS cost,
-           coalesce(sum(webhooks_received), 0) AS received, coalesce(sum(webhooks_verified), 0) AS verified,
-           coalesce(sum(webhooks_failed), 0) AS events_failed, coalesce(sum(rate_limited), 0) AS limited,
-           tally_sum(errors) AS errors
-    FROM days d LEFT JOIN integration_metrics_hourly m ON m.connection_id = d.connection_id
-         AND {_HOURS_OF_THE_DAY}
-    GROUP BY d.organization_id, d.connection_id, d.date, d.timezone
+    SELECT d.*, hours.* FROM days d CROSS JOIN LATERAL (
+        SELECT count(*) AS hours, coalesce(sum(requests), 0) AS requests, coalesce(sum(successes), 0) AS successes,
+               coalesce(sum(failures), 0) AS failures, coalesce(sum(response_time_sum_ms), 0) AS time_sum,
+               coalesce(sum(response_time_count), 0) AS time_count, histogram_sum(response_time_histogram) AS histogram,
+               coalesce(sum(bytes), 0) AS bytes, coalesce(sum(cost_aed), 0) AS cost,
+               coalesce(sum(webhooks_received), 0) AS received, coalesce(sum(webhooks_verified), 0) AS verified,
+               coalesce(sum(webhooks_failed), 0) AS events_failed, coalesce(sum(rate_limited), 0) AS limited,
+               tally_sum(errors) AS errors
+        FROM integration_metrics_hourly m WHERE m.connection_id = d.connection_id AND {_HOURS_OF_THE_DAY}
+    ) AS hours
 ), checks AS (
     SELECT s.connection_id, s.date, c.status, extract(epoch FROM least(
                lead(c.check_timestamp) OVER (PARTITION BY s.connection_id, s.date ORDER BY c.check_timestamp),

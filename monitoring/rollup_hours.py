@@ -1,8 +1,7 @@
 """Calls and webhook events added to the hours of their connections, each level by one set-based statement.
 
-Rows are grouped once, as they are read, by connection, slot, error and bucket; hours, histograms and errors are folded
-out of these few cells. A slot is an hour, or a quarter of one where the organization's clocks differ from UTC by other
-than whole hours, so that no row needs more than the division that `date_bin` is.
+Rows are grouped once, as they are read, into few groups: a connection's hour. The times and errors of a group are kept
+as arrays and folded into its histogram and tally afterwards, which takes less than to hash every row by its bucket.
 """
 
 from __future__ import annotations
@@ -29,39 +28,35 @@ CLOCKS_DIFFER = timedelta(hours=1)
 UUID7 = """(lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0') || '7'
             || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"""
 
-# Where clocks differ from UTC by whole hours at both ends of a time in which they are changed once at most, they always
-# do in between.
-SLOT = """CASE WHEN extract(minute FROM %(first)s::timestamptz AT TIME ZONE timezone)
-                    = extract(minute FROM %(first)s::timestamptz AT TIME ZONE 'UTC')
-                AND extract(minute FROM %(last)s::timestamptz AT TIME ZONE timezone)
-                    = extract(minute FROM %(last)s::timestamptz AT TIME ZONE 'UTC')
-               THEN interval '1 hour' ELSE interval '15 minutes' END"""
-_ALL_ZONES = f"SELECT id, timezone, {SLOT} AS slot FROM organizations"  # noqa: S608 - our own constants
+# Hours begin when the organization's clocks show them to: `origin` is such a moment, where the clocks show the same
+# minutes at both ends of a time in which they are changed once at most; else each row's hour is looked up.
+ORIGIN = """CASE WHEN extract(minute FROM %(first)s::timestamptz AT TIME ZONE timezone)
+                      - extract(minute FROM %(first)s::timestamptz AT TIME ZONE 'UTC')
+                    = extract(minute FROM %(last)s::timestamptz AT TIME ZONE timezone)
+                      - extract(minute FROM %(last)s::timestamptz AT TIME ZONE 'UTC')
+                 THEN timestamptz '2000-01-01 00:00Z' - ((%(first)s::timestamptz AT TIME ZONE timezone)
+                                                         - (%(first)s::timestamptz AT TIME ZONE 'UTC')) END"""
+_ALL_ZONES = f"SELECT id, timezone, {ORIGIN} AS origin FROM organizations"  # noqa: S608 - our own constants
+_HOUR = """CASE WHEN z.origin IS NULL THEN date_trunc('hour', {time}, z.timezone)
+                ELSE date_bin('1 hour', {time}, z.origin) END"""
 
 _CALLS = f"""
-WITH zones AS MATERIALIZED ({{zones}}), cells AS MATERIALIZED (
-    SELECT l.organization_id, l.connection_id, date_bin(z.slot, l.created_at, '2000-01-01 00:00Z') AS slot,
-           CASE WHEN l.error_code <> '' THEN l.error_code WHEN l.response_status < 400 THEN ''
-                WHEN l.response_status IS NULL THEN 'no_answer' ELSE l.response_status / 100 || 'xx' END AS error,
-           width_bucket(l.response_time_ms, %(bounds)s::int[]) AS bucket, count(*) AS n,
+WITH zones AS MATERIALIZED ({{zones}}), sums AS MATERIALIZED (
+    SELECT l.organization_id, l.connection_id, {_HOUR.format(time="l.created_at")} AS hour, count(*) AS requests,
            count(*) FILTER (WHERE l.response_status < 400) AS successes, sum(l.response_time_ms) AS time_sum,
-           sum(l.bytes_sent + l.bytes_received) AS bytes, sum(l.cost_aed) AS cost
+           count(l.response_time_ms) AS time_count, sum(l.bytes_sent + l.bytes_received) AS bytes,
+           sum(l.cost_aed) AS cost, count(*) FILTER (WHERE l.error_code = 'rate_limited') AS limited,
+           array_agg(width_bucket(l.response_time_ms, %(bounds)s::int[])) AS buckets,
+           array_agg(CASE WHEN l.error_code <> '' THEN l.error_code WHEN l.response_status IS NULL THEN 'no_answer'
+                          ELSE l.response_status / 100 || 'xx' END)
+               FILTER (WHERE l.error_code <> '' OR l.response_status IS NULL OR l.response_status >= 400) AS errors
     FROM integration_logs l JOIN zones z ON z.id = l.organization_id
     WHERE l.created_at >= %(first)s AND l.created_at < %(last)s AND l.connection_id IS NOT NULL
       AND l.log_type IN ('api_response', 'error') AND {{rows}}
-    GROUP BY 1, 2, 3, 4, 5
-), placed AS MATERIALIZED (
-    SELECT c.*, date_trunc('hour', c.slot, z.timezone) AS hour FROM cells c JOIN zones z ON z.id = c.organization_id
-), sums AS (
-    SELECT organization_id, connection_id, hour, sum(n) AS requests, sum(successes) AS successes,
-           coalesce(sum(time_sum), 0) AS time_sum, coalesce(sum(n) FILTER (WHERE bucket IS NOT NULL), 0) AS time_count,
-           histogram_of(array_agg(bucket) FILTER (WHERE bucket IS NOT NULL),
-                        array_agg(n) FILTER (WHERE bucket IS NOT NULL)) AS histogram,
-           sum(bytes) AS bytes, sum(cost) AS cost, coalesce(sum(n) FILTER (WHERE error = 'rate_limited'), 0) AS limited
-    FROM placed GROUP BY organization_id, connection_id, hour
+    GROUP BY 1, 2, 3
 ), errors AS (
     SELECT connection_id, hour, jsonb_object_agg(error, n) AS errors
-    FROM (SELECT connection_id, hour, error, sum(n) AS n FROM placed WHERE error <> '' GROUP BY 1, 2, 3) AS by_error
+    FROM (SELECT connection_id, hour, error, count(*) AS n FROM sums, unnest(errors) AS error GROUP BY 1, 2, 3) AS told
     GROUP BY connection_id, hour
 )
 INSERT INTO integration_metrics_hourly AS hourly (
@@ -70,11 +65,15 @@ INSERT INTO integration_metrics_hourly AS hourly (
     webhooks_verified, webhooks_failed, created_at
 )
 SELECT {UUID7.format(moment="s.hour")}, s.organization_id, s.connection_id, s.hour, s.requests, s.successes,
-       s.requests - s.successes, s.time_sum, s.time_count, merged.histogram, percentiles.ms[1], percentiles.ms[2],
-       percentiles.ms[3], s.bytes, s.cost, s.limited, coalesce(e.errors, '{{{{}}}}'), 0, 0, 0, now()
+       s.requests - s.successes, coalesce(s.time_sum, 0), s.time_count, merged.histogram, percentiles.ms[1],
+       percentiles.ms[2], percentiles.ms[3], s.bytes, s.cost, s.limited, coalesce(e.errors, '{{{{}}}}'), 0, 0, 0, now()
 FROM sums s LEFT JOIN errors e USING (connection_id, hour)
-LEFT JOIN integration_metrics_hourly m USING (connection_id, hour)
-CROSS JOIN LATERAL (SELECT histogram_plus(m.response_time_histogram, s.histogram) AS histogram OFFSET 0) AS merged
+CROSS JOIN LATERAL (
+    SELECT histogram_plus(histogram_of(s.buckets), coalesce((
+        SELECT m.response_time_histogram FROM integration_metrics_hourly m
+        WHERE m.connection_id = s.connection_id AND m.hour = s.hour
+    ), '{{{{}}}}')) AS histogram OFFSET 0
+) AS merged
 CROSS JOIN LATERAL (
     SELECT histogram_percentiles(merged.histogram, %(shares)s::float8[], %(middles)s::int[]) AS ms OFFSET 0
 ) AS percentiles
@@ -90,17 +89,13 @@ RETURNING connection_id, hour
 """  # noqa: S608 - our own constants
 
 _EVENTS = f"""
-WITH zones AS MATERIALIZED ({{zones}}), cells AS MATERIALIZED (
-    SELECT p.organization_id, p.connection_id, date_bin(z.slot, e.received_at, '2000-01-01 00:00Z') AS slot,
-           count(*) AS received, count(*) FILTER (WHERE e.signature_verified) AS verified
+WITH zones AS MATERIALIZED ({{zones}}), sums AS (
+    SELECT p.organization_id, p.connection_id, {_HOUR.format(time="e.received_at")} AS hour, count(*) AS received,
+           count(*) FILTER (WHERE e.signature_verified) AS verified
     FROM webhook_events e JOIN webhook_endpoints p ON p.id = e.webhook_endpoint_id
     JOIN zones z ON z.id = p.organization_id
     WHERE {{rows}}
     GROUP BY 1, 2, 3
-), sums AS (
-    SELECT c.organization_id, c.connection_id, date_trunc('hour', c.slot, z.timezone) AS hour,
-           sum(received) AS received, sum(verified) AS verified
-    FROM cells c JOIN zones z ON z.id = c.organization_id GROUP BY 1, 2, 3
 )
 INSERT INTO integration_metrics_hourly AS hourly (
     id, organization_id, connection_id, hour, requests, successes, failures, response_time_sum_ms, response_time_count,
@@ -143,7 +138,7 @@ FROM taken t JOIN webhook_endpoints p ON p.id = t.webhook_endpoint_id JOIN organ
 class Picked:
     """The rows to add: by a condition (SQL, its parameters) among those from `first` to `last`.
 
-    `zones` is SQL for the organizations, with their time zones and slots.
+    `zones` is SQL for the organizations, with their time zones and origins.
     """
 
     condition: str

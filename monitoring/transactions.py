@@ -65,6 +65,15 @@ def look() -> Server:
     return Server(identity, ended if own is None else ended.including(own))
 
 
+def has_numbers_of_another_server() -> bool:
+    """Whether calls carry numbers that this server has not come to."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(max(written_in) > pg_snapshot_xmax(pg_current_snapshot()), false) FROM integration_logs"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def make_numbers_anew() -> None:
     """Take the numbers from all rows. Needs the tables for itself for a moment, as long as it takes to read them."""
     with connection.cursor() as cursor:

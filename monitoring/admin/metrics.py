@@ -27,6 +27,7 @@ class DailyAnalyticsAdmin(LoggedAdmin):
         "avg_response_time_ms", "total_cost_aed",
     )  # fmt: skip
     list_filter = (("connection", AutocompleteSelectFilter), ("date", RangeDateFilter))
+    exclude = ("response_time_histogram",)
 
 
 @admin.register(DailyTotals)

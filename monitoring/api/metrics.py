@@ -63,7 +63,7 @@ class MetricsPages(NewestFirst):
 
 
 class MetricsViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
-    """A row a connection and hour (UTC)."""
+    """A row a connection and hour, as the clocks of its organization have it."""
 
     queryset = HourlyMetrics.objects.all()
     serializer_class = MetricsRow

@@ -6,33 +6,58 @@ from django.db import migrations, models
 
 from monitoring.transactions import FORGET_NUMBER, NUMBER, TABLES
 
+# In the procedural language, for these take a third of the time that queries over unnested arrays do.
 _ARITHMETIC = """
-CREATE FUNCTION histogram_of(buckets int[], counts bigint[]) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT ARRAY(
-        SELECT coalesce(sum(n), 0)::bigint
-        FROM generate_series(1, (SELECT max(bucket) FROM unnest(buckets) AS bucket)) AS every
-        LEFT JOIN unnest(buckets, counts) AS counted (bucket, n) ON bucket = every
-        GROUP BY every ORDER BY every
-    )
+CREATE FUNCTION histogram_of(buckets int[]) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    histogram bigint[] := array_fill(0::bigint, ARRAY[coalesce((SELECT max(one) FROM unnest(buckets) AS one), 0)]);
+    bucket int;
+BEGIN
+    FOREACH bucket IN ARRAY buckets LOOP
+        CONTINUE WHEN bucket IS NULL;
+        histogram[bucket] := histogram[bucket] + 1;
+    END LOOP;
+    RETURN histogram;
+END
 $$;
-CREATE FUNCTION histogram_plus(one bigint[], other bigint[]) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT ARRAY(SELECT coalesce(a, 0) + coalesce(b, 0) FROM unnest(one, other) AS bucket (a, b))
+CREATE FUNCTION histogram_plus(total bigint[], other bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    FOR i IN 1..cardinality(other) LOOP
+        total[i] := coalesce(total[i], 0) + other[i];
+    END LOOP;
+    RETURN total;
+END
 $$;
 CREATE AGGREGATE histogram_sum(bigint[]) (
     SFUNC = histogram_plus, STYPE = bigint[], COMBINEFUNC = histogram_plus, INITCOND = '{}', PARALLEL = SAFE
 );
 CREATE FUNCTION histogram_percentiles(histogram bigint[], shares double precision[], middles int[]) RETURNS int[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT ARRAY(
-        SELECT middles[min(bucket) FILTER (WHERE upto >= ceil(share * total))]
-        FROM unnest(shares) WITH ORDINALITY AS wanted (share, place), (
-            SELECT bucket, n, sum(n) OVER (ORDER BY bucket) AS upto, sum(n) OVER () AS total
-            FROM unnest(histogram) WITH ORDINALITY AS counted (n, bucket)
-        ) AS running
-        WHERE n > 0 GROUP BY place ORDER BY place
-    )
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    total bigint := 0;
+    upto bigint := 0;
+    n bigint;
+    bucket int := 0;
+    place int := 1;
+    found int[] := '{}';
+BEGIN
+    FOREACH n IN ARRAY histogram LOOP
+        total := total + n;
+    END LOOP;
+    IF total > 0 THEN
+        FOREACH n IN ARRAY histogram LOOP
+            bucket := bucket + 1;
+            upto := upto + n;
+            WHILE place <= cardinality(shares) AND upto >= ceil(shares[place] * total) LOOP
+                found[place] := middles[bucket];
+                place := place + 1;
+            END LOOP;
+        END LOOP;
+    END IF;
+    RETURN found;
+END
 $$;
 CREATE FUNCTION tally_plus(one jsonb, other jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -54,7 +79,7 @@ DROP FUNCTION tally_plus(jsonb, jsonb);
 DROP FUNCTION histogram_percentiles(bigint[], double precision[], int[]);
 DROP AGGREGATE histogram_sum(bigint[]);
 DROP FUNCTION histogram_plus(bigint[], bigint[]);
-DROP FUNCTION histogram_of(int[], bigint[]);
+DROP FUNCTION histogram_of(int[]);
 """
 
 # With the rights of its owner: whoever works on an event writes here, and reads nothing.
