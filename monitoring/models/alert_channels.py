@@ -64,8 +64,9 @@ class AlertNotification(TenantModel, IdentifiedModel):
         Alert, on_delete=models.CASCADE, null=True, related_name="notifications", verbose_name=_("alert")
     )
     channel = models.ForeignKey(
-        AlertChannel, on_delete=models.SET_NULL, null=True, related_name="notifications", verbose_name=_("channel")
-    )
+        AlertChannel, on_delete=models.SET_NULL, null=True, db_index=False, related_name="notifications",
+        verbose_name=_("channel"),
+    )  # fmt: skip
     channel_name = models.CharField(_("channel"), max_length=100)  # as it was called then
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.PENDING)
@@ -84,8 +85,9 @@ class AlertNotification(TenantModel, IdentifiedModel):
         ordering = ("-id",)
         indexes: ClassVar = [
             models.Index(fields=["organization", "-id"], name="alert_notifications_org"),
+            models.Index(fields=["channel", "-id"], name="alert_notifications_channel"),
             models.Index(
-                fields=["next_attempt_at"],
+                fields=["channel", "next_attempt_at"],
                 condition=models.Q(status__in=["pending", "sending", "retrying"]),
                 name="alert_notifications_due",
             ),
