@@ -39,7 +39,7 @@ GROUP BY organization_id, connection_id
 
 
 def look_soon(sender: object, connection: Connection, change: str = "", **kwargs: object) -> None:
-    """Receiver of `connection_changed`, and of both signals about limits: many that change at once are looked at once."""
+    """Receiver of `connection_changed` and of both signals about limits: many changes are one look."""
     if change in {"", "health", "activated", "deactivated", "deleted"}:
         hint("monitoring.tasks.watch_connections")
 
