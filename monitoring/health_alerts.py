@@ -21,12 +21,18 @@ from .models import Alert, AlertRule
 
 _Kind = Alert.Kind
 _Health = Connection.Health
+_Window = RateLimit.Window
 # Over a limit a minute, traffic that keeps on would open and resolve an alert every minute.
 LIMIT_QUIET = timedelta(minutes=5)
 
 _DOWN = gettext_noop("{connection} ({provider}) is down. {error}")
 _DEGRADED = gettext_noop("{connection} ({provider}) is slow or unreliable. {error}")
-_LIMIT = gettext_noop("{connection} has used up its limit of {calls} calls ({window}) until {until}.")
+_LIMITS = {
+    _Window.PER_MINUTE: gettext_noop("{connection} has used up its limit of {calls} calls a minute until {until}."),
+    _Window.PER_HOUR: gettext_noop("{connection} has used up its limit of {calls} calls an hour until {until}."),
+    _Window.PER_DAY: gettext_noop("{connection} has used up its limit of {calls} calls a day until {until}."),
+    _Window.PER_MONTH: gettext_noop("{connection} has used up its limit of {calls} calls a month until {until}."),
+}
 _ERRORS = gettext_noop("{connection}: {percent} % of {calls} calls in {minutes} minutes have failed.")
 
 # Reads the last minutes alone, by logs_created: its cost follows the calls, never the history.
@@ -109,11 +115,10 @@ def _limit(limit: RateLimit) -> Matter:
         organization_id=limit.organization_id,
         connection_id=limit.connection_id,
         subject_id=limit.pk,
-        message=_LIMIT,
+        message=_LIMITS[_Window(limit.limit_type)],
         values={
             "connection": limit.connection.connection_name,
             "calls": limit.max_requests,
-            "window": limit.limit_type,
             "until": f"{reset_at.astimezone(ZoneInfo(limit.organization.timezone)):%d/%m/%Y %H:%M}",
             "reset_at": reset_at.isoformat(),
         },

@@ -33,11 +33,12 @@ def duration(length: timedelta) -> str:
     """As "3 h 20 min", in the current language."""
     minutes = max(0, int(length.total_seconds() // 60))
     days, hours, left = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return gettext("{days} d {hours} h").format(days=days, hours=hours)
-    if hours:
-        return gettext("{hours} h {minutes} min").format(hours=hours, minutes=left)
-    return gettext("{minutes} min").format(minutes=left)
+    parts = [
+        gettext("{number} d").format(number=days) if days else "",
+        gettext("{number} h").format(number=hours) if hours else "",
+        gettext("{number} min").format(number=left) if not days and (left or not hours) else "",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def _single(organization: Organization, notification: AlertNotification) -> Message:

@@ -74,12 +74,12 @@ def _assign(rule: AlertRule, given: Mapping[str, Any]) -> None:
             setattr(rule, name, value)
     if rule.connection is not None and rule.connection.organization_id != rule.organization_id:
         raise InvalidRequest("There is no such connection.", field="connection")
-    _check_threshold(rule)
     try:
         rule.clean_fields(exclude=["organization"])
     except ValidationError as error:
         name, problems = next(iter(error.message_dict.items()))
         raise InvalidRequest(problems[0], field=name) from error
+    _check_threshold(rule)
 
 
 def _check_threshold(rule: AlertRule) -> None:

@@ -50,6 +50,9 @@ def tell(alerts: Sequence[Alert]) -> int:
         alert.notified += 1
         alert.next_notification_at = _next(audience.rules.get(alert.rule_id), alert, now)
     Alert.objects.bulk_update(alerts, ["notified", "next_notification_at"])
+    # What did not arrive the last time is told by this: a channel that is away is owed one message an alert.
+    unsent = AlertNotification.objects.filter(alert__in={row.alert_id for row in rows})
+    unsent.filter(status__in=AlertNotification.WAITING).update(status=_Status.SKIPPED, next_attempt_at=None)
     _write(rows)
     return told
 

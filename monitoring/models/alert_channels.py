@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from integrations.fields import EncryptedTextField
 from integrations.models.base import IdentifiedModel, TenantModel, TimestampedModel, organization_key
@@ -42,11 +43,11 @@ class AlertNotification(TenantModel, IdentifiedModel):
     """One thing to tell one channel. Those that went out in one message have its `batch` in common."""
 
     class Kind(models.TextChoices):
-        OPENED = "opened", _("Opened")
-        REPEATED = "repeated", _("Repeated")
-        ESCALATED = "escalated", _("Escalated")
-        RESOLVED = "resolved", _("Resolved")
-        TEST = "test", _("Test")
+        OPENED = "opened", pgettext_lazy("notification", "Opened")
+        REPEATED = "repeated", pgettext_lazy("notification", "Repeated")
+        ESCALATED = "escalated", pgettext_lazy("notification", "Escalated")
+        RESOLVED = "resolved", pgettext_lazy("notification", "Resolved")
+        TEST = "test", pgettext_lazy("notification", "Test")
 
     class Status(models.TextChoices):
         PENDING = "pending", _("Pending")

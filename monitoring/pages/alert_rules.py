@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.contrib import messages
 from django.db.models import Count, Q
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from integrations.errors import IntegrationError, InvalidRequest
 from integrations.pages.rendering import current_organization, page, staff_page
 
+from ..alerting.messages import duration
 from ..alerting.rules import create_rule, delete_rule, update_rule
 from ..models import Alert, AlertRule
 from .alert_forms import RuleForm
@@ -27,7 +29,10 @@ def rules(request: HttpRequest) -> HttpResponse:
         first_count=Count("chosen", filter=Q(chosen__is_escalation=False)),
         escalation_count=Count("chosen", filter=Q(chosen__is_escalation=True)),
     )
-    return page(request, "monitoring/alerts/rules.html", {"title": _("Alert rules"), "rules": told})
+    shown = list(told)
+    for rule in shown:
+        rule.pause = duration(timedelta(minutes=rule.repeat_minutes or 0))  # type: ignore[attr-defined]
+    return page(request, "monitoring/alerts/rules.html", {"title": _("Alert rules"), "rules": shown})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
