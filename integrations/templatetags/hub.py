@@ -24,7 +24,7 @@ register = template.Library()
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
 
 _TONES = {
-    "success": "active healthy completed captured succeeded delivered",
+    "success": "active healthy completed captured succeeded delivered sent",
     "warning": "degraded testing retrying partially_refunded requires_action error_rate",
     "danger": "error down failed disputed exceeded",
     "info": "pending processing authorised waiting running sending",

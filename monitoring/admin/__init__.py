@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .alerts import AlertAdmin
+from .alerts import AlertAdmin, AlertNotificationAdmin
 from .audit import AuditLogAdmin
 from .call_log import CallLogAdmin
 from .health import HealthCheckAdmin
@@ -10,6 +10,7 @@ from .metrics import DailyAnalyticsAdmin, DailyTotalsAdmin, HourlyMetricsAdmin, 
 
 __all__ = [
     "AlertAdmin",
+    "AlertNotificationAdmin",
     "AuditLogAdmin",
     "CallLogAdmin",
     "DailyAnalyticsAdmin",

@@ -477,6 +477,7 @@ class Migration(migrations.Migration):
             model_name="alertnotification",
             name="channel",
             field=models.ForeignKey(
+                db_index=False,
                 null=True,
                 on_delete=django.db.models.deletion.SET_NULL,
                 related_name="notifications",
@@ -636,9 +637,13 @@ class Migration(migrations.Migration):
             model_name="alertnotification",
             index=models.Index(
                 condition=models.Q(("status__in", ["pending", "sending", "retrying"])),
-                fields=["next_attempt_at"],
+                fields=["channel", "next_attempt_at"],
                 name="alert_notifications_due",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="alertnotification",
+            index=models.Index(fields=["channel", "-id"], name="alert_notifications_channel"),
         ),
         migrations.AddConstraint(
             model_name="alertrulechannel",

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from integrations.fields import EncryptedTextField
 from integrations.models.base import IdentifiedModel, TenantModel, TimestampedModel, organization_key
@@ -42,11 +43,11 @@ class AlertNotification(TenantModel, IdentifiedModel):
     """One thing to tell one channel. Those that went out in one message have its `batch` in common."""
 
     class Kind(models.TextChoices):
-        OPENED = "opened", _("Opened")
-        REPEATED = "repeated", _("Repeated")
-        ESCALATED = "escalated", _("Escalated")
-        RESOLVED = "resolved", _("Resolved")
-        TEST = "test", _("Test")
+        OPENED = "opened", pgettext_lazy("notification", "Opened")
+        REPEATED = "repeated", pgettext_lazy("notification", "Repeated")
+        ESCALATED = "escalated", pgettext_lazy("notification", "Escalated")
+        RESOLVED = "resolved", pgettext_lazy("notification", "Resolved")
+        TEST = "test", pgettext_lazy("notification", "Test")
 
     class Status(models.TextChoices):
         PENDING = "pending", _("Pending")
@@ -64,8 +65,9 @@ class AlertNotification(TenantModel, IdentifiedModel):
         Alert, on_delete=models.CASCADE, null=True, related_name="notifications", verbose_name=_("alert")
     )
     channel = models.ForeignKey(
-        AlertChannel, on_delete=models.SET_NULL, null=True, related_name="notifications", verbose_name=_("channel")
-    )
+        AlertChannel, on_delete=models.SET_NULL, null=True, db_index=False, related_name="notifications",
+        verbose_name=_("channel"),
+    )  # fmt: skip
     channel_name = models.CharField(_("channel"), max_length=100)  # as it was called then
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.PENDING)
@@ -84,8 +86,9 @@ class AlertNotification(TenantModel, IdentifiedModel):
         ordering = ("-id",)
         indexes: ClassVar = [
             models.Index(fields=["organization", "-id"], name="alert_notifications_org"),
+            models.Index(fields=["channel", "-id"], name="alert_notifications_channel"),
             models.Index(
-                fields=["next_attempt_at"],
+                fields=["channel", "next_attempt_at"],
                 condition=models.Q(status__in=["pending", "sending", "retrying"]),
                 name="alert_notifications_due",
             ),

@@ -97,7 +97,7 @@ class Alert(TenantModel, IdentifiedModel):
     @property
     def told(self) -> str:
         """The message in the language of the current request."""
-        return gettext(self.message).format(**self.message_values)
+        return gettext(self.message).format(**self.message_values).strip()
 
     @property
     def state(self) -> str:
