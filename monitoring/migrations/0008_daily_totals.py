@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
                     "total_cost_aed",
                     "uptime_percent",
                 ),
-                name="analytics_org_date_sums",
+                name="analytics_org_date",
             ),
         ),
     ]

@@ -97,7 +97,7 @@ class DailyAnalytics(TenantModel, LoggedConnection, IdentifiedModel):
                     "connection", "total_requests", "successful_requests", "failed_requests", "response_time_sum_ms",
                     "response_time_count", "total_cost_aed", "uptime_percent",
                 ],
-                name="analytics_org_date_sums",
+                name="analytics_org_date",
             )
         ]  # fmt: skip
 
