@@ -51,6 +51,14 @@ def by_day(month: Days, costs: Costs, expected: Mapping[date, Decimal]) -> Chart
     }
 
 
+def calls_in(organization: Organization, month: Days) -> int:
+    """All calls, those that cost nothing too."""
+    rows = DailyTotals.objects.filter(
+        organization=organization, level=DailyTotals.Level.ALL, date__range=(month.first, month.last)
+    )
+    return int(rows.aggregate(calls=Sum("requests", default=0))["calls"])
+
+
 def by_provider(
     organization: Organization, month: Days, before: Days, providers: Mapping[uuid.UUID, IntegrationProvider]
 ) -> list[CostRow]:

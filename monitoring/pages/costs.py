@@ -98,8 +98,7 @@ def figures(organization: Organization, month: Days, today: date) -> dict[str, A
     # A month that is not over is compared with as much of the one before.
     compared = before.first_days((today - month.first).days + 1) if is_running else before
     rows = tables.by_connection(organization, month, before, connections)
-    by_provider = tables.by_provider(organization, month, before, providers)
-    requests = sum(row.requests for row in by_provider)
+    requests = tables.calls_in(organization, month)
     return {
         "month": month,
         "earlier": before.first,
@@ -112,7 +111,7 @@ def figures(organization: Organization, month: Days, today: date) -> dict[str, A
         "requests": requests,
         "budgets": budgets(organization, month, today),
         "days": tables.by_day(month, by_day, expected(by_day, today) if is_running else {}),
-        "providers": by_provider,
+        "providers": tables.by_provider(organization, month, before, providers),
         "connections": rows[:SHOWN],
         "connection_count": len(rows),
     }

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from integrations.models import Connection, Membership, Organization
 from monitoring.costs import budgets, forecast, spent
@@ -123,6 +124,13 @@ def test_the_month_is_split_by_provider_and_connection(stripe: Connection, tap: 
     assert context["organizations"] == []
 
 
+def test_calls_that_cost_nothing_are_calls(stripe: Connection, tap: Connection, client: Client) -> None:
+    measured_day(stripe, date(2026, 3, 2), times=[5] * 100, cost="2")
+    measured_day(tap, date(2026, 3, 3), times=[5] * 300)
+    context = client.get(f"{PAGE}?month=03/2026").context
+    assert (context["requests"], context["per_thousand"]) == (400, 5)
+
+
 def test_a_running_month_is_compared_with_as_much_of_the_one_before(stripe: Connection) -> None:
     measured_day(stripe, date(2026, 2, 18), times=[5], cost="10")
     measured_day(stripe, date(2026, 2, 19), times=[5], cost="500")
@@ -139,14 +147,17 @@ def test_the_running_month_is_shown_with_its_forecast(stripe: Connection, client
     assert "It knows no holidays and no campaigns." in response.content.decode()
 
 
-def test_super_admins_see_all_organizations_and_others_their_own(stripe: Connection, client: Client) -> None:
+def test_super_admins_see_all_organizations_and_others_their_own(
+    stripe: Connection, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     measured_day(stripe, date(2026, 3, 2), times=[5], cost="30")
     theirs = ConnectionFactory(organization=OrganizationFactory(name="Theirs"))
     measured_day(theirs, date(2026, 3, 2), times=[5], cost="70")
     assert "Theirs" not in client.get(f"{PAGE}?month=03/2026").content.decode()
     assert client.get(f"{PAGE}organizations.csv").status_code == 404
     client.force_login(UserFactory(is_superuser=True))
-    found = client.get(f"{PAGE}?month=03/2026").context["organizations"]
+    with django_assert_max_num_queries(25):
+        found = client.get(f"{PAGE}?month=03/2026").context["organizations"]
     assert [(row.name, row.cost, row.share) for row in found] == [("Theirs", 70, 70), ("Ours", 30, 30)]
     lines = client.get(f"{PAGE}organizations.csv?month=03/2026").content.decode("utf-8-sig").splitlines()
     assert lines[1] == "Theirs,1,70.000000,0,70.0"
