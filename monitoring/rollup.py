@@ -114,8 +114,8 @@ def _again(first: datetime, last: datetime, ahead: int) -> RolledUp:
 
 
 def _go_on_with_recount(watermark: RollupWatermark, first: datetime, until: datetime, ahead: int) -> RolledUp:
-    stretches = _stretches(first, until)
-    last = stretches[0][1]
+    stretches = _stretches(first, until) or [(until, until)]
+    first, last = stretches[0]
     watermark.recount_since = last if last < until else None
     watermark.save()
     return _count_again(first, last, _read_by(watermark), len(stretches) + ahead)
@@ -151,8 +151,9 @@ def _begin_anew(watermark: RollupWatermark, now: datetime) -> None:
     server = look()
     watermark.server, watermark.upcoming_transaction = server.identity, server.ended.upcoming
     watermark.open_transactions = sorted(server.ended.under_way)
-    watermark.read_until = watermark.recount_until = now
-    watermark.recount_since = oldest
+    watermark.read_until, watermark.recount_since = now, oldest
+    newest = CallLog.objects.order_by("-created_at").values_list("created_at", flat=True).first()
+    watermark.recount_until = max(now, newest + _HOUR) if newest else now
 
 
 def _read_by(watermark: RollupWatermark) -> Ended:

@@ -11,10 +11,10 @@ from datetime import datetime
 
 from django.db import connection
 
-from .rollup_hours import ORIGIN, Hour, Picked, add_calls, add_events, count_failed, keys_between
+from .rollup_hours import Hour, Picked, add_calls, add_events, count_failed, keys_between
 from .transactions import Ended, read_rows
 
-_DRAW = f"""
+_DRAW = """
 CREATE TEMPORARY TABLE rollup_zones ON COMMIT DROP AS
 WITH RECURSIVE firsts AS (
     SELECT id, timezone, date_trunc('hour', %(first)s, timezone) AS moment FROM organizations
@@ -28,9 +28,9 @@ WITH RECURSIVE firsts AS (
     SELECT l.id, m.hour + interval '1 hour' FROM lasts l JOIN integration_metrics_hourly m
       ON m.organization_id = l.id AND m.hour > l.moment - interval '1 hour' AND m.hour < l.moment
 )
-SELECT f.id, f.timezone, {ORIGIN} AS origin, min(f.moment) AS first, max(l.moment) AS last
-FROM firsts f JOIN lasts l ON l.id = f.id GROUP BY f.id, f.timezone
-"""  # noqa: S608 - our own constants
+SELECT f.id, min(f.moment) AS first, max(l.moment) AS last
+FROM firsts f JOIN lasts l ON l.id = f.id GROUP BY f.id
+"""
 
 _EMPTY = """
 UPDATE integration_metrics_hourly AS hourly SET
@@ -44,7 +44,8 @@ DELETE FROM integration_metrics_hourly AS hourly USING rollup_zones z
 WHERE hourly.organization_id = z.id AND hourly.hour >= z.first AND hourly.hour < z.last
   AND requests = 0 AND webhooks_received = 0
 """
-_ENDS = "SELECT min(first), max(last) FROM rollup_zones"
+_ENDS = "SELECT coalesce(min(first), %(first)s), coalesce(max(last), %(last)s) FROM rollup_zones"
+_WITHIN = "JOIN rollup_zones z ON z.id = l.organization_id"
 _IN_THE_STRETCH = "{time} >= z.first AND {time} < z.last"
 
 
@@ -53,15 +54,14 @@ def count_again(first: datetime, last: datetime, read: Ended) -> tuple[datetime,
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS rollup_zones")
         cursor.execute(_DRAW, {"first": first, "last": last})
-        cursor.execute(_ENDS)
-        first, last = cursor.fetchone() or (first, last)
+        cursor.execute(_ENDS, {"first": first, "last": last})
+        first, last = cursor.fetchone()
         cursor.execute(_EMPTY)
     condition, params = read_rows(read)
     condition = f"{condition} AND {_IN_THE_STRETCH}"
-    zones = "SELECT * FROM rollup_zones"
-    hours = add_calls(Picked(condition, params, first, last, zones))
-    by_key = f"{condition} AND e.id >= %(first_id)s AND e.id < %(last_id)s"
-    events = add_events(Picked(by_key, {**params, **keys_between(first, last)}, first, last, zones))
+    hours = add_calls(Picked(condition, params, first, last, _WITHIN))
+    by_key = f"{condition} AND l.id >= %(first_id)s AND l.id < %(last_id)s"
+    events = add_events(Picked(by_key, {**params, **keys_between(first, last)}, first, last, _WITHIN))
     count_failed(events)
     with connection.cursor() as cursor:
         cursor.execute(_DROP_EMPTY)

@@ -1,6 +1,6 @@
 """Calls and webhook events added to the hours of their connections, each level by one set-based statement.
 
-Rows are grouped once, as they are read, into few groups: a connection's hour. The times and errors of a group are kept
+Rows are grouped once, as they are read, into few groups: the hours of connections. Times and errors of a group are kept
 as arrays and folded into its histogram and tally afterwards, which takes less than to hash every row by its bucket.
 """
 
@@ -28,35 +28,46 @@ CLOCKS_DIFFER = timedelta(hours=1)
 UUID7 = """(lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0') || '7'
             || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"""
 
-# Hours begin when the organization's clocks show them to: `origin` is such a moment, where the clocks show the same
-# minutes at both ends of a time in which they are changed once at most; else each row's hour is looked up.
-ORIGIN = """CASE WHEN extract(minute FROM %(first)s::timestamptz AT TIME ZONE timezone)
-                      - extract(minute FROM %(first)s::timestamptz AT TIME ZONE 'UTC')
-                    = extract(minute FROM %(last)s::timestamptz AT TIME ZONE timezone)
-                      - extract(minute FROM %(last)s::timestamptz AT TIME ZONE 'UTC')
-                 THEN timestamptz '2000-01-01 00:00Z' - ((%(first)s::timestamptz AT TIME ZONE timezone)
-                                                         - (%(first)s::timestamptz AT TIME ZONE 'UTC')) END"""
-_ALL_ZONES = f"SELECT id, timezone, {ORIGIN} AS origin FROM organizations"  # noqa: S608 - our own constants
-_HOUR = """CASE WHEN z.origin IS NULL THEN date_trunc('hour', {time}, z.timezone)
-                ELSE date_bin('1 hour', {time}, z.origin) END"""
+# Organizations whose clocks differ from UTC by other than whole hours, at either end of a time in which clocks are
+# changed once at most. Of theirs, rows are grouped by quarters of an hour; a join for each row would cost more.
+_ODD = """
+SELECT coalesce(array_agg(id), '{}') FROM organizations
+WHERE extract(minute FROM %(first)s::timestamptz AT TIME ZONE timezone)
+      <> extract(minute FROM %(first)s::timestamptz AT TIME ZONE 'UTC')
+   OR extract(minute FROM %(last)s::timestamptz AT TIME ZONE timezone)
+      <> extract(minute FROM %(last)s::timestamptz AT TIME ZONE 'UTC')
+"""
+_SLOT = """date_bin(CASE WHEN {row}.organization_id = ANY (%(odd)s::uuid[]) THEN interval '15 minutes'
+                ELSE interval '1 hour' END, {time}, '2000-01-01 00:00Z')"""
 
 _CALLS = f"""
-WITH zones AS MATERIALIZED ({{zones}}), sums AS MATERIALIZED (
-    SELECT l.organization_id, l.connection_id, {_HOUR.format(time="l.created_at")} AS hour, count(*) AS requests,
-           count(*) FILTER (WHERE l.response_status < 400) AS successes, sum(l.response_time_ms) AS time_sum,
-           count(l.response_time_ms) AS time_count, sum(l.bytes_sent + l.bytes_received) AS bytes,
-           sum(l.cost_aed) AS cost, count(*) FILTER (WHERE l.error_code = 'rate_limited') AS limited,
-           array_agg(width_bucket(l.response_time_ms, %(bounds)s::int[])) AS buckets,
+WITH slots AS MATERIALIZED (
+    SELECT l.organization_id, l.connection_id, {_SLOT.format(row="l", time="l.created_at")} AS slot,
+           count(*) AS requests, count(*) FILTER (WHERE l.response_status < 400) AS successes,
+           sum(l.response_time_ms) AS time_sum, count(l.response_time_ms) AS time_count,
+           sum(l.bytes_sent + l.bytes_received) AS bytes, sum(l.cost_aed) AS cost,
+           count(*) FILTER (WHERE l.error_code = 'rate_limited') AS limited,
+           array_agg(width_bucket(l.response_time_ms, %(bounds)s::int[]))
+               FILTER (WHERE l.response_time_ms IS NOT NULL) AS buckets,
            array_agg(CASE WHEN l.error_code <> '' THEN l.error_code WHEN l.response_status IS NULL THEN 'no_answer'
                           ELSE l.response_status / 100 || 'xx' END)
                FILTER (WHERE l.error_code <> '' OR l.response_status IS NULL OR l.response_status >= 400) AS errors
-    FROM integration_logs l JOIN zones z ON z.id = l.organization_id
+    FROM integration_logs l {{within}}
     WHERE l.created_at >= %(first)s AND l.created_at < %(last)s AND l.connection_id IS NOT NULL
       AND l.log_type IN ('api_response', 'error') AND {{rows}}
     GROUP BY 1, 2, 3
+), placed AS MATERIALIZED (
+    SELECT s.*, date_trunc('hour', s.slot, o.timezone) AS hour
+    FROM slots s JOIN organizations o ON o.id = s.organization_id
+), sums AS (
+    SELECT organization_id, connection_id, hour, sum(requests) AS requests, sum(successes) AS successes,
+           coalesce(sum(time_sum), 0) AS time_sum, sum(time_count) AS time_count, sum(bytes) AS bytes,
+           sum(cost) AS cost, sum(limited) AS limited, histogram_sum(histogram_of(buckets)) AS histogram
+    FROM placed GROUP BY 1, 2, 3
 ), errors AS (
     SELECT connection_id, hour, jsonb_object_agg(error, n) AS errors
-    FROM (SELECT connection_id, hour, error, count(*) AS n FROM sums, unnest(errors) AS error GROUP BY 1, 2, 3) AS told
+    FROM (SELECT connection_id, hour, error, count(*) AS n
+          FROM placed, unnest(errors) AS error GROUP BY 1, 2, 3) AS told
     GROUP BY connection_id, hour
 )
 INSERT INTO integration_metrics_hourly AS hourly (
@@ -65,11 +76,11 @@ INSERT INTO integration_metrics_hourly AS hourly (
     webhooks_verified, webhooks_failed, created_at
 )
 SELECT {UUID7.format(moment="s.hour")}, s.organization_id, s.connection_id, s.hour, s.requests, s.successes,
-       s.requests - s.successes, coalesce(s.time_sum, 0), s.time_count, merged.histogram, percentiles.ms[1],
+       s.requests - s.successes, s.time_sum, s.time_count, merged.histogram, percentiles.ms[1],
        percentiles.ms[2], percentiles.ms[3], s.bytes, s.cost, s.limited, coalesce(e.errors, '{{{{}}}}'), 0, 0, 0, now()
 FROM sums s LEFT JOIN errors e USING (connection_id, hour)
 CROSS JOIN LATERAL (
-    SELECT histogram_plus(histogram_of(s.buckets), coalesce((
+    SELECT histogram_plus(s.histogram, coalesce((
         SELECT m.response_time_histogram FROM integration_metrics_hourly m
         WHERE m.connection_id = s.connection_id AND m.hour = s.hour
     ), '{{{{}}}}')) AS histogram OFFSET 0
@@ -89,13 +100,16 @@ RETURNING connection_id, hour
 """  # noqa: S608 - our own constants
 
 _EVENTS = f"""
-WITH zones AS MATERIALIZED ({{zones}}), sums AS (
-    SELECT p.organization_id, p.connection_id, {_HOUR.format(time="e.received_at")} AS hour, count(*) AS received,
-           count(*) FILTER (WHERE e.signature_verified) AS verified
-    FROM webhook_events e JOIN webhook_endpoints p ON p.id = e.webhook_endpoint_id
-    JOIN zones z ON z.id = p.organization_id
+WITH slots AS MATERIALIZED (
+    SELECT l.organization_id, p.connection_id, {_SLOT.format(row="l", time="l.received_at")} AS slot,
+           count(*) AS received, count(*) FILTER (WHERE l.signature_verified) AS verified
+    FROM webhook_events l JOIN webhook_endpoints p ON p.id = l.webhook_endpoint_id {{within}}
     WHERE {{rows}}
     GROUP BY 1, 2, 3
+), sums AS (
+    SELECT s.organization_id, s.connection_id, date_trunc('hour', s.slot, o.timezone) AS hour,
+           sum(received) AS received, sum(verified) AS verified
+    FROM slots s JOIN organizations o ON o.id = s.organization_id GROUP BY 1, 2, 3
 )
 INSERT INTO integration_metrics_hourly AS hourly (
     id, organization_id, connection_id, hour, requests, successes, failures, response_time_sum_ms, response_time_count,
@@ -136,34 +150,37 @@ FROM taken t JOIN webhook_endpoints p ON p.id = t.webhook_endpoint_id JOIN organ
 
 @dataclass(frozen=True)
 class Picked:
-    """The rows to add: by a condition (SQL, its parameters) among those from `first` to `last`.
+    """The rows `l` to add: by a condition (SQL, its parameters) among those from `first` to `last`.
 
-    `zones` is SQL for the organizations, with their time zones and origins.
+    `within` is SQL that joins what the condition needs beside the rows.
     """
 
     condition: str
     params: Params
     first: datetime
     last: datetime
-    zones: str = _ALL_ZONES
+    within: str = ""
 
-    def execute(self, cursor: Any, statement: str, rows: str, **params: Any) -> list[Hour]:
-        times = {"first": self.first, "last": self.last}
-        cursor.execute(statement.format(zones=self.zones, rows=rows), {**self.params, **times, **params})
-        return list(cursor.fetchall())
+    def add(self, statement: str, time: str, **params: Any) -> list[Hour]:
+        """Returns the hours that were added to."""
+        ends = {"first": self.first, "last": self.last}
+        with connection.cursor() as cursor:
+            cursor.execute(_ODD, ends)
+            (odd,) = cursor.fetchone()
+            rows = self.condition.format(time=time)
+            text = statement.format(within=self.within, rows=rows)
+            cursor.execute(text, {**self.params, **ends, "odd": odd, **params})
+            return list(cursor.fetchall())
 
 
 def add_calls(picked: Picked) -> list[Hour]:
     """Returns the hours that were added to."""
-    arrays = {"bounds": list(BOUNDS), "middles": list(MIDDLES), "shares": list(SHARES)}
-    with connection.cursor() as cursor:
-        return picked.execute(cursor, _CALLS, picked.condition.format(row="l", time="l.created_at"), **arrays)
+    return picked.add(_CALLS, "l.created_at", bounds=list(BOUNDS), middles=list(MIDDLES), shares=list(SHARES))
 
 
 def add_events(picked: Picked) -> list[Hour]:
     """Returns the hours that were added to. Whether events failed is counted by `count_failed`."""
-    with connection.cursor() as cursor:
-        return picked.execute(cursor, _EVENTS, picked.condition.format(row="e", time="e.received_at"))
+    return picked.add(_EVENTS, "l.received_at")
 
 
 def take_restless() -> list[Hour]:

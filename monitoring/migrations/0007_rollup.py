@@ -15,7 +15,6 @@ DECLARE
     bucket int;
 BEGIN
     FOREACH bucket IN ARRAY buckets LOOP
-        CONTINUE WHEN bucket IS NULL;
         histogram[bucket] := histogram[bucket] + 1;
     END LOOP;
     RETURN histogram;

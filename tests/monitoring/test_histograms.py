@@ -48,7 +48,7 @@ def test_postgresql_adds_and_tells_the_same(one: list[int], other: list[int]) ->
             "SELECT total, histogram_percentiles(total, %s::float8[], %s::int[]), histogram_sum FROM ("
             " SELECT histogram_plus(%s::bigint[], histogram_of(%s::int[])) AS total) AS summed,"
             " (SELECT histogram_sum(h) FROM (VALUES (%s::bigint[]), (%s::bigint[])) AS two (h)) AS aggregated",
-            [list(SHARES), list(MIDDLES), histogram(one), [*buckets, None], histogram(one), histogram(other)],
+            [list(SHARES), list(MIDDLES), histogram(one), buckets, histogram(one), histogram(other)],
         )
         total, percentiles, summed = cursor.fetchone()
     assert total == summed == added([histogram(one), histogram(other)])

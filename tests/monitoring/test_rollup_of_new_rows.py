@@ -247,6 +247,16 @@ def test_restored_rows_without_a_watermark_are_counted_once() -> None:
     check_sums([target])
 
 
+def test_the_first_run_counts_a_call_whose_clock_was_ahead() -> None:
+    target = ConnectionFactory()
+    with Writer() as writer:
+        writer.write(target, timezone.now() + timedelta(hours=5))
+        writer.commit()
+    rollup()
+    rollup()
+    check_sums([target])
+
+
 def test_a_call_that_comes_later_than_the_reach_waits_for_a_recount() -> None:
     target = ConnectionFactory()
     rollup()
