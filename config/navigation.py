@@ -48,11 +48,12 @@ def _model(title: Any, icon: str, app: str, model: str) -> Item:
 
 
 def open_alerts(request: HttpRequest) -> int | str:
-    """The badge beside "Alerts": how many wait for somebody."""
+    """The badge beside "Alerts": how many nobody has seen to yet."""
     from monitoring.models import Alert
 
     organization = getattr(request, "organization", None)
-    return (organization and Alert.objects.unresolved().filter(organization=organization).count()) or ""
+    open_ones = Alert.objects.unresolved().filter(organization=organization, acknowledged_at=None)
+    return (organization and open_ones.count()) or ""
 
 
 def _section(title: Any, *items: Item) -> Item:
@@ -71,11 +72,12 @@ SIDEBAR: list[Item] = [
             _page(_("Logs"), "receipt_long", "logs/", "monitoring.view_calllog"),
             _page(_("Webhooks"), "webhook", "webhooks/", "webhooks.view_webhookevent"),
             {
-                **_model(_("Alerts"), "notifications", "monitoring", "alert"),
+                **_page(_("Alerts"), "notifications", "alerts/", "monitoring.view_alert"),
                 "badge": "config.navigation.open_alerts",
                 "badge_variant": "danger",
             },
             _page(_("Analytics"), "monitoring", "analytics/", "monitoring.view_dailyanalytics"),
+            _page(_("Costs"), "savings", "costs/", "monitoring.view_dailyanalytics"),
             _page(_("Events"), "data_object", "developers/events/", "webhooks.view_webhookevent"),
             {"title": _("API documentation"), "icon": "api", "link": "/api/v1/docs/"},
         ],
@@ -117,8 +119,11 @@ SIDEBAR: list[Item] = [
         _model(_("Webhook access log"), "visibility", "webhooks", "webhookaccesslog"),
         _model(_("Calls"), "sync_alt", "monitoring", "calllog"),
         _model(_("Health checks"), "favorite", "monitoring", "healthcheck"),
+        _model(_("Alerts"), "notifications", "monitoring", "alert"),
+        _model(_("Alert notifications"), "campaign", "monitoring", "alertnotification"),
         _model(_("Hourly metrics"), "schedule", "monitoring", "hourlymetrics"),
         _model(_("Daily analytics"), "calendar_month", "monitoring", "dailyanalytics"),
+        _model(_("Daily totals"), "functions", "monitoring", "dailytotals"),
         _model(_("Audit log"), "policy", "monitoring", "auditlog"),
     ),
     _section(

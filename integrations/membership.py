@@ -111,7 +111,12 @@ _VIEWED = [
     "monitoring.healthcheck",
     "monitoring.hourlymetrics",
     "monitoring.dailyanalytics",
+    "monitoring.dailytotals",
     "monitoring.alert",
+    "monitoring.alertchannel",
+    "monitoring.alertnotification",
+    "monitoring.alertrule",
+    "monitoring.alertsilence",
 ]
 _ADMIN_VIEWS = ["integrations.organization", "webhooks.webhookaccesslog", "monitoring.auditlog"]
 _ADMIN_CHANGES = [
@@ -119,6 +124,9 @@ _ADMIN_CHANGES = [
     "integrations.apitoken",
     "integrations.membership",
     "integrations.paymentroute",
+    "monitoring.alertchannel",
+    "monitoring.alertrule",
+    "monitoring.alertsilence",
 ]
 
 
@@ -127,9 +135,8 @@ def _codes(models: list[str], *actions: str) -> frozenset[str]:
 
 
 _VIEWER = _codes(_VIEWED, "view")
-_STAFF = (
-    _VIEWER | _codes(_STAFF_CHANGES, "add", "change") | {"webhooks.read_webhook_body", "integrations.export_payment"}
-)
+_STAFF_ALSO = {"webhooks.read_webhook_body", "integrations.export_payment", "monitoring.change_alert"}
+_STAFF = _VIEWER | _codes(_STAFF_CHANGES, "add", "change") | _STAFF_ALSO
 _ADMIN = (
     _STAFF
     | _codes(_STAFF_CHANGES, "delete")

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection
 
+from .daily_totals import add_up_days
 from .histograms import MIDDLES, SHARES
 from .rollup_hours import UUID7, Hour
 
@@ -71,6 +72,7 @@ ON CONFLICT (connection_id, date) DO UPDATE SET
     total_data_transferred_mb = excluded.total_data_transferred_mb, total_cost_aed = excluded.total_cost_aed,
     error_rate_percent = excluded.error_rate_percent, uptime_percent = excluded.uptime_percent,
     metadata = excluded.metadata
+RETURNING organization_id, date
 """  # noqa: S608 - our own constants
 
 # Days that have been added to, and those of which there are checks.
@@ -107,6 +109,7 @@ WHERE o.id = d.organization_id
   AND NOT EXISTS (SELECT FROM integration_health c WHERE c.connection_id = d.connection_id
        AND c.check_timestamp >= d.date::timestamp AT TIME ZONE o.timezone
        AND c.check_timestamp < (d.date + 1)::timestamp AT TIME ZONE o.timezone)
+RETURNING d.organization_id, d.date
 """  # noqa: S608 - our own constants
 
 
@@ -120,6 +123,7 @@ def sum_up_between(first: datetime, last: datetime, now: datetime) -> int:
     """Make all days between, and take out those that have come to have nothing. Returns how many there are."""
     with connection.cursor() as cursor:
         cursor.execute(_DROP_EMPTY, {"first": first, "last": last})
+        add_up_days(cursor.fetchall())
     return _sum_up(_BETWEEN, now, first=first, last=last)
 
 
@@ -128,4 +132,6 @@ def _sum_up(days: str, now: datetime, **params: Any) -> int:
     with connection.cursor() as cursor:
         params = {"now": now, **arrays, **params}
         cursor.execute(_SUM_UP.format(days=days), params)
-        return int(cursor.rowcount)
+        made = cursor.fetchall()
+    add_up_days(made)
+    return len(made)

@@ -3,10 +3,14 @@ from __future__ import annotations
 from celery import shared_task
 
 from integrations.models import Connection
+from integrations.models.base import uuid7
+from integrations.request_id import Origin, originating
 from integrations.tenancy import acting_for
 
-from . import alerts, destination_alerts, health, partitions, payment_alerts
+from . import budget_alerts, credential_alerts, destination_alerts, health, health_alerts, partitions, payment_alerts
 from . import rollup as rollups
+from .alerting.deliver import send_due
+from .alerting.telling import tell_what_is_due
 
 
 @shared_task
@@ -21,7 +25,7 @@ def rollup() -> int:
 
 @shared_task
 def watch_credentials() -> tuple[int, int]:
-    return alerts.watch_credentials()
+    return credential_alerts.watch_credentials()
 
 
 @shared_task
@@ -32,6 +36,30 @@ def watch_payments() -> tuple[int, int]:
 @shared_task
 def watch_destinations() -> tuple[int, int]:
     return destination_alerts.watch_destinations()
+
+
+@shared_task
+def watch_connections() -> tuple[int, int]:
+    """Woken when a connection's health changes or a limit is used up, and every half minute."""
+    return health_alerts.watch_connections()
+
+
+@shared_task
+def watch_budgets() -> tuple[int, int]:
+    return budget_alerts.watch_budgets()
+
+
+@shared_task
+def tell_due_alerts() -> tuple[int, int]:
+    """What is to be repeated or escalated."""
+    return tell_what_is_due()
+
+
+@shared_task
+def send_notifications() -> int:
+    """Woken when there is something to tell, and every few seconds."""
+    with originating(Origin(str(uuid7()), actor="alerts")):
+        return send_due()
 
 
 @shared_task

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from .alerts import AlertAdmin
+from .alerts import AlertAdmin, AlertNotificationAdmin
 from .audit import AuditLogAdmin
 from .call_log import CallLogAdmin
 from .health import HealthCheckAdmin
-from .metrics import DailyAnalyticsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
+from .metrics import DailyAnalyticsAdmin, DailyTotalsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
 
 __all__ = [
     "AlertAdmin",
+    "AlertNotificationAdmin",
     "AuditLogAdmin",
     "CallLogAdmin",
     "DailyAnalyticsAdmin",
+    "DailyTotalsAdmin",
     "HealthCheckAdmin",
     "HourlyMetricsAdmin",
     "RollupWatermarkAdmin",

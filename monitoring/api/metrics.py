@@ -18,8 +18,8 @@ class AnalyticsRow(serializers.ModelSerializer[DailyAnalytics]):
         model = DailyAnalytics
         fields = (
             "id", "connection", "date", "total_requests", "successful_requests", "failed_requests",
-            "avg_response_time_ms", "p95_response_time_ms", "total_data_transferred_mb", "total_cost_aed",
-            "error_rate_percent", "uptime_percent", "metadata",
+            "avg_response_time_ms", "p50_response_time_ms", "p95_response_time_ms", "p99_response_time_ms",
+            "total_data_transferred_mb", "total_cost_aed", "error_rate_percent", "uptime_percent", "metadata",
         )  # fmt: skip
 
 

@@ -105,7 +105,7 @@ _BEGIN_ANEW = "DELETE FROM rollup_watermarks; UPDATE integration_metrics_hourly 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitoring", "0003_more_alerts"),
+        ("monitoring", "0005_alert_rules"),
         ("webhooks", "0011_verified_but_for_tests"),
     ]
 

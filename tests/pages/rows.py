@@ -20,7 +20,7 @@ from integrations.models import (
     ShippingSettings,
     SocialAccount,
 )
-from monitoring.models import Alert, AuditLog, CallLog, DailyAnalytics, HealthCheck, HourlyMetrics
+from monitoring.models import Alert, AuditLog, CallLog, DailyAnalytics, DailyTotals, HealthCheck, HourlyMetrics
 from tests.factories import (
     ConnectionFactory,
     CredentialFactory,
@@ -104,6 +104,7 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         HealthCheck.objects.create(**own, check_timestamp=now, status="healthy"),
         HourlyMetrics.objects.create(**own, hour=now),
         DailyAnalytics.objects.create(**own, date=date(2026, 1, 2)),
+        DailyTotals.objects.create(organization=organization, date=date(2026, 1, 2), level="all"),
         Alert.objects.create(**own, kind="credential_expiring", subject_id=connection.pk, message=f"{mark} alert"),
         AuditLog.objects.create(organization=organization, actor=f"{mark} actor", action="x", object="y", hash=mark),
     ]  # fmt: skip
