@@ -99,18 +99,19 @@ def test_a_viewer_sees_everything_and_changes_nothing(shop: Connection, wire: Wi
     look()
     alert, rule = Alert.objects.get(), rule_of(shop.organization, "health_down")
     viewer, staff = signed_in(shop, "viewer"), signed_in(shop, "staff")
-    for path in ("", f"{alert.pk}/", "rules/", "channels/", f"channels/{channel.pk}/", "silences/"):
-        assert "acknowledge/" not in text(viewer, path) or "alerts-acknowledge" in path or path == ""
+    for path in (f"{alert.pk}/", "rules/", "channels/", f"channels/{channel.pk}/", "silences/"):
+        assert 'method="post" action="/integrations/alerts/' not in " ".join(text(viewer, path).split())
     assert viewer.post(f"{ALERTS}{alert.pk}/acknowledge/").status_code == 403
     assert viewer.post(f"{ALERTS}acknowledge/", {"alert": [str(alert.pk)]}).status_code == 403
     for person in (viewer, staff):
-        for path in (
+        changes = (
             "rules/new/",
             f"rules/{rule.pk}/",
             "channels/new/",
             f"channels/{channel.pk}/change/",
             "silences/new/",
-        ):
+        )
+        for path in changes:
             assert person.get(f"{ALERTS}{path}").status_code == 403
         for path in ("test", "toggle", "delete"):
             assert person.post(f"{ALERTS}channels/{channel.pk}/{path}/").status_code == 403
@@ -167,8 +168,9 @@ def test_a_rule_is_made_changed_and_deleted(shop: Connection, wire: WireServer) 
     admin = signed_in(shop, "admin")
     assert "What calls cost in a month" in text(admin, "rules/new/")
     given = {
-        "name": "Month", "threshold": "250", "for_minutes": "0", "repeat_minutes": "60", "repeat_at_most_minutes": "1440",
-        "escalate_after_minutes": "30", "escalation_channels": [str(channel.pk)], "is_active": "on",
+        "name": "Month", "threshold": "250", "for_minutes": "0", "repeat_minutes": "60",
+        "repeat_at_most_minutes": "1440", "escalate_after_minutes": "30", "is_active": "on",
+        "escalation_channels": [str(channel.pk)],
     }  # fmt: skip
     assert admin.post(f"{ALERTS}rules/new/?kind=budget", {**given, "threshold": "0"}).status_code == 400
     assert admin.post(f"{ALERTS}rules/new/?kind=budget", given).status_code == 302
