@@ -17,13 +17,13 @@ from monitoring.alerting import queue
 from monitoring.alerting.channels import create_channel, delete_channel
 from monitoring.alerting.courier import Courier, Message
 from monitoring.alerting.deliver import send_test
-from monitoring.models import AlertChannel, AlertNotification
+from monitoring.models import Alert, AlertChannel, AlertNotification
 from monitoring.tasks import send_notifications
 from tests.factories import ConnectionFactory, OrganizationFactory
 from tests.smtp import SmtpServer
 from tests.wire import WireAnswer, WireServer
 
-from .alert_steps import become, channel_to, look, minutes_until, pass_time, send, statuses, told
+from .alert_steps import become, channel_to, look, minutes_until, pass_time, send, statuses, tell_again, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOKEN = "sample-token-9f3e"
@@ -263,3 +263,29 @@ def test_notifications_of_the_day_before_yesterday_cost_the_next_claim_nothing(s
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan on alert_notifications" not in plan
     assert plan.count("alert_notifications_due") >= 2
+
+
+def test_what_waits_for_a_channel_that_is_deleted_is_not_needed_any_more(shop: Connection) -> None:
+    with WireServer(taking) as wire:
+        channel = channel_to(wire, shop.organization)
+        look()
+        pass_time(0.25)
+        claimed = queue.claim()
+        delete_channel(channel)
+        queue.mark_failed(claimed, "it hung", for_good=False)
+        send()
+        assert (wire.requests, statuses()) == ([], [("opened", "skipped")])
+
+
+def test_a_channel_that_is_away_is_owed_one_message_an_alert(shop: Connection) -> None:
+    with WireServer(lambda request: WireAnswer(500)) as wire:
+        channel_to(wire, shop.organization)
+        look()
+        send()
+        Alert.objects.update(next_notification_at=timezone.now())
+        tell_again()
+        wire.answer = taking
+        pass_time(2)
+        send()
+        assert told(wire)[1:] == ["Repeated: Connection down"]
+        assert statuses() == [("opened", "skipped"), ("repeated", "sent")]
