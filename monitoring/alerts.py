@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from django.db import transaction
 from django.utils import timezone
 
+from .alerting.holds import held_back
 from .alerting.telling import tell, tell_resolved
 from .models import Alert, AlertRule, AlertWait
 
@@ -74,7 +75,11 @@ def settle(kind: Alert.Kind, found: Iterable[Found]) -> tuple[int, int]:
     resolved = resolve(alert.pk for key, alert in known.items() if key not in wanted)
     for some in _chunks((known[key], wanted[key][1]) for key in wanted if key in known):
         _refresh(some)
-    ripe = _ripe(kind, {key: one for key, one in wanted.items() if key not in known and one[1].opens})
+    new = {key: one for key, one in wanted.items() if key not in known and one[1].opens}
+    held = held_back(
+        kind, {matter.connection_id for _rule, matter in new.values() if matter.connection_id}, timezone.now()
+    )
+    ripe = _ripe(kind, {key: one for key, one in new.items() if one[1].connection_id not in held})
     return sum(_open(some) for some in _chunks(ripe)), resolved
 
 

@@ -43,6 +43,11 @@ class SmtpServer:
                     command = line.decode().strip().upper()
                     if command.startswith("MAIL") and smtp.refuses:
                         self._say(smtp.refuses)
+                    elif command.startswith("EHLO"):
+                        self._say("250-mail.example.com")
+                        self._say("250 AUTH PLAIN")
+                    elif command.startswith("AUTH"):
+                        self._say("235 welcome")
                     elif command == "DATA":
                         self._say("354 go on")
                         smtp.messages.append(self._message())

@@ -19,8 +19,8 @@ LONGEST = 2000
 _SCHEME = re.compile(r"([a-z0-9]{1,20})://", re.IGNORECASE)
 # They switch off certificates' checks, follow redirects, read files of this machine, or wait longer than we do.
 _REFUSED_PARAMETERS = frozenset({
-    "verify", "redirect", "template", "pgp", "pgppub", "pgpprv", "pgpkey", "wkd", "cto", "rto", "store", "tag",
-    "overflow", "batch", "split",
+    "verify", "redirect", "template", "pgp", "pgppub", "pgpprv", "pgpkey", "wkd", "cto", "rto", "retry", "wait",
+    "store", "tag", "overflow", "batch", "split",
 })  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def read_address(url: str) -> Address:
     if scheme[1].lower() not in BY_SCHEME and scheme[1].lower() != "https":
         raise InvalidRequest("Addresses of the kind {scheme} cannot be used.", scheme=scheme[1], field="url")
     plugin = apprise.Apprise.instantiate(url, asset=_asset(), suppress_exceptions=True)
-    service = BY_SCHEME.get(getattr(plugin, "schema", ""))
+    service = _service_of(plugin)
     if plugin is None or service is None:
         raise InvalidRequest("The address is not complete, or has a part that the service does not know.", field="url")
     plugin.redirects = False
@@ -54,6 +54,15 @@ def read_address(url: str) -> Address:
     for host, port, tls in _hosts(plugin, service):
         _check_host(host, port, tls=tls)
     return Address(plugin, service, _shown(plugin, service))
+
+
+def _service_of(plugin: Any) -> Service | None:
+    """By its class: several plugins put the scheme of their calls in the place of the address's."""
+    for declared in (getattr(plugin, "secure_protocol", None), getattr(plugin, "protocol", None)):
+        for scheme in (declared,) if isinstance(declared, str) else declared or ():
+            if scheme in BY_SCHEME:
+                return BY_SCHEME[scheme]
+    return None
 
 
 def _asset() -> apprise.AppriseAsset:
@@ -84,4 +93,5 @@ def _shown(plugin: Any, service: Service) -> str:
         to = ", ".join(email for _name, email in plugin.targets[:5])
         return f"{to} ({plugin.smtp_host})"
     hosts = [f"{host}:{port}" for host, port, _tls in _hosts(plugin, service)]
-    return f"{plugin.schema}://{hosts[0] if hosts else ''}…"
+    scheme = service.slug if plugin.secure or service.is_always_tls or not service.names_host else service.schemes[-1]
+    return f"{scheme}://{hosts[0] if hosts else ''}…"

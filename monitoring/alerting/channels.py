@@ -56,7 +56,9 @@ def delete_channel(channel: AlertChannel) -> None:
     """What was sent to it stays with the alerts, under the name that it had."""
     with transaction.atomic():
         locked = _locked(channel)
-        _forget_unsent(locked)
+        # With what is just being sent: afterwards it has nobody to be tried again at.
+        unsent = AlertNotification.objects.filter(channel=locked, status__in=AlertNotification.OPEN)
+        unsent.update(status=AlertNotification.Status.SKIPPED, next_attempt_at=None)
         record_action("alert_channel.deleted", locked, {"name": locked.name})
         locked.delete()
 

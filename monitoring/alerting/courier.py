@@ -19,7 +19,7 @@ from integrations.secrecy import Secret, leaves_no_frames
 SECONDS = 30.0  # for one message, whatever its service does
 _START_SECONDS = 30.0
 _PASSED_ON = ("EGRESS_ALLOW", "PUBLIC_URL", "SANDBOX")
-_ERRORS = {error.code: error for error in (EgressRefused, Rejected, TimedOut, Unavailable)}
+_ERRORS = {error.code: error for error in (EgressRefused, InvalidRequest, Rejected, TimedOut, Unavailable)}
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,9 @@ def _line(process: subprocess.Popen[bytes], deadline: float) -> bytes:
 
 
 def _error(answer: dict[str, Any]) -> IntegrationError:
-    template, values = answer["template"], answer["values"]
-    if answer["code"] == InvalidRequest.code:
-        return InvalidRequest(template, field=answer["field"], **values)
-    if answer["code"] in _ERRORS:
-        return _ERRORS[answer["code"]](template, **values)
-    return Unavailable("The message could not be handed over ({kind}).", kind=template)
+    if answer["code"] not in _ERRORS:
+        return Unavailable("The message could not be handed over ({kind}).", kind=answer["template"])
+    error = _ERRORS[answer["code"]](answer["template"], **answer["values"])
+    if isinstance(error, InvalidRequest):
+        error.field = answer["field"]
+    return error

@@ -78,7 +78,7 @@ def _assign(rule: AlertRule, given: Mapping[str, Any]) -> None:
         rule.clean_fields(exclude=["organization"])
     except ValidationError as error:
         name, problems = next(iter(error.message_dict.items()))
-        raise InvalidRequest(problems[0], field=name) from error
+        raise InvalidRequest("This cannot be: {problem}", problem=problems[0], field=name) from error
     _check_threshold(rule)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import django_filters
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -116,7 +116,16 @@ class RuleViewSet(_Managed):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+@extend_schema_field({"type": "string", "pattern": r"^\d{2}:\d{2}$", "example": "22:00"})
+class ClockTime(serializers.TimeField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(format="%H:%M", input_formats=["%H:%M"], **options)
+
+
 class SilenceRow(serializers.ModelSerializer[AlertSilence]):
+    start_time = ClockTime(read_only=True, allow_null=True)
+    end_time = ClockTime(read_only=True, allow_null=True)
+
     class Meta:
         model = AlertSilence
         fields = (
@@ -137,8 +146,8 @@ class SilenceChanges(StrictSerializer):
     weekdays = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=6), max_length=7, required=False
     )
-    start_time = serializers.TimeField(required=False, allow_null=True)
-    end_time = serializers.TimeField(required=False, allow_null=True)
+    start_time = ClockTime(required=False, allow_null=True)
+    end_time = ClockTime(required=False, allow_null=True)
     is_active = serializers.BooleanField(required=False)
 
 

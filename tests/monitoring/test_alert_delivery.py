@@ -11,19 +11,19 @@ import pytest
 from django.db import connections as databases
 from django.utils import timezone
 
-from integrations.errors import EgressRefused, IntegrationError, InvalidRequest
+from integrations.errors import IntegrationError
 from integrations.models import Connection
 from monitoring.alerting import queue
 from monitoring.alerting.channels import create_channel, delete_channel
 from monitoring.alerting.courier import Courier, Message
 from monitoring.alerting.deliver import send_test
-from monitoring.models import AlertChannel, AlertNotification
+from monitoring.models import Alert, AlertChannel, AlertNotification
 from monitoring.tasks import send_notifications
 from tests.factories import ConnectionFactory, OrganizationFactory
 from tests.smtp import SmtpServer
 from tests.wire import WireAnswer, WireServer
 
-from .alert_steps import become, channel_to, look, minutes_until, pass_time, send, statuses, told
+from .alert_steps import become, channel_to, look, minutes_until, pass_time, send, statuses, tell_again, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOKEN = "sample-token-9f3e"
@@ -198,46 +198,6 @@ def test_a_deleted_channel_leaves_what_it_was_told(shop: Connection) -> None:
     assert AlertNotification.objects.values_list("channel", "channel_name", "status").get() == (None, "On call", "sent")
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "jsons://169.254.169.254/",
-        "jsons://10.0.0.1/",
-        "jsons://[::1]/",
-        "jsons://2130706433/",
-        "jsons://localhost/",
-        "json://93.184.216.34/",  # without TLS
-        "mailtos://u:p@gmail.com?smtp=10.0.0.1",
-        "mailto://u:p@example.com?smtp=93.184.216.34",
-        "workflows://192.168.0.1/abcdef/signature",
-        "ntfys://10.1.2.3/topic",
-        "mmosts://172.16.0.1/3ccdd113474722377935511fc85d3dd4",
-    ],
-)
-def test_an_address_inside_the_network_or_without_tls_is_refused_when_it_is_saved(url: str, settings: Any) -> None:
-    settings.EGRESS_ALLOW = []
-    with pytest.raises(EgressRefused):
-        create_channel(OrganizationFactory(), name="Inside", url=url)
-    assert not AlertChannel.objects.exists()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "dbus://", "gnome://", "macosx://", "windows://", "syslog://", "rsyslog://127.0.0.1/", "file:///etc/passwd",
-        "mqtt://127.0.0.1/topic", "irc://127.0.0.1/#room", "growl://127.0.0.1", "xmpp://u:p@127.0.0.1", "apprise://a/b",
-        "https://example.com/hook", "jsons://example.com/?verify=no", "jsons://example.com/?redirect=yes",
-        "slack://a/b/c?template=/etc/passwd", "mailtos://u:p@gmail.com?pgp=yes", "slack://", "no address", "",
-        "jsons://example.com/ jsons://example.org/", "jsons://example.com/" + "x" * 2000,
-    ],
-)  # fmt: skip
-def test_what_is_no_address_of_a_known_service_is_refused(url: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        create_channel(OrganizationFactory(), name="Odd", url=url)
-    assert refused.value.field == "url"
-    assert "passwd" not in str(refused.value)
-
-
 def test_a_channel_whose_host_is_closed_later_is_refused_when_it_is_sent(shop: Connection, settings: Any) -> None:
     with WireServer(taking) as wire:
         channel_to(wire, shop.organization)
@@ -303,3 +263,29 @@ def test_notifications_of_the_day_before_yesterday_cost_the_next_claim_nothing(s
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan on alert_notifications" not in plan
     assert plan.count("alert_notifications_due") >= 2
+
+
+def test_what_waits_for_a_channel_that_is_deleted_is_not_needed_any_more(shop: Connection) -> None:
+    with WireServer(taking) as wire:
+        channel = channel_to(wire, shop.organization)
+        look()
+        pass_time(0.25)
+        claimed = queue.claim()
+        delete_channel(channel)
+        queue.mark_failed(claimed, "it hung", for_good=False)
+        send()
+        assert (wire.requests, statuses()) == ([], [("opened", "skipped")])
+
+
+def test_a_channel_that_is_away_is_owed_one_message_an_alert(shop: Connection) -> None:
+    with WireServer(lambda request: WireAnswer(500)) as wire:
+        channel_to(wire, shop.organization)
+        look()
+        send()
+        Alert.objects.update(next_notification_at=timezone.now())
+        tell_again()
+        wire.answer = taking
+        pass_time(2)
+        send()
+        assert told(wire)[1:] == ["Repeated: Connection down"]
+        assert statuses() == [("opened", "skipped"), ("repeated", "sent")]

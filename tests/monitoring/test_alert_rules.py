@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings as django_settings
 from django.db import connections as databases
 from django.utils import timezone
 
+from integrations import signals
 from integrations.errors import InvalidRequest
 from integrations.models import Connection, Organization
 from integrations.operations.credential_upkeep import look_after_credentials
@@ -262,3 +266,21 @@ def test_a_rule_may_want_to_hear_of_a_credential_only_a_week_ahead(shop: Connect
     type(credential).objects.update(expires_at=timezone.now() + timedelta(days=6))
     watch_credentials()
     assert len(open_alerts()) == 1
+
+
+@pytest.mark.parametrize(
+    ("signal", "told"),
+    [
+        (signals.connection_changed, {"change": "health"}),
+        (signals.rate_limit_exceeded, {"window": "per_minute", "reset_at": timezone.now()}),
+        (signals.rate_limit_recovered, {"window": "per_minute"}),
+    ],
+    ids=["health", "exceeded", "recovered"],
+)
+def test_a_change_wakes_a_worker_before_the_next_round(shop: Connection, signal: Any, told: dict[str, Any]) -> None:
+    signal.send_robust(sender=Connection, connection=shop, **told)
+    with redis.Redis.from_url(django_settings.REDIS_URL) as broker:
+        deadline = monotonic() + 10
+        while monotonic() < deadline and not broker.llen("celery"):
+            sleep(0.05)
+        assert any(b"monitoring.tasks.watch_connections" in message for message in broker.lrange("celery", 0, -1))
