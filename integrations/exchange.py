@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -99,6 +100,7 @@ class Patience:
     timeout_seconds: float
     wait_seconds: float
     probes: bool
+    until: float = math.inf  # of `time.monotonic`: when the last of several calls is over
 
 
 class Exchange:
@@ -126,7 +128,7 @@ class Exchange:
         """The last attempt's answer, whatever its status. Raises its failure when it got none."""
         self._streams = streams
         self._origin = current_origin()  # once: outside of a request each asking makes a new one
-        deadline = time.monotonic() + self._patience.timeout_seconds
+        deadline = min(time.monotonic() + self._patience.timeout_seconds, self._patience.until)
         url = join(base_url(self._connection, self._provider), self._call.path)
         self._admission = self._admit(self._patience.wait_seconds)
         outcome = self._try(url, deadline)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .alerts import Alert
 from .audit import AuditLog
 from .call_log import CallLog
-from .health import HealthCheck
+from .health import HealthCheck, HealthRule, UptimeDay
+from .incidents import MaintenanceWindow, ProviderIncident
 from .metrics import DailyAnalytics, HourlyMetrics, RollupWatermark
 
 __all__ = [
@@ -14,6 +15,10 @@ __all__ = [
     "CallLog",
     "DailyAnalytics",
     "HealthCheck",
+    "HealthRule",
     "HourlyMetrics",
+    "MaintenanceWindow",
+    "ProviderIncident",
     "RollupWatermark",
+    "UptimeDay",
 ]

@@ -6,7 +6,7 @@ Its far end, and the amounts that make it decline, dawdle or fail, are in `integ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from ...money import parse_amount
 from ..auth import Bearer
 from ..base import Client, Field, PaymentProvider, Probe
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..probes import ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import StandardWebhooks
 
@@ -54,6 +55,7 @@ class Sandbox(PaymentProvider):
     idempotency_header = "Idempotency-Key"
     pricing_model = "free"
     probe = Probe("/v1/account")
+    further_probes = (Probe("/v1/account", kind=ProbeKind.PING, every=timedelta(minutes=15)),)
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     payment_capabilities = frozenset({"card"})
     regions = ("mena",)
