@@ -13,6 +13,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 import requests
+from django.db import connection as database
 from django.utils import timezone
 
 from . import access_tokens, circuit, signals, transport
@@ -101,6 +102,7 @@ class Patience:
     wait_seconds: float
     probes: bool
     until: float = math.inf  # of `time.monotonic`: when the last of several calls is over
+    frees_session: bool = False
 
 
 class Exchange:
@@ -165,7 +167,11 @@ class Exchange:
 
     def _admit(self, wait_seconds: float) -> Admission:
         """Count one attempt against the limits. An open circuit and a used-up limit raise."""
-        return admit(self._connection, wait_seconds=wait_seconds, past_open_circuit=self._patience.probes)
+        try:
+            return admit(self._connection, wait_seconds=wait_seconds, past_open_circuit=self._patience.probes)
+        finally:
+            if self._patience.frees_session:
+                database.close()
 
     def error_of(self, answer: Answer) -> IntegrationError:
         """What the last answer means, when it is not 2xx."""

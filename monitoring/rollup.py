@@ -18,6 +18,7 @@ from django.utils import timezone
 from integrations.models.base import first_uuid7
 from integrations.operations.locks import AdvisoryLock
 
+from . import uptime
 from .models import CallLog, RollupWatermark
 
 BUCKETS = 128  # up to 1.1 ** 128 ms, which is more than three minutes
@@ -107,18 +108,9 @@ WITH hours AS MATERIALIZED (
 ), slow AS (
     SELECT connection_id, date, round({GROWTH} ^ (min(bucket) - 0.5))::int AS p95
     FROM running WHERE total > 0 AND n >= ceil(0.95 * total) GROUP BY connection_id, date
-), checks AS (
-    SELECT s.connection_id, s.date, c.status, extract(epoch FROM least(
-               lead(c.check_timestamp) OVER (PARTITION BY s.connection_id, s.date ORDER BY c.check_timestamp),
-               ((s.date + 1)::timestamp AT TIME ZONE s.timezone), %(now)s
-           ) - c.check_timestamp) AS seconds
-    FROM sums s JOIN integration_health c ON c.connection_id = s.connection_id
-         AND c.check_timestamp >= s.date::timestamp AT TIME ZONE s.timezone
-         AND c.check_timestamp < (s.date + 1)::timestamp AT TIME ZONE s.timezone
 ), uptime AS (
-    SELECT connection_id, date,
-           100 * coalesce(sum(seconds) FILTER (WHERE status <> 'down'), 0) / nullif(sum(seconds), 0) AS percent
-    FROM checks GROUP BY connection_id, date
+    SELECT u.connection_id, u.date, 100 * u.up_seconds::numeric / nullif(u.up_seconds + u.down_seconds, 0) AS percent
+    FROM integration_uptime u JOIN days USING (connection_id, date)
 )
 INSERT INTO integration_analytics (
     id, organization_id, connection_id, date, total_requests, successful_requests, failed_requests,
@@ -164,6 +156,7 @@ def rollup(since: datetime | None = None, until: datetime | None = None) -> Roll
         range_of: dict[str, Any] = {"since": first, "until": last, "first_id": first_uuid7(first), "now": now}
         cursor.execute(_HOURLY, range_of)
         hours = cursor.rowcount
+        uptime.write_days(first, last, now)
         cursor.execute(_DAILY, range_of)
         days = cursor.rowcount
         if since is None:

@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from .auth import Unauthenticated
-from .base import Answer, Client, PaymentProvider, Probe
+from .base import Answer, Client, PaymentProvider
+from .probes import Probe
 from .results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 CURRENCIES = ("AED", "BHD", "EGP", "EUR", "GBP", "JOD", "KWD", "OMR", "QAR", "SAR", "USD")

@@ -36,10 +36,10 @@ from ...errors import (
 )
 from ...money import to_minor_units
 from ..auth import Basic
-from ..base import Client, Field, PaymentProvider, Probe, codes
+from ..base import Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent, flag
-from ..probes import ProbeKind
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import BodyField, SharedToken
 from .moyasar_reading import INVOICE, PAYMENT, deciding, mapping, read_invoice, read_payment

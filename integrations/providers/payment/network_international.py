@@ -28,10 +28,10 @@ from urllib.parse import quote, urlsplit
 
 from ...errors import InvalidResponse, NotSupported, Rejected, UnreadablePayload
 from ..auth import HeaderKey, TokenExchange
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
-from ..probes import ProbeKind
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import SharedToken
 from .network_international_events import EVENTS, read_event, sample

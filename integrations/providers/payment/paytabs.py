@@ -24,9 +24,9 @@ from typing import Any, ClassVar
 
 from ...errors import Conflict, InvalidResponse, NotSupported, Rejected, Unavailable, UnreadablePayload
 from ..auth import HeaderKey
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..events import EventIdentity, EventType, NormalizedEvent
-from ..probes import ProbeKind
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, RefundResult
 from ..signatures import HeaderHMAC
 from .paytabs_calls import (

@@ -14,9 +14,9 @@ from urllib.parse import quote
 from ...errors import InvalidRequest, InvalidResponse, NotSupported, UnreadablePayload
 from ...money import parse_amount
 from ..auth import Bearer
-from ..base import Client, Field, PaymentProvider, Probe
+from ..base import Client, Field, PaymentProvider
 from ..events import EventIdentity, EventType, NormalizedEvent
-from ..probes import ProbeKind
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import StandardWebhooks
 

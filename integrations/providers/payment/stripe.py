@@ -29,9 +29,9 @@ from typing import Any, ClassVar
 
 from ...errors import AuthenticationFailed, Conflict, IntegrationError, InvalidResponse, Rejected, UnreadablePayload
 from ..auth import Bearer
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..events import EventIdentity, EventType, NormalizedEvent
-from ..probes import ProbeKind
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, RefundResult
 from ..signatures import TimestampedHMAC
 from .stripe_events import EVENT_TYPES, created, event_object, read_event, subject_of

@@ -28,9 +28,9 @@ from urllib.parse import quote
 from ...errors import AuthenticationFailed, IntegrationError, Rejected
 from ...secrecy import Secret
 from ..auth import Bearer
-from ..base import Client, Field, PaymentProvider, Probe, codes
+from ..base import Client, Field, PaymentProvider, codes
 from ..events import EventIdentity, EventType, NormalizedEvent, flag
-from ..probes import ProbeKind
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import SharedToken
 from .lenders import exact

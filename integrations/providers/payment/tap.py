@@ -25,10 +25,10 @@ from typing import Any, ClassVar
 
 from ...errors import NotSupported, Rejected, Unavailable, UnreadablePayload
 from ..auth import Bearer
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent, flag
-from ..probes import ProbeKind
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import AnyOf, Header, SignedField, SignedFields
 from .tap_events import EVENT_TYPES, RECOMMENDED, kind_of, moment_of, our_id_in, subject_of

@@ -26,10 +26,10 @@ from typing import Any, ClassVar
 from ...errors import InvalidResponse, NotSupported, Rejected
 from ...money import check_decimals
 from ..auth import Unauthenticated
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, NormalizedEvent
-from ..probes import ProbeKind
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from .telr_advice import EVENTS, SIGNATURE, identify, read, sample
 from .telr_errors import DUPLICATE, INVALID_REQUEST, INVALID_STORE, number_of, refusal, split_code
