@@ -132,7 +132,9 @@ def _own_link(url: str) -> tuple[Any, bool]:
     """This thread's connection, and whether it still has to be opened."""
     key = (url, os.getpid())  # one that was inherited over a fork is the parent's
     if getattr(_own, "key", None) != key:
-        _own.key, _own.link = key, redis_client(url).connection_pool.make_connection()
+        pool = redis_client(url).connection_pool
+        # Not by the pool's own way, which counts it for ever: threads come and go.
+        _own.key, _own.link = key, pool.connection_class(**pool.connection_kwargs)
     return _own.link, not _own.link.is_connected
 
 

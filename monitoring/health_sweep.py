@@ -47,7 +47,7 @@ from .webhook_freshness import EVERY, is_silent, patience_with, rhythms
 logger = logging.getLogger(__name__)
 
 THREADS = 96
-_CLAIMED_AT_ONCE = 48
+_CLAIMED_AT_ONCE = 32
 _WRITTEN_AT_ONCE = 192
 _CLAIM = timedelta(minutes=1)
 _GRACE_SECONDS = 0.5  # after which a check that should have ended itself is given up
