@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -155,8 +155,3 @@ def write_days(since: datetime, until: datetime, now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_DAYS, {"since": since, "until": until, "now": now})
         return int(cursor.rowcount)
-
-
-def days_back(today: date, days: int) -> date:
-    """The first day of a range of `days` that ends today."""
-    return today - timedelta(days=days - 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .alerts import AlertAdmin
 from .audit import AuditLogAdmin
 from .call_log import CallLogAdmin
-from .health import HealthCheckAdmin
+from .health import HealthCheckAdmin, HealthRuleAdmin, UptimeDayAdmin
+from .incidents import MaintenanceWindowAdmin, ProviderIncidentAdmin
 from .metrics import DailyAnalyticsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
 
 __all__ = [
@@ -14,6 +15,10 @@ __all__ = [
     "CallLogAdmin",
     "DailyAnalyticsAdmin",
     "HealthCheckAdmin",
+    "HealthRuleAdmin",
     "HourlyMetricsAdmin",
+    "MaintenanceWindowAdmin",
+    "ProviderIncidentAdmin",
     "RollupWatermarkAdmin",
+    "UptimeDayAdmin",
 ]
