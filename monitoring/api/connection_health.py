@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -34,7 +35,7 @@ class RuleChanges(StrictSerializer):
     successes_until_recovery = serializers.IntegerField(min_value=1, max_value=20, required=False)
     slow_ms = serializers.IntegerField(min_value=50, max_value=10_000, required=False)
     slow_times = serializers.DecimalField(
-        max_digits=4, decimal_places=1, min_value="1.1", max_value=100, required=False,  # type: ignore[arg-type]
+        max_digits=4, decimal_places=1, min_value=Decimal("1.1"), max_value=Decimal(100), required=False,
         help_text="Of the connection's usual answer.",
     )  # fmt: skip
     baseline_ms = serializers.IntegerField(

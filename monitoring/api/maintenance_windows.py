@@ -27,7 +27,7 @@ from ..models import MaintenanceWindow
 
 
 class WindowRow(serializers.ModelSerializer[MaintenanceWindow]):
-    provider = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    provider = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
 
     class Meta:
         model = MaintenanceWindow

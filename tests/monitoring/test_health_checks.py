@@ -13,6 +13,7 @@ from integrations.signals import connection_changed
 from monitoring.health import check_connection, check_due
 from monitoring.health_settings import change_rule
 from monitoring.models import AuditLog, HealthCheck, HourlyMetrics
+from tests.factories import CredentialFactory
 from tests.wire import WireAnswer, WireServer
 from webhooks.models import WebhookEndpoint
 
@@ -53,8 +54,7 @@ def test_whoever_is_not_let_in_is_not_asked_further(provider: WireServer) -> Non
 def test_of_a_ping_any_answer_is_a_good_one(provider: WireServer) -> None:
     """N-Genius: that somebody answers is asked each time, without credentials; for a token four times an hour."""
     connection = connect(provider, slug="network_international")
-    connection.configuration |= {"outlet_id": "outlet", "realm": "ni"}
-    connection.save()
+    CredentialFactory(connection=connection, credential_key="outlet_ref", value="outlet")
     well = {"/identity/auth/access-token": WireAnswer(200, {"access_token": "t", "expires_in": 300}), "/": REFUSED}
     prefix = f"/{connection.pk}"
     provider.answer = lambda request: well.get(request.path.removeprefix(prefix), WireAnswer(404, {}))

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from integrations import circuit
 from integrations.models import Connection, Organization
 from integrations.operations.payments import PaymentOrder, create_payment
 from monitoring.health import check_connection, check_due
 from tests.factories import OrganizationFactory
-from tests.operations.stripe_wire import StripeWire, connect, fails, refuses_the_key, stripe_wire
+from tests.operations.stripe_wire import StripeWire, connect, refuses_the_key, stripe_wire
+from tests.wire import WireAnswer, WireRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,6 +30,10 @@ def wires(organization: Organization) -> Iterator[tuple[StripeWire, StripeWire]]
         yield first, second
 
 
+def outage(request: WireRequest) -> WireAnswer:
+    return WireAnswer(503, {"error": {"message": "We are down."}})
+
+
 def pay(organization: Organization, reference: str) -> Connection:
     order = PaymentOrder(amount="12.50", currency="AED", reference=reference, payment_token="pm_card_visa")
     return create_payment(organization, order).connection
@@ -40,7 +46,7 @@ def sweep(times: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "status"), [(fails, "active"), (refuses_the_key, "error")], ids=["an outage", "refused credentials"]
+    ("trouble", "status"), [(outage, "active"), (refuses_the_key, "error")], ids=["an outage", "refused credentials"]
 )
 def test_payments_go_elsewhere_while_the_primary_is_down_and_come_back(
     trouble: Any, status: str, organization: Organization, wires: tuple[StripeWire, StripeWire]
@@ -72,21 +78,20 @@ def test_where_all_are_down_the_primary_is_tried_all_the_same(
 ) -> None:
     primary, _ = connect(organization, wires[0], is_primary=True), connect(organization, wires[1])
     for wire in wires:
-        wire.override = fails
+        wire.override = outage
     sweep(2)
     assert set(Connection.objects.values_list("health_status", flat=True)) == {"down"}
     wires[0].override = lambda request: None
+    circuit.reset(primary)  # which the sweeps had opened, for half a minute
     assert pay(organization, "order-1") == primary
 
 
 def test_a_sweep_closes_the_circuit_that_payments_had_opened(
     organization: Organization, wires: tuple[StripeWire, StripeWire]
 ) -> None:
-    from integrations.circuit import State, circuits, record_failure
-
     connection = connect(organization, wires[0])
     for _ in range(5):
-        record_failure(connection)
-    assert circuits([connection.pk])[connection.pk].state == State.OPEN
+        circuit.record_failure(connection)
+    assert circuit.circuits([connection.pk])[connection.pk].state == circuit.State.OPEN
     check_connection(connection)
-    assert circuits([connection.pk])[connection.pk].state == State.CLOSED
+    assert circuit.circuits([connection.pk])[connection.pk].state == circuit.State.CLOSED
