@@ -92,6 +92,7 @@ def sweep(claim: Claim, *, makes_all: bool = False, told: Told = lambda judged: 
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="health")
     try:
         while state.running or not state.is_exhausted:
+            state.is_exhausted |= time.monotonic() >= state.ends  # also where all threads are lost for good
             _start_some(state, threads)
             is_idle = not _take_findings(state) and not state.may_start_more
             _give_up_the_overdue(state)
@@ -145,7 +146,7 @@ def only_sweep() -> Iterator[bool]:
 def _start_some(state: _Sweep, threads: ThreadPoolExecutor) -> None:
     if not state.may_start_more:
         return
-    claimed = state.claim(_CLAIMED_AT_ONCE) if time.monotonic() < state.ends else []
+    claimed = state.claim(_CLAIMED_AT_ONCE)
     state.is_exhausted = not claimed
     for task in _tasks(claimed, timezone.now(), makes_all=state.makes_all):
         key = task.connection.pk
