@@ -65,7 +65,9 @@ def _check(rule: HealthRule) -> None:
         rule.clean_fields(exclude=["connection", "organization"])
     except ValidationError as error:
         field, words = next(iter(error.message_dict.items()))
-        raise InvalidRequest(words[0], field=field) from error
+        raise InvalidRequest(
+            "The value of {part} is not allowed: {words}", part=field, words=words[0], field=field
+        ) from error
     if rule.baseline_ms is not None and rule.baseline_ms > rule.slow_ms:
         raise InvalidRequest("What is usual must not be slow: {slow_ms} ms.", slow_ms=rule.slow_ms, field="baseline_ms")
 

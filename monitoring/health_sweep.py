@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Case, F, IntegerField, Q, When
 from django.utils import timezone
 
 from integrations.admission_ahead import read_ahead
@@ -50,6 +50,7 @@ THREADS = 96
 _CLAIMED_AT_ONCE = 32
 _WRITTEN_AT_ONCE = 192
 _CLAIM = timedelta(minutes=1)
+_TOO_LONG = timedelta(minutes=5)  # after its time
 _GRACE_SECONDS = 0.5  # after which a check that should have ended itself is given up
 _LOOK_SECONDS = 0.05
 _LONGEST = 300.0  # a sweep that has more to do than this leaves the rest to the next one
@@ -115,14 +116,18 @@ def check_one(tested: Connection) -> HealthCheck:
 
 
 def due_until(moment: datetime) -> Claim:
-    """Claims connections whose check is due by then, those that wait longest first. What falls due while a sweep is at
-    work is left to the next one: a sweep ends."""
+    """Claims connections whose check is due by then: those first that have waited for minutes; then those that are not
+    well, which are the likeliest to hang, so that a sweep does not wait for one that it has begun with last; then the
+    others. What falls due while a sweep is at work is left to the next one: a sweep ends."""
+    has_waited = Q(next_health_check__lt=moment - _TOO_LONG)
+    is_unwell = Q(health_status__in=[Connection.Health.DOWN, Connection.Health.DEGRADED])
+    turn = Case(When(has_waited, then=0), When(is_unwell, then=1), default=2, output_field=IntegerField())
 
     def claim(most: int) -> list[Connection]:
         due = Connection.objects.watched().exclude(next_health_check__gt=moment)
         with transaction.atomic():
             locked = due.select_for_update(skip_locked=True, of=("self",), no_key=True)
-            in_order = locked.order_by(F("next_health_check").asc(nulls_first=True))
+            in_order = locked.order_by(turn, F("next_health_check").asc(nulls_first=True))
             claimed = Connection.objects.filter(pk__in=list(in_order.values_list("pk", flat=True)[:most]))
             claimed.update(next_health_check=timezone.now() + _CLAIM)
         return list(claimed.select_related("provider", "organization"))
