@@ -69,6 +69,7 @@ SIDEBAR: list[Item] = [
             _page(_("Connections"), "hub", "connections/", "integrations.view_connection"),
             _page(_("Payments"), "payments", "payments/", "integrations.view_payment", but="gateways/"),
             _page(_("Payment gateways"), "account_balance", "payments/gateways/", "integrations.view_payment"),
+            _page(_("Health"), "ecg_heart", "health/", "monitoring.view_healthcheck"),
             _page(_("Logs"), "receipt_long", "logs/", "monitoring.view_calllog"),
             _page(_("Webhooks"), "webhook", "webhooks/", "webhooks.view_webhookevent"),
             {
@@ -97,6 +98,8 @@ SIDEBAR: list[Item] = [
         _model(_("Rate limits"), "speed", "integrations", "ratelimit"),
         _model(_("Webhook endpoints"), "webhook", "webhooks", "webhookendpoint"),
         _model(_("Webhook destinations"), "send", "webhooks", "webhookdestination"),
+        _model(_("Health rules"), "rule", "monitoring", "healthrule"),
+        _model(_("Maintenance windows"), "construction", "monitoring", "maintenancewindow"),
         _model(_("Payment settings"), "tune", "integrations", "paymentsettings"),
         _model(_("Payment routes"), "alt_route", "integrations", "paymentroute"),
         _model(_("Shipping settings"), "local_shipping", "integrations", "shippingsettings"),
@@ -121,6 +124,11 @@ SIDEBAR: list[Item] = [
         _model(_("Health checks"), "favorite", "monitoring", "healthcheck"),
         _model(_("Alerts"), "notifications", "monitoring", "alert"),
         _model(_("Alert notifications"), "campaign", "monitoring", "alertnotification"),
+        _model(_("Uptime"), "vital_signs", "monitoring", "uptimeday"),
+        {
+            **_model(_("Provider incidents"), "crisis_alert", "monitoring", "providerincident"),
+            "permission": lambda request: bool(request.user.is_superuser),
+        },
         _model(_("Hourly metrics"), "schedule", "monitoring", "hourlymetrics"),
         _model(_("Daily analytics"), "calendar_month", "monitoring", "dailyanalytics"),
         _model(_("Daily totals"), "functions", "monitoring", "dailytotals"),

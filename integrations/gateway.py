@@ -6,6 +6,7 @@ Status check → limits → address → credentials and authentication → the c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,12 +34,16 @@ def client_for(
     probes: bool = False,
     timeout_seconds: float = TOTAL_SECONDS,
     wait_seconds: float = 0.0,
+    until: float = math.inf,
+    frees_session: bool = False,
     instead: Mapping[str, Credential] | None = None,
 ) -> BoundClient:
     """A connection's way to its provider for one operation, named in the log.
 
     `instead` are credentials, by key, to use in the place of those in use: new ones to try, an old one to end.
-    The call ends within `timeout_seconds`, its retries included; each attempt within what the provider declares.
+    The call ends within `timeout_seconds`, its retries included; each attempt within what the provider declares. All
+    calls of an operation together, those for an access token included, end at `until` (of `time.monotonic`). Where
+    more threads call than there are database sessions, `frees_session` has a call keep none while it is on its way.
 
     Raises ConnectionNotReady unless the connection is active; `any_status` lets others be used too, and `probes` those
     whose circuit is open. A call that finds a limit used up waits for its window as long as `wait_seconds` allow.
@@ -51,7 +56,8 @@ def client_for(
         )
     if not connection.provider.is_active or not connection.organization.is_active:
         raise ConnectionNotReady("{provider} is switched off here.", provider=connection.provider.provider_name)
-    return BoundClient(connection, operation, Patience(timeout_seconds, wait_seconds, probes), instead or {})
+    patience = Patience(timeout_seconds, wait_seconds, probes, until, frees_session)
+    return BoundClient(connection, operation, patience, instead or {})
 
 
 class BoundClient:

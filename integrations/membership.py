@@ -96,6 +96,8 @@ _STAFF_CHANGES = [
     "webhooks.webhookevent",
     "webhooks.webhookdestination",
     "webhooks.webhookdelivery",
+    "monitoring.healthrule",
+    "monitoring.maintenancewindow",
 ]
 _VIEWED = [
     *_STAFF_CHANGES,
@@ -109,6 +111,7 @@ _VIEWED = [
     "webhooks.webhookdeliveryattempt",
     "monitoring.calllog",
     "monitoring.healthcheck",
+    "monitoring.uptimeday",
     "monitoring.hourlymetrics",
     "monitoring.dailyanalytics",
     "monitoring.dailytotals",

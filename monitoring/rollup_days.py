@@ -15,6 +15,7 @@ from django.db import connection
 from .daily_totals import add_up_days
 from .histograms import MIDDLES, SHARES
 from .rollup_hours import UUID7, Hour
+from .uptime import write_days
 
 # Where the clocks are put back at midnight, a date has an hour outside of its own midnights.
 _HOURS_OF_THE_DAY = """m.hour >= d.date::timestamp AT TIME ZONE d.timezone - interval '2 hours'
@@ -33,18 +34,9 @@ WITH days AS MATERIALIZED ({{days}}), sums AS MATERIALIZED (
                tally_sum(errors) AS errors
         FROM integration_metrics_hourly m WHERE m.connection_id = d.connection_id AND {_HOURS_OF_THE_DAY}
     ) AS hours
-), checks AS (
-    SELECT s.connection_id, s.date, c.status, extract(epoch FROM least(
-               lead(c.check_timestamp) OVER (PARTITION BY s.connection_id, s.date ORDER BY c.check_timestamp),
-               ((s.date + 1)::timestamp AT TIME ZONE s.timezone), %(now)s
-           ) - c.check_timestamp) AS seconds
-    FROM sums s JOIN integration_health c ON c.connection_id = s.connection_id
-         AND c.check_timestamp >= s.date::timestamp AT TIME ZONE s.timezone
-         AND c.check_timestamp < (s.date + 1)::timestamp AT TIME ZONE s.timezone
 ), uptime AS (
-    SELECT connection_id, date,
-           100 * coalesce(sum(seconds) FILTER (WHERE status <> 'down'), 0) / nullif(sum(seconds), 0) AS percent
-    FROM checks GROUP BY connection_id, date
+    SELECT u.connection_id, u.date, 100 * u.up_seconds::numeric / nullif(u.up_seconds + u.down_seconds, 0) AS percent
+    FROM integration_uptime u JOIN days USING (connection_id, date)
 )
 INSERT INTO integration_analytics (
     id, organization_id, connection_id, date, total_requests, successful_requests, failed_requests,
@@ -115,12 +107,14 @@ RETURNING d.organization_id, d.date
 
 def sum_up(hours: Sequence[Hour], checked_since: datetime, now: datetime) -> int:
     """Make the days of those hours, and those of the checks since then. Returns how many."""
+    write_days(checked_since, now, now)
     connections, moments = ([hour[place] for hour in hours] for place in (0, 1))
     return _sum_up(_TOUCHED, now, connections=connections, hours=moments, checked=checked_since)
 
 
 def sum_up_between(first: datetime, last: datetime, now: datetime) -> int:
     """Make all days between, and take out those that have come to have nothing. Returns how many there are."""
+    write_days(first, last, now)
     with connection.cursor() as cursor:
         cursor.execute(_DROP_EMPTY, {"first": first, "last": last})
         add_up_days(cursor.fetchall())

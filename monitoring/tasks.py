@@ -70,7 +70,7 @@ def ensure_partitions() -> list[str]:
 @shared_task
 def check_connection(connection_id: str) -> str:
     """The first check of a connection that has just been switched on: nobody should wait for the sweep to see it."""
-    found = Connection.objects.usable().filter(pk=connection_id).select_related("provider", "organization").first()
+    found = Connection.objects.watched().filter(pk=connection_id).select_related("provider", "organization").first()
     if found is None:
         return ""
     with acting_for(found.organization_id):

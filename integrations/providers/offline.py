@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 from . import offline_events
 from .auth import Unauthenticated
-from .base import Answer, Client, PaymentProvider, Probe
+from .base import Answer, Client, PaymentProvider
 from .events import EventIdentity, NormalizedEvent
+from .probes import Probe
 from .results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 CURRENCIES = ("AED", "BHD", "EGP", "EUR", "GBP", "JOD", "KWD", "OMR", "QAR", "SAR", "USD")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .alerts import AlertAdmin, AlertNotificationAdmin
 from .audit import AuditLogAdmin
 from .call_log import CallLogAdmin
-from .health import HealthCheckAdmin
+from .health import HealthCheckAdmin, HealthRuleAdmin, UptimeDayAdmin
+from .incidents import MaintenanceWindowAdmin, ProviderIncidentAdmin
 from .metrics import DailyAnalyticsAdmin, DailyTotalsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
 
 __all__ = [
@@ -16,6 +17,10 @@ __all__ = [
     "DailyAnalyticsAdmin",
     "DailyTotalsAdmin",
     "HealthCheckAdmin",
+    "HealthRuleAdmin",
     "HourlyMetricsAdmin",
+    "MaintenanceWindowAdmin",
+    "ProviderIncidentAdmin",
     "RollupWatermarkAdmin",
+    "UptimeDayAdmin",
 ]

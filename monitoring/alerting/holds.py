@@ -5,24 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from datetime import datetime
-from importlib import import_module
-from importlib.util import find_spec
 
 from integrations.models import Connection
 
+from ..maintenance import in_maintenance
 from ..models import Alert
 
 _EXPECTED_FAILURES = frozenset({
     Alert.Kind.HEALTH_DOWN, Alert.Kind.HEALTH_DEGRADED, Alert.Kind.RATE_LIMIT_EXCEEDED, Alert.Kind.ERROR_RATE,
 })  # fmt: skip
-_WINDOWS = "monitoring.maintenance"
 
 
 def held_back(kind: Alert.Kind, connections: Collection[uuid.UUID], moment: datetime) -> set[uuid.UUID]:
     """Those of `connections` about which no alert of `kind` is opened now."""
-    if kind not in _EXPECTED_FAILURES or not connections or find_spec(_WINDOWS) is None:
+    if kind not in _EXPECTED_FAILURES or not connections:
         return set()
-    found: set[uuid.UUID] = import_module(_WINDOWS).in_maintenance(
-        list(Connection.objects.filter(pk__in=connections)), moment
-    )
-    return found
+    return in_maintenance(list(Connection.objects.filter(pk__in=connections)), moment)

@@ -43,7 +43,7 @@ def give_default_rules(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("integrations", "0015_export_payments"),
-        ("monitoring", "0003_more_alerts"),
+        ("monitoring", "0004_health"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,8 @@ from .alert_rules import AlertRule, AlertRuleChannel, AlertSilence
 from .alerts import Alert, AlertWait
 from .audit import AuditLog
 from .call_log import CallLog
-from .health import HealthCheck
+from .health import HealthCheck, HealthRule, UptimeDay
+from .incidents import MaintenanceWindow, ProviderIncident
 from .metrics import DailyAnalytics, HourlyMetrics, RestlessEvent, RollupWatermark
 from .totals import DailyTotals
 
@@ -24,7 +25,11 @@ __all__ = [
     "DailyAnalytics",
     "DailyTotals",
     "HealthCheck",
+    "HealthRule",
     "HourlyMetrics",
+    "MaintenanceWindow",
+    "ProviderIncident",
     "RestlessEvent",
     "RollupWatermark",
+    "UptimeDay",
 ]

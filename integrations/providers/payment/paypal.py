@@ -28,10 +28,11 @@ from urllib.parse import quote
 
 from ...errors import Conflict, InvalidRequest, InvalidResponse, Rejected, UnreadablePayload
 from ..auth import Basic, TokenExchange
-from ..base import Client, Field, PaymentProvider, Probe
+from ..base import Client, Field, PaymentProvider
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, NormalizedEvent
 from ..json_values import first_mapping, mapping
+from ..probes import Probe
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import PayPalTransmission
 from .paypal_events import EVENT_TYPES, occurred_at, read_event, sample, subject_of

@@ -29,10 +29,11 @@ from urllib.parse import quote
 
 from ...errors import Rejected
 from ..auth import Bearer
-from ..base import Client, Field, PaymentProvider, Probe, codes
+from ..base import Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
 from ..json_values import first_mapping
+from ..probes import Probe
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import Header, QueryParameter, SharedKeyToken
 from .lenders import exact

@@ -25,10 +25,11 @@ from typing import Any, ClassVar
 
 from ...errors import NotSupported, Rejected, Unavailable, UnreadablePayload
 from ..auth import Bearer
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent, flag
 from ..json_values import mapping
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import AnyOf, Header, SignedField, SignedFields
 from .tap_events import EVENT_TYPES, RECOMMENDED, kind_of, moment_of, our_id_in, subject_of
@@ -59,7 +60,7 @@ class Tap(PaymentProvider):
     # Live and test share one host: the key says which it is.
     base_urls: ClassVar = dict.fromkeys(("production", "staging", "development"), "https://api.tap.company/v2")
     auth = Bearer("secret_api_key")
-    probe = Probe("/charges/list")
+    probe = Probe("/charges/list", kind=ProbeKind.API_CALL)
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     repeatable = frozenset({"create", "capture", "refund"})  # by reference.idempotent
     page_lifetime = timedelta(minutes=30)

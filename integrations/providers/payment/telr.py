@@ -28,9 +28,10 @@ from typing import Any, ClassVar
 from ...errors import InvalidResponse, NotSupported, Rejected
 from ...money import check_decimals
 from ..auth import Unauthenticated
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, NormalizedEvent
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from .telr_advice import EVENTS, SIGNATURE, identify, read, sample
 from .telr_errors import DUPLICATE, INVALID_REQUEST, INVALID_STORE, number_of, refusal, split_code
@@ -53,7 +54,7 @@ class Telr(PaymentProvider):
     # Live and test share one host: each call says which it is.
     base_urls: ClassVar = dict.fromkeys(("production", "staging", "development"), "https://secure.telr.com")
     auth = Unauthenticated()  # the keys go in the body
-    probe = Probe(ORDERS)
+    probe = Probe(ORDERS, kind=ProbeKind.API_CALL)
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     payment_capabilities = frozenset({"card", "mada", "apple_pay", "google_pay", "samsung_pay"})
     # Parts are refused at times (23, amount differs from original), and a part that was captured is not told of.
