@@ -6,8 +6,8 @@ Every question has a beginning and an end in time, so that no more partitions ar
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -18,6 +18,7 @@ from django.db.models.functions import JSONObject
 from django.utils import timezone
 
 from integrations.models import Connection, Organization
+from integrations.models.base import first_uuid7
 
 from .log_text import Words, windows
 from .models import CallLog
@@ -26,6 +27,7 @@ STATUS_CLASSES = {"2xx": 200, "3xx": 300, "4xx": 400, "5xx": 500}
 NO_ANSWER = "none"
 # A row is dated by the beginning of its call and written at its end.
 LONGEST_CALL = timedelta(minutes=10)
+_KEY_BEFORE_COMMIT = timedelta(seconds=3)
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
 _HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
 
@@ -66,6 +68,39 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Frontier:
+    """What somebody has seen of a log that grows: all that was written before `moment`, and `seen` of what came since.
+
+    As text `2026-11-20T10:00:00+00:00~<uuid>,<uuid>`. The moment lies a little back: a row's key is older than its
+    commit.
+    """
+
+    moment: datetime
+    seen: tuple[uuid.UUID, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Frontier | None:
+        moment, _separator, keys = text.partition("~")
+        try:
+            frontier = cls(datetime.fromisoformat(moment), tuple(uuid.UUID(key) for key in keys.split(",") if key))
+        except ValueError:
+            return None
+        return frontier if timezone.is_aware(frontier.moment) else None
+
+    @classmethod
+    def now(cls) -> Frontier:
+        """To be taken before the rows are read."""
+        return cls(timezone.now() - _KEY_BEFORE_COMMIT)
+
+    def with_seen(self, keys: Iterable[uuid.UUID]) -> Frontier:
+        first = first_uuid7(self.moment)
+        return replace(self, seen=tuple(key for key in keys if key >= first))
+
+    def __str__(self) -> str:
+        return f"{self.moment.isoformat()}~{','.join(map(str, self.seen))}"
+
+
+@dataclass(frozen=True)
 class LogSearch:
     """`until` is empty for a search that goes on: it is answered up to now."""
 
@@ -99,6 +134,10 @@ class LogSearch:
     def end(self) -> datetime:
         return self.until or timezone.now() + _CLOCKS_DIFFER_BY
 
+    def but(self, **changed: Any) -> LogSearch:
+        """The same search, otherwise in what is named."""
+        return replace(self, **changed)
+
     @property
     def is_by_place_alone(self) -> bool:
         """Whether it asks for nothing but a time and connections: what hours add up to."""
@@ -127,7 +166,18 @@ class LogSearch:
 
         `whole`: with headers and bodies. Raises what the database does; see `integrations.bounded`.
         """
-        rows = self.rows(organization)
+        return self._ordered(self.rows(organization), organization, place, size, ascending=ascending, whole=whole)
+
+    def written_since(self, organization: Organization, frontier: Frontier, *, size: int) -> list[CallLog]:
+        """The newest of the calls that fit and were written down after `frontier`, whenever they began."""
+        recent = self.but(since=max(self.since, frontier.moment - LONGEST_CALL))
+        rows = recent.rows(organization).filter(pk__gte=first_uuid7(frontier.moment)).exclude(pk__in=frontier.seen)
+        return recent._ordered(rows, organization, None, size)
+
+    def _ordered(
+        self, rows: QuerySet[CallLog], organization: Organization, place: Position | None, size: int, *,
+        ascending: bool = False, whole: bool = False,
+    ) -> list[CallLog]:  # fmt: skip
         if place:
             rows = rows.filter(place.newer if ascending else place.older)
         rows = rows.order_by(*(("created_at", "pk") if ascending else ("-created_at", "-pk")))

@@ -202,6 +202,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "saved search",
                 "verbose_name_plural": "saved searches",
                 "db_table": "log_searches",
+                "permissions": [("share_savedsearch", "Can share searches of the log")],
                 "ordering": ("name", "id"),
             },
         ),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integrations.fields import EncryptedTextField
@@ -70,6 +72,24 @@ class LogExport(TenantModel, IdentifiedModel):
     @property
     def is_open(self) -> bool:
         return self.status in self.OPEN
+
+    @property
+    def told(self) -> str:
+        """Why it failed, in the language of the current request."""
+        return gettext(self.error_message) if self.error_message else ""
+
+    @property
+    def progress(self) -> int:
+        """In per cent: of the time that it goes back over, as the number of calls is a guess."""
+        if self.status == self.Status.COMPLETED:
+            return 100
+        if not self.position:
+            return 0
+        since, until, at = (
+            datetime.fromisoformat(text)
+            for text in (self.filters["since"], self.filters["until"], self.position.partition("~")[0])
+        )
+        return max(1, min(99, round(100 * (until - at) / (until - since))))
 
     def file_name(self, part: int) -> str:
         """Where a part lies in object storage."""

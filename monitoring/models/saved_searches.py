@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from django.db import models
 from django.db.models.functions import Lower
@@ -25,9 +26,15 @@ class SavedSearch(TenantModel, TimestampedModel):
         verbose_name = _("saved search")
         verbose_name_plural = _("saved searches")
         ordering = ("name", "id")
+        permissions: ClassVar = [("share_savedsearch", "Can share searches of the log")]
         constraints: ClassVar = [
             models.UniqueConstraint("organization", "user", Lower("name"), name="log_searches_one_of_a_name"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def query(self) -> str:
+        """The filters, as they stand in an address."""
+        return urlencode(self.filters)
