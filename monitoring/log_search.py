@@ -29,7 +29,7 @@ NO_ANSWER = "none"
 LONGEST_CALL = timedelta(minutes=10)
 _KEY_BEFORE_COMMIT = timedelta(seconds=3)
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
-_HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
+HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class LogSearch:
             rows = rows.filter(place.newer if ascending else place.older)
         rows = rows.order_by(*(("created_at", "pk") if ascending else ("-created_at", "-pk")))
         if not whole:
-            rows = rows.defer(*_HEAVY)
+            rows = rows.defer(*HEAVY)
         if self.text:
             return self._with_words(rows, place, size, ascending=ascending)
         if self.provider:

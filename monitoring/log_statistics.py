@@ -30,7 +30,7 @@ _GOOD = Q(response_status__lt=400)
 
 @dataclass(frozen=True)
 class Figures:
-    """`is_at_least`: there are more than `total`, and all figures are of the newest. `p95_of`: the calls that the
+    """`is_at_least`: it was counted no further, and all figures are of the newest. `p95_of`: how many calls the
     percentile is of, where those are not all."""
 
     total: int
@@ -60,20 +60,18 @@ def figures_of(search: LogSearch, organization: Organization) -> Figures:
 
 def _newest(search: LogSearch, organization: Organization) -> Figures:
     if search.text:
-        keys = [call.pk for call in search.calls(organization, size=FOUND_AT_MOST + 1)]
-        bound, is_more = FOUND_AT_MOST, len(keys) > FOUND_AT_MOST
-        rows = search.but(text="").rows(organization).filter(pk__in=keys[:bound])
+        keys = [call.pk for call in search.calls(organization, size=FOUND_AT_MOST)]
+        bound, rows = FOUND_AT_MOST, search.but(text="").rows(organization).filter(pk__in=keys)
     else:
         bound, rows = READ_AT_MOST, search.rows(organization)
-        is_more = False
-    found = rows.order_by("-created_at").values("response_status", "response_time_ms")[: bound + 1]
+    found = rows.order_by("-created_at").values("response_status", "response_time_ms")[:bound]
     told = found.aggregate(
         total=Count("*"),
         succeeded=Count("response_status", filter=_GOOD),
         average_ms=Avg("response_time_ms"),
         p95_ms=_Percentile95("response_time_ms"),
     )
-    return Figures(**told, is_at_least=is_more or told["total"] > bound)
+    return Figures(**told, is_at_least=told["total"] == bound)
 
 
 def _from_hours(search: LogSearch, organization: Organization, newest: Figures) -> Figures | None:

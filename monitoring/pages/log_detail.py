@@ -20,9 +20,10 @@ from integrations.pages.rendering import current_organization, page, staff_page
 from webhooks.pages.outline import Branch, outline
 
 from ..curl import curl_command
-from ..log_search import LogSearch, Position
+from ..log_search import HEAVY, LogSearch, Position
 from ..models import CallLog
 from .log_filters import LogFilter
+from .logs import names_of
 
 _SECONDS = 3.0
 _AROUND = timedelta(days=1)
@@ -116,11 +117,8 @@ def _siblings(organization: Organization, call: CallLog) -> dict[str, Any]:
     hour = timedelta(hours=1)
     near = Q(created_at__range=(call.created_at - hour, call.created_at + hour))
     rows = CallLog.objects.filter(near, organization=organization, request_id=call.request_id).exclude(pk=call.pk)
-    found = rows.order_by("created_at", "id").defer(
-        "request_headers", "request_body", "response_headers", "response_body"
-    )
-    names = Connection.objects.filter(organization=organization).values_list("pk", "connection_name")
-    return {"siblings": list(found[:_MOST_SIBLINGS]), "connections": dict(names)}
+    found = list(rows.order_by("created_at", "id").defer(*HEAVY)[:_MOST_SIBLINGS])
+    return {"siblings": found, "connections": names_of(organization, found)}
 
 
 def _connection_of(call: CallLog) -> Connection | None:

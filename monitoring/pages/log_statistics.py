@@ -38,7 +38,7 @@ def strip(figures: Figures | None = None) -> list[dict[str, Any]]:
     """Dashes until the figures are there. Each says what it is of, where that is not all calls."""
     f = figures or Figures(0, 0, None, None)
     newest = _of_newest(f.total) if f.is_at_least else ""
-    more = _("at least; there are more") if f.is_at_least else ""
+    more = _("at least") if f.is_at_least else ""
     sampled = newest or (_of_newest(f.p95_of) if f.p95_of else "")
     counts = [number(count) if figures else number(None) for count in (f.total, f.succeeded, f.failed)]
     return [

@@ -36,7 +36,6 @@ def logs(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         template = "monitoring/_log_list.html" if is_fragment else "monitoring/logs.html"
         return page(request, template, context | _saved(request, is_fragment), status=200 if is_fragment else 400)
-    context["connections"] = _names(organization)
     if is_fragment and (after := Frontier.parse(request.GET.get("after", ""))):
         return page(request, "monitoring/_log_newer.html", context | _newer(organization, form.search, after))
     context |= _page_of(organization, form.search, Position.parse(request.GET.get("before", "")))
@@ -57,6 +56,7 @@ def _page_of(organization: Organization, search: LogSearch, before: Position | N
     is_live = before is None and search.until is None
     return {
         "calls": shown,
+        "connections": names_of(organization, shown),
         "is_live": is_live,
         "newest": _place(frontier.with_seen(call.pk for call in shown)) if is_live else "",
         "older": _place(Position.of(shown[-1])) if len(found) > PAGE_SIZE else "",
@@ -73,8 +73,18 @@ def _newer(organization: Organization, search: LogSearch, after: Frontier) -> di
     except TookTooLong:
         return {"calls": [], "newest": _place(after)}
     known = [*after.seen, *(call.pk for call in found)]
-    context = {"calls": found[:NEWER_AT_MOST], "newest": _place(frontier.with_seen(known))}
-    return context | {"is_cut": len(found) > NEWER_AT_MOST}
+    shown = found[:NEWER_AT_MOST]
+    context = {"calls": shown, "newest": _place(frontier.with_seen(known)), "is_cut": len(found) > NEWER_AT_MOST}
+    return context | {"connections": names_of(organization, shown)}
+
+
+def names_of(organization: Organization, calls: list[CallLog]) -> dict[uuid.UUID, str]:
+    """Of the connections of these calls; the log outlives them."""
+    keys = {call.connection_id for call in calls if call.connection_id}
+    if not keys:
+        return {}
+    own = Connection.objects.filter(organization=organization, pk__in=keys)
+    return dict(own.values_list("pk", "connection_name"))
 
 
 def _place(place: Frontier | Position) -> str:
@@ -87,7 +97,3 @@ def _saved(request: HttpRequest, is_fragment: bool) -> dict[str, Any]:
         return {}
     may_export = request.user.has_perm("monitoring.export_calllog")
     return {"searches": searches_for(current_organization(request), request.user), "may_export": may_export}
-
-
-def _names(organization: Organization) -> dict[uuid.UUID, str]:
-    return dict(Connection.objects.filter(organization=organization).values_list("pk", "connection_name"))
