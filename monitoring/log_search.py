@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -27,9 +27,22 @@ STATUS_CLASSES = {"2xx": 200, "3xx": 300, "4xx": 400, "5xx": 500}
 NO_ANSWER = "none"
 # A row is dated by the beginning of its call and written at its end.
 LONGEST_CALL = timedelta(minutes=10)
+_LONGEST_WAY = timedelta(days=1)
 _KEY_BEFORE_COMMIT = timedelta(seconds=3)
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
 HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
+
+
+def around(pk: uuid.UUID) -> Q | None:
+    """The time in which the row of this key is: a row is dated by its call's beginning and keyed at its end, so that
+    one month's partition is looked into, or two. Nothing for a key that tells no time."""
+    if pk.version != 7:
+        return None
+    try:
+        made = datetime.fromtimestamp((pk.int >> 80) / 1000, tz=UTC)
+        return Q(created_at__range=(made - _LONGEST_WAY, made + _LONGEST_WAY))
+    except (OverflowError, ValueError):
+        return None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from integrations.models import Connection
+from integrations.models.base import first_uuid7
 from monitoring.models import CallLog, DailyAnalytics, HealthCheck, HourlyMetrics
 
 from .client import ApiClient
@@ -52,6 +54,45 @@ def test_the_log_is_asked_for_older_days_by_name(api: ApiClient, own: dict[str, 
     old = CallLog.objects.create(**own, log_type="system", created_at=NOW - timedelta(days=40))
     assert _ids(api, "logs/") == []
     assert _ids(api, "logs/", since=(NOW - timedelta(days=41)).isoformat()) == [str(old.pk)]
+
+
+def test_a_call_of_long_ago_is_read_by_its_key(api: ApiClient, own: dict[str, Any]) -> None:
+    when = NOW - timedelta(days=400)
+    old = CallLog.objects.create(**own, id=first_uuid7(when), log_type="system", created_at=when)
+    assert api.get(f"logs/{old.pk}/").json()["id"] == str(old.pk)
+    assert api.get(f"logs/{uuid.uuid4()}/").status_code == 404
+
+
+def test_the_log_is_filtered_as_on_its_page(api: ApiClient, own: dict[str, Any], connection: Connection) -> None:
+    user = uuid.uuid4()
+    lost = CallLog.objects.create(**own, log_type="error", created_at=NOW, user_id=user)
+    broken = CallLog.objects.create(**own, log_type="api_response", created_at=NOW, response_status=503)
+    assert _ids(api, "logs/", status_class="5xx") == [str(broken.pk)]
+    assert _ids(api, "logs/", status_class="none") == [str(lost.pk)]
+    assert _ids(api, "logs/", user=str(user)) == [str(lost.pk)]
+    assert _ids(api, "logs/", provider=connection.provider.slug) == [str(broken.pk), str(lost.pk)]
+    assert _ids(api, "logs/", provider="tap") == []
+    assert api.get("logs/", {"status_class": "6xx"}).status_code == 400
+
+
+def test_words_are_looked_for_page_by_page_and_back(api: ApiClient, own: dict[str, Any]) -> None:
+    rows = [
+        CallLog.objects.create(
+            **own, log_type="system", endpoint=f"https://example.com/v1/{'refunds' if n % 2 else 'charges'}",
+            response_body='{"code":"card_declined"}', created_at=NOW - timedelta(minutes=n // 6),
+        )
+        for n in range(24)
+    ]  # fmt: skip
+    meant = sorted(rows[1::2], key=lambda row: (row.created_at, row.pk), reverse=True)
+    assert _ids(api, "logs/", q="/v1/refunds card_decl") == [str(row.pk) for row in meant]
+    seen, previous, address = [], "", "/api/v1/logs/?page_size=5&q=refunds"
+    while address:
+        told = api.get(address).json()
+        seen.append([row["id"] for row in told["results"]])
+        previous, address = told["previous"], (told["next"] or "").partition("testserver")[2]
+    assert [key for page in seen for key in page] == [str(row.pk) for row in meant]
+    back = api.get(previous.partition("testserver")[2]).json()
+    assert [row["id"] for row in back["results"]] == seen[-2]
 
 
 def test_health_checks_are_listed(api: ApiClient, own: dict[str, Any], connection: Connection) -> None:
