@@ -19,7 +19,8 @@ from integrations.bounded import TookTooLong, reading_within
 from integrations.errors import InvalidRequest
 from integrations.models import Connection
 
-from ..log_search import NO_ANSWER, STATUS_CLASSES, around
+from ..log_places import around
+from ..log_search import NO_ANSWER, STATUS_CLASSES
 from ..log_text import Words, windows
 from ..models import CallLog
 
@@ -93,7 +94,7 @@ class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationV
 
     def get_queryset(self) -> QuerySet[CallLog]:
         rows: QuerySet[CallLog] = super().get_queryset()
-        if self.action == "retrieve":
+        if "pk" in self.kwargs:
             when = around(self.kwargs["pk"])
             return rows.none() if when is None else rows.filter(when)
         if "since" in self.request.query_params:

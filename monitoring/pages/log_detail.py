@@ -19,7 +19,8 @@ from integrations.pages.rendering import current_organization, page, staff_page
 from webhooks.pages.outline import Branch, outline
 
 from ..curl import curl_command
-from ..log_search import HEAVY, LogSearch, Position, around
+from ..log_places import Position, around
+from ..log_search import HEAVY, LogSearch
 from ..models import CallLog
 from .log_filters import LogFilter
 from .logs import names_of

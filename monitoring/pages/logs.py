@@ -14,7 +14,8 @@ from integrations.bounded import TookTooLong, reading_within
 from integrations.models import Connection, Organization
 from integrations.pages.rendering import current_organization, fragment, page, staff_page
 
-from ..log_search import Frontier, LogSearch, Position
+from ..log_places import Frontier, Position
+from ..log_search import LogSearch
 from ..log_text import INDEXED_CHARACTERS, Words
 from ..models import CallLog
 from ..saved_searches import searches_for
