@@ -38,14 +38,15 @@ def logs(request: HttpRequest) -> HttpResponse:
     if is_fragment and form.is_valid() and (after := Frontier.parse(request.GET.get("after", ""))):
         return fragment(request, "monitoring/_log_newer.html", context | _newer(organization, form.search, after))
     if form.is_valid():
-        context |= _page_of(organization, form.search, Position.parse(request.GET.get("before", "")))
+        context |= page_of(organization, form.search, Position.parse(request.GET.get("before", "")))
     if is_fragment:
         return fragment(request, "monitoring/_log_list.html", context)
     context |= {"title": _("Logs"), "searches": searches_for(organization, request.user)}
     return page(request, "monitoring/logs.html", context, status=200 if form.is_valid() else 400)
 
 
-def _page_of(organization: Organization, search: LogSearch, before: Position | None) -> dict[str, Any]:
+def page_of(organization: Organization, search: LogSearch, before: Position | None) -> dict[str, Any]:
+    """What a page of the list shows: the calls from that place on, or why there are none."""
     frontier = Frontier.now()
     if search.text and Words.of(search.text) is None:
         return {"calls": [], "is_wordless": True}
