@@ -138,13 +138,17 @@ def _codes(models: list[str], *actions: str) -> frozenset[str]:
 
 
 _VIEWER = _codes(_VIEWED, "view")
-_STAFF_ALSO = {"webhooks.read_webhook_body", "integrations.export_payment", "monitoring.change_alert"}
+_STAFF_ALSO = {
+    "webhooks.read_webhook_body", "integrations.export_payment", "monitoring.change_alert",
+    "monitoring.export_calllog", "monitoring.share_savedsearch",
+}  # fmt: skip
 _STAFF = _VIEWER | _codes(_STAFF_CHANGES, "add", "change") | _STAFF_ALSO
 _ADMIN = (
     _STAFF
     | _codes(_STAFF_CHANGES, "delete")
     | _codes(_ADMIN_VIEWS, "view")
     | _codes(_ADMIN_CHANGES, "view", "add", "change", "delete")
+    | {"monitoring.delete_savedsearch"}
 )
 
 

@@ -7,7 +7,17 @@ from integrations.models.base import uuid7
 from integrations.request_id import Origin, originating
 from integrations.tenancy import acting_for
 
-from . import budget_alerts, credential_alerts, destination_alerts, health, health_alerts, partitions, payment_alerts
+from . import (
+    budget_alerts,
+    credential_alerts,
+    destination_alerts,
+    health,
+    health_alerts,
+    log_export_work,
+    log_exports,
+    partitions,
+    payment_alerts,
+)
 from . import rollup as rollups
 from .alerting.deliver import send_due
 from .alerting.telling import tell_what_is_due
@@ -65,6 +75,17 @@ def send_notifications() -> int:
 @shared_task
 def ensure_partitions() -> list[str]:
     return partitions.ensure_partitions()
+
+
+@shared_task
+def advance_log_exports() -> int:
+    """Woken when an export is asked for, and every few seconds for those that were left."""
+    return log_export_work.advance_all()
+
+
+@shared_task
+def delete_expired_log_exports() -> int:
+    return log_exports.delete_expired()
 
 
 @shared_task

@@ -105,7 +105,7 @@ _BEGIN_ANEW = "DELETE FROM rollup_watermarks; UPDATE integration_metrics_hourly 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitoring", "0005_alert_rules"),
+        ("monitoring", "0006_log_search"),
         ("webhooks", "0011_verified_but_for_tests"),
     ]
 

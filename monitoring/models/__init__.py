@@ -9,7 +9,9 @@ from .audit import AuditLog
 from .call_log import CallLog
 from .health import HealthCheck, HealthRule, UptimeDay
 from .incidents import MaintenanceWindow, ProviderIncident
+from .log_exports import LogExport
 from .metrics import DailyAnalytics, HourlyMetrics, RestlessEvent, RollupWatermark
+from .saved_searches import SavedSearch
 from .totals import DailyTotals
 
 __all__ = [
@@ -27,9 +29,11 @@ __all__ = [
     "HealthCheck",
     "HealthRule",
     "HourlyMetrics",
+    "LogExport",
     "MaintenanceWindow",
     "ProviderIncident",
     "RestlessEvent",
     "RollupWatermark",
+    "SavedSearch",
     "UptimeDay",
 ]

@@ -8,7 +8,7 @@ from integrations.models import RemovableFile
 
 
 class FileToRemove(RemovableFile):
-    """The archived body of an event that was deleted."""
+    """The archived body of an event that was deleted, or a part of an export of the log that was."""
 
     class Meta:
         db_table = "webhook_files_to_remove"
