@@ -18,8 +18,8 @@ from .models import Alert, AlertRule, DailyAnalytics
 
 WARNED_AT_PERCENT = (80, 100)
 
-_OF_ALL = gettext_noop("{percent} % of the month's budget is spent: AED {spent} of AED {budget}.")
-_OF_ONE = gettext_noop("{connection}: {percent} % of the month's budget is spent: AED {spent} of AED {budget}.")
+_OF_ALL = gettext_noop("{percent} per cent of the month's budget is spent: AED {spent} of AED {budget}.")
+_OF_ONE = gettext_noop("{connection}: {percent} per cent of the month's budget is spent: AED {spent} of AED {budget}.")
 
 
 def watch_budgets() -> tuple[int, int]:

@@ -33,7 +33,7 @@ _LIMITS = {
     _Window.PER_DAY: gettext_noop("{connection} has used up its limit of {calls} calls a day until {until}."),
     _Window.PER_MONTH: gettext_noop("{connection} has used up its limit of {calls} calls a month until {until}."),
 }
-_ERRORS = gettext_noop("{connection}: {percent} % of {calls} calls in {minutes} minutes have failed.")
+_ERRORS = gettext_noop("{connection}: {percent} per cent of {calls} calls in {minutes} minutes have failed.")
 
 # Reads the last minutes alone, by logs_created: its cost follows the calls, never the history.
 _FAILED_CALLS = """

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 ERROR_PERCENT = 5
 EXACT_UP_TO_MS = 20
-PRECISION = _("Percentiles are at most 5 % off the exact ones, and exact up to 20 ms.")
+PRECISION = _("Percentiles are at most 5 per cent off the exact ones, and exact up to 20 ms.")
 SHARES = (0.5, 0.95, 0.99)
 _LONGEST_MS = 180_000
 

@@ -27,6 +27,7 @@ from .rollup_again import count_again
 from .rollup_days import sum_up, sum_up_between
 from .rollup_hours import Hour, Picked, add_calls, add_events, count_failed, take_restless
 from .transactions import Ended, Server, has_numbers_of_another_server, look, make_numbers_anew, new_rows
+from .uptime import write_days
 
 # A row that comes later than this is left to a count of its time anew. No query reads all partitions for its sake.
 REACH = timedelta(days=92)
@@ -74,6 +75,8 @@ def steps(since: datetime | None = None, until: datetime | None = None) -> Itera
         yield step
         if step.left <= len(ahead):
             break
+    if since:
+        write_days(since, until or now, now)  # checks may be older than the calls that are left
     for number, (first, last) in enumerate(ahead, start=1):
         yield _again(first, last, len(ahead) - number)
 

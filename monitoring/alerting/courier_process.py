@@ -39,15 +39,13 @@ _SMTP_STATUS = re.compile(r"\((\d{3}), b|: (\d{3}) b")
 
 
 class _Guard:
-    """What is refused while something is sent; the first refusal is kept, for Apprise swallows what is raised."""
+    """What is refused from the first request on, for a thread may go on when its message is sent; of a request the
+    first refusal is kept, for Apprise swallows what is raised."""
 
     def __init__(self) -> None:
-        self.is_on = False
         self.refusal: EgressRefused | None = None
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self.is_on:
-            return
         if event == "socket.connect":
             self._check_connection(*args)
         elif event in _PROGRAMS or event in _OTHER_WAYS_OUT:
@@ -121,7 +119,6 @@ def serve(requests: Any, answers: Any) -> None:
 
 
 def _answered(request: dict[str, Any], guard: _Guard, log: _Log, read_address: Any) -> dict[str, Any]:
-    guard.is_on = True
     try:
         address = read_address(request["url"])
         if "body" in request:
@@ -131,8 +128,6 @@ def _answered(request: dict[str, Any], guard: _Guard, log: _Log, read_address: A
         return {"code": error.code, "template": error.template, "values": error.values, "field": field}
     except Exception as error:  # noqa: BLE001 - its message may quote the address
         return {"code": "", "template": type(error).__name__, "values": {}, "field": ""}
-    finally:
-        guard.is_on = False
     return {"service": str(address.service.slug), "shown": address.shown}
 
 

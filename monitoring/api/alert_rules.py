@@ -26,7 +26,7 @@ from ..models import Alert, AlertChannel, AlertRule, AlertSilence
 _DAY = 24 * 60
 
 
-class RuleRow(serializers.ModelSerializer[AlertRule]):
+class AlertRuleRow(serializers.ModelSerializer[AlertRule]):
     channels = serializers.SerializerMethodField(help_text="Told at once, where `tells_all_channels` is false.")
     escalation_channels = serializers.SerializerMethodField()
 
@@ -45,7 +45,7 @@ class RuleRow(serializers.ModelSerializer[AlertRule]):
         return [one.channel_id for one in rule.chosen.all() if one.is_escalation]
 
 
-class RuleChanges(StrictSerializer):
+class AlertRuleChanges(StrictSerializer):
     """`threshold` is in percent (`error_rate`), days ahead (`credential_expiring`) or AED a month (`budget`)."""
 
     name = serializers.CharField(max_length=100, required=False, allow_blank=True)
@@ -68,7 +68,7 @@ class RuleChanges(StrictSerializer):
     is_active = serializers.BooleanField(required=False)
 
 
-class NewRule(RuleChanges):
+class NewRule(AlertRuleChanges):
     kind = serializers.ChoiceField(choices=Alert.Kind.choices)
 
 
@@ -93,21 +93,21 @@ class _Managed(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationVie
 
 class RuleViewSet(_Managed):
     queryset = AlertRule.objects.prefetch_related("chosen")
-    serializer_class = RuleRow
+    serializer_class = AlertRuleRow
     filterset_class = RuleFilter
 
     def get_serializer_class(self) -> Any:
-        return {"create": NewRule, "partial_update": RuleChanges}.get(self.action, RuleRow)
+        return {"create": NewRule, "partial_update": AlertRuleChanges}.get(self.action, AlertRuleRow)
 
-    @extend_schema(request=NewRule, responses={201: RuleRow}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(request=NewRule, responses={201: AlertRuleRow}, parameters=[IDEMPOTENCY_KEY])
     def create(self, request: Request) -> Response:
         given = self.validated(request)
-        return self.made(once(request, lambda: UUID(str(create_rule(self.organization, **given).pk))), RuleRow)
+        return self.made(once(request, lambda: UUID(str(create_rule(self.organization, **given).pk))), AlertRuleRow)
 
-    @extend_schema(request=RuleChanges, responses=RuleRow)
+    @extend_schema(request=AlertRuleChanges, responses=AlertRuleRow)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """One that is switched off closes what it has opened, without a word."""
-        return self.shown(update_rule(self.get_object(), **self.validated(request)), RuleRow)
+        return self.shown(update_rule(self.get_object(), **self.validated(request)), AlertRuleRow)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, **kwargs: Any) -> Response:

@@ -21,7 +21,7 @@ from ..models import HealthCheck, HealthRule
 from .health_checks import HealthCheckRow
 
 
-class RuleRow(serializers.ModelSerializer[HealthRule]):
+class HealthRuleRow(serializers.ModelSerializer[HealthRule]):
     """A connection without a rule of its own has the defaults."""
 
     class Meta:
@@ -29,7 +29,7 @@ class RuleRow(serializers.ModelSerializer[HealthRule]):
         fields = PARTS
 
 
-class RuleChanges(StrictSerializer):
+class HealthRuleChanges(StrictSerializer):
     interval_seconds = serializers.IntegerField(min_value=30, max_value=86_400, required=False)
     failures_until_down = serializers.IntegerField(min_value=1, max_value=20, required=False)
     successes_until_recovery = serializers.IntegerField(min_value=1, max_value=20, required=False)
@@ -76,7 +76,7 @@ class ConnectionHealthViewSet(OfConnection):
     filter_backends = ()
 
     def get_serializer_class(self) -> Any:
-        return {"partial_update": RuleChanges}.get(self.action, HealthState)
+        return {"partial_update": HealthRuleChanges}.get(self.action, HealthState)
 
     @extend_schema(operation_id="connections_health_retrieve", responses=HealthState)
     def state(self, request: Request, **kwargs: Any) -> Response:
@@ -90,13 +90,13 @@ class ConnectionHealthViewSet(OfConnection):
         self.expect_no_body(request)
         return self.shown(check_connection(self.connection), HealthCheckRow)
 
-    @extend_schema(operation_id="connections_health_rule_retrieve", responses=RuleRow)
+    @extend_schema(operation_id="connections_health_rule_retrieve", responses=HealthRuleRow)
     def rule(self, request: Request, **kwargs: Any) -> Response:
-        return self.shown(rule_for(self.connection), RuleRow)
+        return self.shown(rule_for(self.connection), HealthRuleRow)
 
-    @extend_schema(operation_id="connections_health_rule_update", request=RuleChanges, responses=RuleRow)
+    @extend_schema(operation_id="connections_health_rule_update", request=HealthRuleChanges, responses=HealthRuleRow)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        return self.shown(change_rule(self.connection, **self.validated(request)), RuleRow)
+        return self.shown(change_rule(self.connection, **self.validated(request)), HealthRuleRow)
 
     @extend_schema(operation_id="connections_health_rule_reset", responses={204: None})
     def destroy(self, request: Request, **kwargs: Any) -> Response:

@@ -21,8 +21,8 @@ from django.conf import settings as django_settings
 from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
-from webhooks.file_removal import SETTLED_AFTER, remove_files
 
+from integrations.file_removal import SETTLED_AFTER, remove_files
 from integrations.models import Connection, Membership, Organization
 from monitoring import log_export_work
 from monitoring.log_export_work import advance_all
@@ -302,7 +302,7 @@ def test_files_go_when_their_time_is_over(client: Client, own: Connection) -> No
     LogExport.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert delete_expired() == 1
     FileToRemove.objects.update(created_at=timezone.now() - SETTLED_AFTER - timedelta(seconds=1))
-    remove_files()
+    remove_files(FileToRemove)
     assert not default_storage.exists(export.file_name(0))
     assert not FileToRemove.objects.exists()
 
