@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
             model_name="dailyanalytics",
             name="p50_response_time_ms",
             field=models.PositiveIntegerField(
-                help_text="Percentiles are at most 5 % off the exact ones, and exact up to 20 ms.",
+                help_text="Percentiles are at most 5 per cent off the exact ones, and exact up to 20 ms.",
                 null=True,
                 verbose_name="median (ms)",
             ),
@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
             model_name="dailyanalytics",
             name="p99_response_time_ms",
             field=models.PositiveIntegerField(
-                help_text="Percentiles are at most 5 % off the exact ones, and exact up to 20 ms.",
+                help_text="Percentiles are at most 5 per cent off the exact ones, and exact up to 20 ms.",
                 null=True,
                 verbose_name="99th percentile (ms)",
             ),
@@ -193,7 +193,7 @@ class Migration(migrations.Migration):
             model_name="dailyanalytics",
             name="p95_response_time_ms",
             field=models.PositiveIntegerField(
-                help_text="Percentiles are at most 5 % off the exact ones, and exact up to 20 ms.",
+                help_text="Percentiles are at most 5 per cent off the exact ones, and exact up to 20 ms.",
                 null=True,
                 verbose_name="95th percentile (ms)",
             ),
@@ -202,21 +202,21 @@ class Migration(migrations.Migration):
             model_name="hourlymetrics",
             name="p50_ms",
             field=models.PositiveIntegerField(
-                help_text="Percentiles are at most 5 % off the exact ones, and exact up to 20 ms.", null=True
+                help_text="Percentiles are at most 5 per cent off the exact ones, and exact up to 20 ms.", null=True
             ),
         ),
         migrations.AlterField(
             model_name="hourlymetrics",
             name="p95_ms",
             field=models.PositiveIntegerField(
-                help_text="Percentiles are at most 5 % off the exact ones, and exact up to 20 ms.", null=True
+                help_text="Percentiles are at most 5 per cent off the exact ones, and exact up to 20 ms.", null=True
             ),
         ),
         migrations.AlterField(
             model_name="hourlymetrics",
             name="p99_ms",
             field=models.PositiveIntegerField(
-                help_text="Percentiles are at most 5 % off the exact ones, and exact up to 20 ms.", null=True
+                help_text="Percentiles are at most 5 per cent off the exact ones, and exact up to 20 ms.", null=True
             ),
         ),
         migrations.CreateModel(
