@@ -17,11 +17,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 from django.db import DatabaseError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 from psycopg.pq import TransactionStatus
 
 TENANT_ROLE = "hub_tenant"
@@ -135,7 +137,8 @@ def reset_pooled_connection(session: psycopg.Connection[Any]) -> None:
 
 
 class TenancyMiddleware:
-    """Puts each request of a signed-in person behind their organization's wall, and undoes it whatever happens.
+    """Puts each request of a signed-in person behind their organization's wall and into its time zone, and undoes it
+    whatever happens.
 
     API tokens name their organization during authentication, within this block (`enter`). Providers' calls and probes
     act as the service; so do sign-in, sign-out and change of password, which write sessions and users.
@@ -145,10 +148,12 @@ class TenancyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        with _acting_as(self._acting_for(request)):
+        acting = self._acting_for(request)
+        zone = _zone_of(request)
+        with _acting_as(acting), timezone.override(zone):
             response = self.get_response(request)
             if getattr(response, "streaming", False) and not getattr(response, "is_async", False):
-                response.streaming_content = _streamed(response.streaming_content, _acting.get())  # type: ignore[attr-defined]
+                response.streaming_content = _streamed(response.streaming_content, _acting.get(), zone)  # type: ignore[attr-defined]
         return response
 
     def _acting_for(self, request: HttpRequest) -> Acting:
@@ -157,10 +162,16 @@ class TenancyMiddleware:
         return acting_for_request(request)
 
 
-def _streamed(content: Iterator[bytes], acting: Acting) -> Iterator[bytes]:
+def _zone_of(request: HttpRequest) -> ZoneInfo | None:
+    """None, for the default one, where nobody is signed in."""
+    organization = getattr(request, "organization", None)
+    return ZoneInfo(organization.timezone) if organization else None
+
+
+def _streamed(content: Iterator[bytes], acting: Acting, zone: ZoneInfo | None) -> Iterator[bytes]:
     """A streamed body is made after the view has returned: each piece is made behind the wall again."""
     while True:
-        with _acting_as(acting):
+        with _acting_as(acting), timezone.override(zone):
             piece = next(content, None)
         if piece is None:
             return
