@@ -14,7 +14,6 @@ if os.environ.get("HUB_EMBEDDED"):
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")
 
 
-
 @setup_logging.connect
 def _as_django_has_it(**kwargs: Any) -> None:
     """That somebody listens keeps Celery from adding handlers of its own, whose lines no one would redact."""

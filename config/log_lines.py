@@ -19,7 +19,7 @@ class JSONPrinter:
         data = message.data
         text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
         for line in text.splitlines():
-            print(line if _is_object(line) else _wrapped(line, message), file=self._output, flush=True)  # noqa: T201
+            print(line if _is_object(line) else _wrapped(line, message), file=self._output, flush=True)
 
 
 def _is_object(line: str) -> bool:

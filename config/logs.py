@@ -33,7 +33,8 @@ class OriginFilter(logging.Filter):
         record.caused_by = origin.caused_by if origin else ""
         record.trace_id = origin.trace_id if origin else ""
         record.actor_kind = origin.kind if origin else ""
-        record.organization_id = str(organization_id or getattr(record, "organization_id", ""))
+        if organization_id or not hasattr(record, "organization_id"):
+            record.organization_id = str(organization_id or "")
         return True
 
 

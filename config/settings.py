@@ -67,7 +67,7 @@ CSRF_TRUSTED_ORIGINS = env.items("HUB_TRUSTED_ORIGINS")
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = env.flag("HUB_SSL_REDIRECT", default=True)
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
@@ -382,6 +382,12 @@ SPECTACULAR_SETTINGS = {
         "WebhookDeliveryStatus": "webhooks.models.WebhookDelivery.Status",
     },
 }
+
+# Who may read /metrics. With both, both are asked for; with neither nobody may.
+METRICS_TOKEN = env.matching(
+    "HUB_METRICS_TOKEN", r"[!-~]{16,256}|", default="", form="16 characters or more, no spaces"
+)
+METRICS_NETWORKS = env.networks("HUB_METRICS_NETWORKS")
 
 # Logs go to standard output: lines to read, or in production a JSON object a line. `config.log_lines` sees to what others
 # print under `manage.py up`.

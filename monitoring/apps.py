@@ -13,8 +13,12 @@ class MonitoringConfig(AppConfig):
         from webhooks import signals as webhook_signals
 
         from . import alerts, audit, call_log, destination_alerts, health, notices
+        from .metrics import beat, calls
 
         signals.api_call_finished.connect(call_log.write_call, dispatch_uid="hub.call_log")
+        signals.api_call_finished.connect(calls.count_call, dispatch_uid="hub.metrics.calls")
+        calls.give_up_nothing_at_the_end()
+        beat.watch()
         signals.action_taken.connect(audit.write_action, dispatch_uid="hub.audit")
         signals.connection_changed.connect(health.check_soon, dispatch_uid="hub.health")
         signals.rate_limit_exceeded.connect(notices.limit_exceeded, dispatch_uid="hub.notices.exceeded")
