@@ -385,12 +385,12 @@ SPECTACULAR_SETTINGS = {
 
 # Who may read /metrics. With both, both are asked for; with neither nobody may.
 METRICS_TOKEN = env.matching(
-    "HUB_METRICS_TOKEN", r"[!-~]{16,256}|", default="", form="16 characters or more, no spaces"
+    "HUB_METRICS_TOKEN", r"[!-~]{16,256}|", default="", form="16 characters or more, without spaces"
 )
 METRICS_NETWORKS = env.networks("HUB_METRICS_NETWORKS")
 
-# Logs go to standard output: lines to read, or in production a JSON object a line. `config.log_lines` sees to what others
-# print under `manage.py up`.
+# Logs go to standard output: lines to read, or in production a JSON object a line. `config.log_lines` sees to what
+# others print under `manage.py up`.
 LOG_FORMAT = env.choice("HUB_LOG_FORMAT", *(("json", "text") if PRODUCTION else ("text", "json")))
 LOG_REQUESTS = env.flag("HUB_LOG_REQUESTS", default=False)  # a line each: see integrations.request_lines
 LOGGING = {

@@ -3,8 +3,8 @@
 Rows of the log are no counters: they leave with their month, and to count them costs what there is of them. Counters in
 Redis are one for all web processes and workers on all machines, whichever of them is asked, and outlive each of them;
 prometheus_client's own multiprocess mode, in files, would tell of one machine's. Redis may be emptied: counters begin
-again at zero, which Prometheus takes for the restart that it is. A process that is killed takes a second's counts along;
-the calls themselves are in the log.
+again at zero, which Prometheus takes for the restart that it is. A process that is killed takes a second's counts
+along; the calls themselves are in the log.
 """
 
 from __future__ import annotations
@@ -94,14 +94,14 @@ def give_up_nothing_at_the_end() -> None:
 
 def families(stored: Mapping[bytes, bytes]) -> Iterable[Metric]:
     """Metrics of what Redis holds."""
-    read = [(*key.decode().split("|"), int(value)) for key, value in stored.items()]
+    read: list[tuple[Any, ...]] = [(*key.decode().split("|"), int(value)) for key, value in stored.items()]
     made = CounterMetricFamily(
         "hub_calls",
         "Calls to providers, an attempt each; outcome is ok or the error's code, status_class none without an answer.",
         labels=["provider", "outcome", "status_class"],
     )
     for _, provider, outcome, status, count in sorted(entry for entry in read if entry[0] == "calls"):
-        made.add_metric([str(provider), str(outcome), str(status)], float(count))
+        made.add_metric([provider, outcome, status], count)
     return made, _durations(read)
 
 

@@ -1,4 +1,4 @@
-"""All figures, gathered when somebody asks and no more often than every few seconds: a scrape in between costs nothing."""
+"""All figures, gathered when somebody asks, at most every few seconds: a scrape in between costs nothing."""
 
 from __future__ import annotations
 

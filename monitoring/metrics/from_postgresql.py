@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
+from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from psycopg.errors import QueryCanceled
@@ -56,7 +57,8 @@ _DELIVERIES = _QUEUE.format(
 
 _CONNECTIONS = """
 SELECT connection.id, provider.slug, provider.organization_id IS NOT NULL, connection.health_status
-FROM integration_connections AS connection JOIN integration_providers AS provider ON provider.id = connection.provider_id
+FROM integration_connections AS connection
+JOIN integration_providers AS provider ON provider.id = connection.provider_id
 WHERE connection.status = 'active'
 """
 
@@ -153,7 +155,7 @@ def _exceeded() -> Iterator[Metric]:
 
 
 def _alerts() -> Iterator[Metric]:
-    kinds = Counter(Alert.objects.unresolved().order_by().values_list("kind", flat=True))
+    kinds = Counter(dict(Alert.objects.unresolved().order_by().values_list("kind").annotate(Count("pk"))))
     told = GaugeMetricFamily("hub_alerts_open", "Alerts that are open.", labels=["kind"])
     for kind in sorted({*Alert.Kind.values, *kinds}):
         told.add_metric([kind], kinds[kind])

@@ -62,7 +62,8 @@ def _commands() -> dict[str, list[str]]:
     web += ["--respawn-failed-workers", "--respawn-interval", "0.5"]
     if settings.LOG_FORMAT == "json":
         web += ["--log-config", str(settings.BASE_DIR / "config" / "granian_logs.json")]
-    # No access log, whatever the environment says: a webhook's address may carry a token (`integrations.request_lines`).
+    # No access log, whatever the environment says: a webhook's address may carry a token. There are lines of our own
+    # (`integrations.request_lines`).
     web += ["--no-access-log", "--no-ws", "--backlog", "1024", "--workers-kill-timeout", "3", "config.wsgi:application"]
     return {
         "web": web,
