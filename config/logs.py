@@ -59,7 +59,7 @@ class JSONFormatter(JsonFormatter):
         entry = {"time": log_data.pop("time").isoformat(timespec="milliseconds")}
         for name, value in log_data.items():
             if name not in _IDS:
-                entry[name] = _shown(value, name)
+                entry[without_secrets(name)] = _shown(value, name)
             elif value:
                 entry[name] = value
         return entry

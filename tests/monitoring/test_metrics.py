@@ -251,6 +251,7 @@ def test_celery_and_beat_are_told() -> None:
 
 def test_names_types_and_help_follow_prometheus(connection: Connection, provider: WireServer) -> None:
     call(connection, WireAnswer(200, {}), provider=provider)
+    RollupWatermark.objects.update_or_create(level="hourly", defaults={"read_until": timezone.now()})
     found = scrape()
     assert {family.type for family in found.values()} == {"counter", "gauge", "histogram"}
     for family in found.values():
