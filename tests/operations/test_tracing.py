@@ -15,9 +15,9 @@ from celery.contrib.testing.worker import start_worker
 from django.conf import settings as django_settings
 from django.test import Client, override_settings
 
-from integrations.hints import hint
+from integrations import circuit
 from integrations.models import Connection, Organization
-from integrations.request_id import Origin, current_origin, originating
+from integrations.request_id import Origin, current_origin
 from integrations.task_origin import HEADER
 from monitoring.models import CallLog
 from tests.config.lines import Lines, json_lines
@@ -87,9 +87,9 @@ def test_a_request_its_task_and_the_calls_of_both_have_one_id(
     assert message["headers"][HEADER] == {"request_id": REQUEST, "caused_by": "", "traceparent": TRACEPARENT}
     assert REQUEST not in message["headers"]["argsrepr"]
     provider.answer = lambda request: WireAnswer(503, {})
-    for _ in range(2):  # five failures in a row open the circuit, which the gateway tells
-        hint_again(connection)
-        work_off()
+    for _ in range(circuit.FAILURES_UNTIL_OPEN - 1):  # the task's is the one that opens it, which the gateway tells
+        circuit.record_failure(connection)
+    work_off()
     told = lines.entries("integrations.circuit")
     assert told
     assert {(entry["request_id"], entry["trace_id"]) for entry in told} == {(REQUEST, TRACE)}
@@ -98,12 +98,6 @@ def test_a_request_its_task_and_the_calls_of_both_have_one_id(
     assert set(CallLog.objects.values_list("request_id", flat=True)) == {REQUEST}
     assert all("traceparent" not in request.headers for request in provider.requests)
     assert all("x-request-id" not in request.headers for request in provider.requests)
-
-
-def hint_again(connection: Connection) -> None:
-    with originating(Origin(REQUEST, traceparent=TRACEPARENT)):
-        hint("monitoring.tasks.check_connection", str(connection.pk))
-    messages()
 
 
 def test_a_task_of_nobody_goes_by_its_own_id(connection: Connection, provider: WireServer) -> None:
@@ -175,8 +169,8 @@ def test_a_request_leaves_a_line_with_its_route_and_no_address(
     headers = {"Authorization": f"Bearer {token_for(organization)}", **CALLER}
     Client(headers=headers).get(f"/api/v1/connections/{connection.pk}/?canary0yellow=1")
     [entry] = lines.entries("hub.requests")
-    assert entry["message"] == "GET api/v1/connections/<uuid:pk>/ 404"
-    assert (entry["status"], entry["method"]) == (404, "GET")
+    assert entry["message"] == "GET api/v1/connections/<uuid:pk>/ 400"
+    assert (entry["status"], entry["method"]) == (400, "GET")
     assert entry["duration_ms"] > 0
     assert (entry["request_id"], entry["trace_id"], entry["actor_kind"]) == (REQUEST, TRACE, "token")
     assert entry["organization_id"] == str(organization.pk)
