@@ -25,18 +25,22 @@ class Lines:
 
 
 @contextmanager
-def json_lines(level: int = logging.DEBUG) -> Iterator[Lines]:
+def json_lines(*names: str) -> Iterator[Lines]:
+    """Of these loggers and those below them; of all by default. A Celery worker that starts sets up the root anew."""
     from config.logs import JSONFormatter, OriginFilter
 
-    lines, root = Lines(), logging.getLogger()
+    lines = Lines()
     handler = logging.StreamHandler(lines.output)
     handler.setFormatter(JSONFormatter())
     handler.addFilter(OriginFilter())
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(level)
+    loggers = [logging.getLogger(name) for name in names or ("",)]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
     try:
         yield lines
     finally:
-        root.removeHandler(handler)
-        root.setLevel(before)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)

@@ -36,7 +36,7 @@ CALLER = {"X-Request-Id": REQUEST, "traceparent": TRACEPARENT}
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    with json_lines() as lines:
+    with json_lines("hub", "integrations", "monitoring", "webhooks") as lines:
         yield lines
 
 
