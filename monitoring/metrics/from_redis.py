@@ -19,8 +19,8 @@ from . import beat, calls
 _AT_ONCE = 1000
 
 
-def read(connections: Mapping[UUID, str]) -> Iterator[Metric]:
-    """`connections`: the active ones with their provider's label. Raises RedisError and RedisAway."""
+def read() -> Iterator[Metric]:
+    """In one round trip. Raises RedisError."""
     client: Any = redis_client(settings.REDIS_URL)
     queues = list(settings.CELERY_TASK_QUEUES)
     with client.pipeline(transaction=False) as pipeline:
@@ -32,7 +32,24 @@ def read(connections: Mapping[UUID, str]) -> Iterator[Metric]:
         counted, sent_at, unfinished, *lengths = pipeline.execute()
     yield from calls.families(counted)
     yield from _celery(sent_at, unfinished, dict(zip(queues, lengths, strict=True)))
-    yield _circuits(connections)
+
+
+def circuits(connections: Mapping[UUID, str]) -> Metric:
+    """`connections`: the active ones with their provider's label. Raises RedisAway."""
+    found: Counter[tuple[str, str]] = Counter()
+    ids = list(connections)
+    for start in range(0, len(ids), _AT_ONCE):
+        for one, found_so in circuit.known_circuits(ids[start : start + _AT_ONCE]).items():
+            found[connections[one], _state(found_so)] += 1
+    told = GaugeMetricFamily(
+        "hub_circuits",
+        "Active connections by the state of their circuit; paused: the provider asked to be left alone.",
+        labels=["provider", "state"],
+    )
+    for provider in sorted(set(connections.values())):
+        for state in (*circuit.State.values, "paused"):
+            told.add_metric([provider, state], found[provider, state])
+    return told
 
 
 def _state(found: circuit.Circuit) -> str:
@@ -51,20 +68,3 @@ def _celery(sent_at: bytes | None, unfinished: int, lengths: Mapping[str, int]) 
         yield GaugeMetricFamily(
             "hub_beat_last_sent_timestamp_seconds", "When beat last sent a task.", value=float(sent_at)
         )
-
-
-def _circuits(connections: Mapping[UUID, str]) -> Metric:
-    found: Counter[tuple[str, str]] = Counter()
-    ids = list(connections)
-    for start in range(0, len(ids), _AT_ONCE):
-        for one, found_so in circuit.known_circuits(ids[start : start + _AT_ONCE]).items():
-            found[connections[one], _state(found_so)] += 1
-    told = GaugeMetricFamily(
-        "hub_circuits",
-        "Active connections by the state of their circuit; paused: the provider asked to be left alone.",
-        labels=["provider", "state"],
-    )
-    for provider in sorted(set(connections.values())):
-        for state in (*circuit.State.values, "paused"):
-            told.add_metric([provider, state], found[provider, state])
-    return told

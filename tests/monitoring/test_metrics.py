@@ -324,7 +324,12 @@ def _address() -> dict[str, Any]:
     return {name: parameters[name] for name in ("dbname", "user", "host", "port", "password") if name in parameters}
 
 
-def test_a_scrape_soon_after_another_asks_nobody(connection: Connection, django_assert_num_queries: Any) -> None:
+def test_a_scrape_soon_after_another_asks_postgresql_nothing_and_tells_no_old_counts(
+    connection: Connection, provider: WireServer, django_assert_num_queries: Any
+) -> None:
     scrape()
+    call(connection, WireAnswer(200, {}), provider=provider)
+    calls.flush()
     with django_assert_num_queries(0):
-        assert ask().status_code == 200
+        text = ask().content.decode()
+    assert 'hub_calls_total{outcome="ok",provider="stripe",status_class="2xx"} 1.0' in text
