@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 COUNTED_AT_MOST = 100_000
 _SECONDS = 2
 
-# Served by webhook_events_waiting and webhook_deliveries_due: an index-only scan of what waits, and one look at the
-# index for each `owner` that has something waiting.
+# Served by webhook_events_waiting and webhook_deliveries_due: an index-only scan of what waits, in the index's order so
+# that it ends at the limit, and one look at the index for each `owner` that has something waiting.
 _QUEUE = """
 WITH RECURSIVE first AS (
     (SELECT {owner} AS owner, next_attempt_at FROM {table} WHERE {waits} ORDER BY {owner}, next_attempt_at LIMIT 1)
@@ -42,7 +42,7 @@ WITH RECURSIVE first AS (
 )
 SELECT count(*) FILTER (WHERE next_attempt_at <= now()), count(*) FILTER (WHERE next_attempt_at > now()),
     (SELECT greatest(extract(epoch FROM now() - min(next_attempt_at)), 0) FROM first)
-FROM (SELECT next_attempt_at FROM {table} WHERE {waits} LIMIT %s) AS waiting
+FROM (SELECT next_attempt_at FROM {table} WHERE {waits} ORDER BY {owner}, next_attempt_at LIMIT %s) AS waiting
 """
 _INBOX = _QUEUE.format(
     table="webhook_events",
