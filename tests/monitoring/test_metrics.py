@@ -19,6 +19,8 @@ from celery import current_app
 from celery.signals import after_task_publish, beat_init
 from django.conf import settings as django_settings
 from django.db import connection as database
+from django.db import transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
@@ -26,7 +28,7 @@ from integrations import circuit
 from integrations.errors import IntegrationError
 from integrations.gateway import client_for
 from integrations.models import Connection, RateLimit
-from monitoring.metrics import beat, calls
+from monitoring.metrics import beat, calls, from_postgresql
 from monitoring.models import Alert, RollupWatermark
 from monitoring.partitions import MONTHS_AHEAD, ensure_partitions
 from tests.factories import ConnectionFactory, OrganizationFactory, RateLimitFactory, catalogue_row
@@ -167,6 +169,26 @@ def test_the_oldest_of_all_organizations_is_told(connection: Connection, provide
             next_attempt_at=timezone.now() - timedelta(minutes=minutes),
         )  # fmt: skip
     assert value(scrape(), "hub_webhook_inbox_oldest_due_seconds") == pytest.approx(420, abs=20)
+
+
+def test_a_long_queue_is_counted_as_far_as_its_limit(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint, _ = create_endpoint(connection)
+    for number in range(5):
+        WebhookEvent.objects.create(
+            organization=connection.organization, webhook_endpoint=endpoint, event_id=f"evt_{number}", raw_body=b"{}",
+            event_type="charge.captured", signature_verified=True,
+        )  # fmt: skip
+    monkeypatch.setattr(from_postgresql, "COUNTED_AT_MOST", 3)
+    assert value(scrape(), "hub_webhook_inbox_events", state="due") == 3
+    with CaptureQueriesContext(database) as asked:
+        scrape()
+    [inbox] = [one["sql"] for one in asked if "FROM webhook_events" in one["sql"]]
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {inbox}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert plan.count("webhook_events_waiting") == 3
+    assert "Sort" not in plan
 
 
 def test_health_and_circuits_are_told_by_provider(connection: Connection, provider: WireServer) -> None:
