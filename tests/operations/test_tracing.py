@@ -147,7 +147,8 @@ def test_an_event_remembers_what_brought_it(connection: Connection, lines: Lines
         f"ff-{TRACE}-00f067aa0ba902b7-01",
         f"00-{TRACE.upper()}-00f067aa0ba902b7-01",
         f"{TRACEPARENT}\n{TRACE}",
-        f"{TRACEPARENT}-{'x' * 200}",
+        f"{TRACEPARENT}-more",
+        f"01{TRACEPARENT[2:]}-{'x' * 200}",
     ],
 )
 def test_a_traceparent_that_is_none_is_not_gone_on_with(given: str, lines: Lines) -> None:
