@@ -48,11 +48,12 @@ def _model(title: Any, icon: str, app: str, model: str) -> Item:
 
 
 def open_alerts(request: HttpRequest) -> int | str:
-    """The badge beside "Alerts": how many wait for somebody."""
+    """The badge beside "Alerts": how many nobody has seen to yet."""
     from monitoring.models import Alert
 
     organization = getattr(request, "organization", None)
-    return (organization and Alert.objects.unresolved().filter(organization=organization).count()) or ""
+    open_ones = Alert.objects.unresolved().filter(organization=organization, acknowledged_at=None)
+    return (organization and open_ones.count()) or ""
 
 
 def _section(title: Any, *items: Item) -> Item:
@@ -68,14 +69,16 @@ SIDEBAR: list[Item] = [
             _page(_("Connections"), "hub", "connections/", "integrations.view_connection"),
             _page(_("Payments"), "payments", "payments/", "integrations.view_payment", but="gateways/"),
             _page(_("Payment gateways"), "account_balance", "payments/gateways/", "integrations.view_payment"),
+            _page(_("Health"), "ecg_heart", "health/", "monitoring.view_healthcheck"),
             _page(_("Logs"), "receipt_long", "logs/", "monitoring.view_calllog"),
             _page(_("Webhooks"), "webhook", "webhooks/", "webhooks.view_webhookevent"),
             {
-                **_model(_("Alerts"), "notifications", "monitoring", "alert"),
+                **_page(_("Alerts"), "notifications", "alerts/", "monitoring.view_alert"),
                 "badge": "config.navigation.open_alerts",
                 "badge_variant": "danger",
             },
             _page(_("Analytics"), "monitoring", "analytics/", "monitoring.view_dailyanalytics"),
+            _page(_("Costs"), "savings", "costs/", "monitoring.view_dailyanalytics"),
             _page(_("Events"), "data_object", "developers/events/", "webhooks.view_webhookevent"),
             {"title": _("API documentation"), "icon": "api", "link": "/api/v1/docs/"},
         ],
@@ -95,6 +98,8 @@ SIDEBAR: list[Item] = [
         _model(_("Rate limits"), "speed", "integrations", "ratelimit"),
         _model(_("Webhook endpoints"), "webhook", "webhooks", "webhookendpoint"),
         _model(_("Webhook destinations"), "send", "webhooks", "webhookdestination"),
+        _model(_("Health rules"), "rule", "monitoring", "healthrule"),
+        _model(_("Maintenance windows"), "construction", "monitoring", "maintenancewindow"),
         _model(_("Payment settings"), "tune", "integrations", "paymentsettings"),
         _model(_("Payment routes"), "alt_route", "integrations", "paymentroute"),
         _model(_("Shipping settings"), "local_shipping", "integrations", "shippingsettings"),
@@ -117,8 +122,16 @@ SIDEBAR: list[Item] = [
         _model(_("Webhook access log"), "visibility", "webhooks", "webhookaccesslog"),
         _model(_("Calls"), "sync_alt", "monitoring", "calllog"),
         _model(_("Health checks"), "favorite", "monitoring", "healthcheck"),
+        _model(_("Alerts"), "notifications", "monitoring", "alert"),
+        _model(_("Alert notifications"), "campaign", "monitoring", "alertnotification"),
+        _model(_("Uptime"), "vital_signs", "monitoring", "uptimeday"),
+        {
+            **_model(_("Provider incidents"), "crisis_alert", "monitoring", "providerincident"),
+            "permission": lambda request: bool(request.user.is_superuser),
+        },
         _model(_("Hourly metrics"), "schedule", "monitoring", "hourlymetrics"),
         _model(_("Daily analytics"), "calendar_month", "monitoring", "dailyanalytics"),
+        _model(_("Daily totals"), "functions", "monitoring", "dailytotals"),
         _model(_("Audit log"), "policy", "monitoring", "auditlog"),
     ),
     _section(

@@ -186,7 +186,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # that hangs holds up nothing else. A worker that is told no queue takes both.
 CELERY_TASK_QUEUES: dict[str, dict[str, Any]] = {"celery": {}, "forward": {}}
 CELERY_TASK_ROUTES = {
-    f"webhooks.tasks.{name}": {"queue": "forward"} for name in ("drain_deliveries", "sweep_deliveries")
+    **{f"webhooks.tasks.{name}": {"queue": "forward"} for name in ("drain_deliveries", "sweep_deliveries")},
+    "monitoring.tasks.send_notifications": {"queue": "forward"},
 }
 CELERY_WORKER_CONCURRENCY = env.number("HUB_WORKER_CONCURRENCY", default=2, low=1, high=64)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -215,6 +216,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "remove files of deleted webhooks": {
         "task": "webhooks.tasks.remove_files",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "remove files of deleted proofs": {
+        "task": "integrations.tasks.remove_proofs",
         "schedule": 60.0,
         "options": {"expires": 60},
     },
@@ -268,6 +274,36 @@ CELERY_BEAT_SCHEDULE = {
         "task": "monitoring.tasks.watch_destinations",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "bring alerts of connections up to date": {
+        "task": "monitoring.tasks.watch_connections",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "bring alerts of budgets up to date": {
+        "task": "monitoring.tasks.watch_budgets",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "repeat and escalate alerts": {
+        "task": "monitoring.tasks.tell_due_alerts",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "send alert notifications": {
+        "task": "monitoring.tasks.send_notifications",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "advance log exports": {
+        "task": "monitoring.tasks.advance_log_exports",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "delete log exports that are too old": {
+        "task": "monitoring.tasks.delete_expired_log_exports",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
     },
     "make log partitions ahead": {"task": "monitoring.tasks.ensure_partitions", "schedule": timedelta(days=1)},
 }
@@ -376,6 +412,9 @@ SPECTACULAR_SETTINGS = {
         "ConnectionStatus": "integrations.models.Connection.Status",
         "PaymentStatus": "integrations.models.Payment.Status",
         "PaymentOperationStatus": "integrations.models.PaymentOperation.Status",
+        "AlertKind": "monitoring.models.Alert.Kind",
+        "AlertNotificationKind": "monitoring.models.AlertNotification.Kind",
+        "AlertNotificationStatus": "monitoring.models.AlertNotification.Status",
         "HealthCheckStatus": "monitoring.models.HealthCheck.Status",
         "WebhookEventStatus": "webhooks.models.WebhookEvent.Status",
         "WebhookReplayStatus": "webhooks.models.WebhookReplay.Status",

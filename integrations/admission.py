@@ -34,7 +34,7 @@ from .limit_counters import Window, close_in_redis, give_out, hand_to_redis, mar
 from .limits import limits_of, windows_of
 from .models import Connection, Credential, RateLimit
 
-_GOOD_FOR_SECONDS = 5.0  # where the news of a change was lost
+GOOD_FOR_SECONDS = 5.0  # where the news of a change was lost
 _MOST = 10_000
 _PATIENCE_SECONDS = 1.0  # with changes that others make meanwhile, and with whoever fetches the next calls
 _LOOK_AGAIN_SECONDS = 0.003
@@ -59,7 +59,9 @@ class _Question:
 
 
 @dataclass
-class _Known:
+class Known:
+    """What this process has read of a connection, under the generation that it had before."""
+
     generation: str
     good_until: float
     limits: dict[str, int]
@@ -79,7 +81,7 @@ class _Known:
         return {one.credential_key: one for one in reversed(alive)}
 
 
-_known: dict[uuid.UUID, _Known] = {}
+_known: dict[uuid.UUID, Known] = {}
 
 
 def admit(connection: Connection, *, wait_seconds: float = 0.0, past_open_circuit: bool = False) -> Admission:
@@ -177,15 +179,19 @@ def _full(connection: Connection, window: Window) -> RateLimited:
     )
 
 
-def _read(connection: Connection, *, generation: str) -> _Known:
+def _read(connection: Connection, *, generation: str) -> Known:
     """What the database says now. It is kept under a generation that was read before, never under a later one."""
     credentials = Credential.objects.filter(connection=connection).usable()
-    known = _Known(generation, time.monotonic() + _GOOD_FOR_SECONDS, limits_of(connection), tuple(credentials))
+    known = Known(generation, time.monotonic() + GOOD_FOR_SECONDS, limits_of(connection), tuple(credentials))
+    if generation:
+        keep(connection.pk, known)
+    return known
+
+
+def keep(connection_id: uuid.UUID, known: Known) -> None:
     if len(_known) >= _MOST:
         _known.clear()
-    if generation:
-        _known[connection.pk] = known
-    return known
+    _known[connection_id] = known
 
 
 def forget(connection_id: uuid.UUID) -> None:

@@ -72,6 +72,24 @@ def read(connection_ids: Sequence[uuid.UUID], fields: Sequence[str]) -> list[lis
         raise RedisAway from error
 
 
+def generations(connection_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The generation of each connection, a new one where there was none. Raises RedisAway."""
+    url = settings.REDIS_URL
+    if time.monotonic() < _resting_until.get(url, 0.0):
+        raise RedisAway
+    try:
+        with redis_client(url).pipeline(transaction=False) as pipeline:
+            for connection_id in connection_ids:
+                pipeline.hsetnx(key_of(connection_id), "generation", new_generation())
+                pipeline.expire(key_of(connection_id), LIFE_SECONDS)
+                pipeline.hget(key_of(connection_id), "generation")
+            answers = pipeline.execute()
+    except redis.RedisError as error:
+        _resting_until[url] = time.monotonic() + _REST_SECONDS
+        raise RedisAway from error
+    return {one: answer.decode() for one, answer in zip(connection_ids, answers[2::3], strict=True)}
+
+
 def renew_generation(connection_id: uuid.UUID) -> None:
     """Tell all processes that what they know of the connection is old. Without Redis they find out within seconds."""
     try:
@@ -114,7 +132,9 @@ def _own_link(url: str) -> tuple[Any, bool]:
     """This thread's connection, and whether it still has to be opened."""
     key = (url, os.getpid())  # one that was inherited over a fork is the parent's
     if getattr(_own, "key", None) != key:
-        _own.key, _own.link = key, redis_client(url).connection_pool.make_connection()
+        pool = redis_client(url).connection_pool
+        # Not by the pool's own way, which counts it for ever: threads come and go.
+        _own.key, _own.link = key, pool.connection_class(**pool.connection_kwargs)
     return _own.link, not _own.link.is_connected
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
@@ -69,6 +70,17 @@ def permitted_addresses(host: str, port: int, *, tls: bool) -> list[str]:
     return [str(address) for address in addresses]
 
 
+def check_address(text: str) -> None:
+    """Raises EgressRefused for a numeric address that may not be connected to, whatever name has led there: the check
+    at the socket itself, for what opens its own. A name that HUB_EGRESS_ALLOW opens opens what it resolves to."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError as error:
+        raise EgressRefused("Only an address that was checked can be connected to.") from error
+    if not (is_public(address) or _is_in_opened_network(address) or address in _addresses_of_opened_names()):
+        raise EgressRefused("{host} is an address inside a network, which outbound calls may not reach.", host=text)
+
+
 def is_public(address: Address) -> bool:
     """Whether an address is out in the open internet."""
     if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
@@ -105,6 +117,17 @@ def _is_in_opened_network(address: Address) -> bool:
         except ValueError:
             continue  # an entry that is a name
     return False
+
+
+def _addresses_of_opened_names() -> set[Address]:
+    found: set[Address] = set()
+    for entry in settings.EGRESS_ALLOW:
+        try:
+            ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            with suppress(Unavailable):
+                found.update(_resolve(entry, 443))
+    return found
 
 
 def _is_our_own(host: str, port: int) -> bool:

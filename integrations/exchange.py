@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 import requests
+from django.db import connection as database
 from django.utils import timezone
 
 from . import access_tokens, circuit, signals, transport
@@ -99,6 +101,8 @@ class Patience:
     timeout_seconds: float
     wait_seconds: float
     probes: bool
+    until: float = math.inf  # of `time.monotonic`: when the last of several calls is over
+    frees_session: bool = False
 
 
 class Exchange:
@@ -126,7 +130,7 @@ class Exchange:
         """The last attempt's answer, whatever its status. Raises its failure when it got none."""
         self._streams = streams
         self._origin = current_origin()  # once: outside of a request each asking makes a new one
-        deadline = time.monotonic() + self._patience.timeout_seconds
+        deadline = min(time.monotonic() + self._patience.timeout_seconds, self._patience.until)
         url = join(base_url(self._connection, self._provider), self._call.path)
         self._admission = self._admit(self._patience.wait_seconds)
         outcome = self._try(url, deadline)
@@ -163,7 +167,11 @@ class Exchange:
 
     def _admit(self, wait_seconds: float) -> Admission:
         """Count one attempt against the limits. An open circuit and a used-up limit raise."""
-        return admit(self._connection, wait_seconds=wait_seconds, past_open_circuit=self._patience.probes)
+        try:
+            return admit(self._connection, wait_seconds=wait_seconds, past_open_circuit=self._patience.probes)
+        finally:
+            if self._patience.frees_session:
+                database.close()
 
     def error_of(self, answer: Answer) -> IntegrationError:
         """What the last answer means, when it is not 2xx."""

@@ -6,8 +6,8 @@ Status check → limits → address → credentials and authentication → the c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +15,7 @@ from django.db import transaction
 from .errors import ConfigurationError, ConnectionNotReady, Rejected
 from .exchange import TOTAL_SECONDS, Call, Exchange, FinishedCall, Patience
 from .models import Connection, Credential, Payment
-from .money import currency_exponent
+from .money import in_own_decimals
 from .prepared import encode, secrets_within
 from .providers.auth import Auth
 from .providers.base import Answer
@@ -34,12 +34,16 @@ def client_for(
     probes: bool = False,
     timeout_seconds: float = TOTAL_SECONDS,
     wait_seconds: float = 0.0,
+    until: float = math.inf,
+    frees_session: bool = False,
     instead: Mapping[str, Credential] | None = None,
 ) -> BoundClient:
     """A connection's way to its provider for one operation, named in the log.
 
     `instead` are credentials, by key, to use in the place of those in use: new ones to try, an old one to end.
-    The call ends within `timeout_seconds`, its retries included; each attempt within what the provider declares.
+    The call ends within `timeout_seconds`, its retries included; each attempt within what the provider declares. All
+    calls of an operation together, those for an access token included, end at `until` (of `time.monotonic`). Where
+    more threads call than there are database sessions, `frees_session` has a call keep none while it is on its way.
 
     Raises ConnectionNotReady unless the connection is active; `any_status` lets others be used too, and `probes` those
     whose circuit is open. A call that finds a limit used up waits for its window as long as `wait_seconds` allow.
@@ -52,7 +56,8 @@ def client_for(
         )
     if not connection.provider.is_active or not connection.organization.is_active:
         raise ConnectionNotReady("{provider} is switched off here.", provider=connection.provider.provider_name)
-    return BoundClient(connection, operation, Patience(timeout_seconds, wait_seconds, probes), instead or {})
+    patience = Patience(timeout_seconds, wait_seconds, probes, until, frees_session)
+    return BoundClient(connection, operation, patience, instead or {})
 
 
 class BoundClient:
@@ -154,14 +159,13 @@ class BoundClient:
 
 def standing_of(payment: Payment) -> PaymentResult:
     """What we know of a payment, as a provider would tell it."""
-    quantum = Decimal(1).scaleb(-currency_exponent(payment.currency))
     return PaymentResult(
         provider_reference=payment.provider_reference,
         status=PaymentStatus(payment.status),
-        amount=payment.amount.quantize(quantum),
+        amount=in_own_decimals(payment.amount, payment.currency),
         currency=payment.currency,
-        amount_captured=payment.amount_captured.quantize(quantum),
-        amount_refunded=payment.amount_refunded.quantize(quantum),
+        amount_captured=in_own_decimals(payment.amount_captured, payment.currency),
+        amount_refunded=in_own_decimals(payment.amount_refunded, payment.currency),
         method=payment.method,
     )
 

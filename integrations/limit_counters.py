@@ -21,7 +21,7 @@ from . import signals
 from .connection_state import LIFE_SECONDS, RedisAway, key_of, run_script
 from .models import Connection, RateLimit
 
-_LOTS = 20  # of a window: what is lost with Redis is the lot it has and the one on its way
+LOTS = 20  # of a window: what is lost with Redis is the lot it has and the one on its way
 _FULL = -1
 
 
@@ -68,7 +68,7 @@ def give_out(
         room = window.max_requests - row.reserved
         if room <= 0:
             return window
-        calls = min(room, 1 if one else max(1, window.max_requests // _LOTS))
+        calls = min(room, 1 if one else max(1, window.max_requests // LOTS))
         given.append(Lot(window.limit_type, row.window_start, calls))
         row.reserved += calls
         row.current_usage += calls if one else 0

@@ -96,6 +96,8 @@ _STAFF_CHANGES = [
     "webhooks.webhookevent",
     "webhooks.webhookdestination",
     "webhooks.webhookdelivery",
+    "monitoring.healthrule",
+    "monitoring.maintenancewindow",
 ]
 _VIEWED = [
     *_STAFF_CHANGES,
@@ -109,9 +111,15 @@ _VIEWED = [
     "webhooks.webhookdeliveryattempt",
     "monitoring.calllog",
     "monitoring.healthcheck",
+    "monitoring.uptimeday",
     "monitoring.hourlymetrics",
     "monitoring.dailyanalytics",
+    "monitoring.dailytotals",
     "monitoring.alert",
+    "monitoring.alertchannel",
+    "monitoring.alertnotification",
+    "monitoring.alertrule",
+    "monitoring.alertsilence",
 ]
 _ADMIN_VIEWS = ["integrations.organization", "webhooks.webhookaccesslog", "monitoring.auditlog"]
 _ADMIN_CHANGES = [
@@ -119,6 +127,9 @@ _ADMIN_CHANGES = [
     "integrations.apitoken",
     "integrations.membership",
     "integrations.paymentroute",
+    "monitoring.alertchannel",
+    "monitoring.alertrule",
+    "monitoring.alertsilence",
 ]
 
 
@@ -127,14 +138,17 @@ def _codes(models: list[str], *actions: str) -> frozenset[str]:
 
 
 _VIEWER = _codes(_VIEWED, "view")
-_STAFF = (
-    _VIEWER | _codes(_STAFF_CHANGES, "add", "change") | {"webhooks.read_webhook_body", "integrations.export_payment"}
-)
+_STAFF_ALSO = {
+    "webhooks.read_webhook_body", "integrations.export_payment", "monitoring.change_alert",
+    "monitoring.export_calllog", "monitoring.share_savedsearch",
+}  # fmt: skip
+_STAFF = _VIEWER | _codes(_STAFF_CHANGES, "add", "change") | _STAFF_ALSO
 _ADMIN = (
     _STAFF
     | _codes(_STAFF_CHANGES, "delete")
     | _codes(_ADMIN_VIEWS, "view")
     | _codes(_ADMIN_CHANGES, "view", "add", "change", "delete")
+    | {"monitoring.delete_savedsearch"}
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import cache
 
 from iso4217 import Currency
 
@@ -12,6 +13,7 @@ from .errors import InvalidRequest
 _PLAIN_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,4})?", re.ASCII)
 
 
+@cache
 def currency_exponent(currency: str) -> int:
     """Digits after the decimal point that ISO 4217 gives `currency`: AED 2, KWD 3, JPY 0.
 
@@ -60,6 +62,12 @@ def check_decimals(amount: Decimal, currency: str, exponent: int | None = None) 
     return exact
 
 
+def in_own_decimals(amount: Decimal, currency: str) -> Decimal:
+    """`amount` written with the currency's own decimals, or as it is where those do not hold it."""
+    exact = amount.quantize(Decimal(1).scaleb(-currency_exponent(currency)))
+    return exact if exact == amount else amount
+
+
 def to_minor_units(amount: Decimal, currency: str, *, exponent: int | None = None) -> int:
     """AED 12.50 as 1250 fils. `exponent` is for a provider that counts otherwise than ISO 4217."""
     digits = currency_exponent(currency) if exponent is None else exponent
@@ -68,7 +76,5 @@ def to_minor_units(amount: Decimal, currency: str, *, exponent: int | None = Non
 
 def from_minor_units(units: int, currency: str, *, exponent: int | None = None) -> Decimal:
     """1250 fils as AED 12.50, with the currency's own decimals even where the provider counts otherwise."""
-    own = currency_exponent(currency)
-    amount = Decimal(units).scaleb(-(own if exponent is None else exponent))
-    exact = amount.quantize(Decimal(1).scaleb(-own))
-    return exact if exact == amount else amount
+    digits = currency_exponent(currency) if exponent is None else exponent
+    return in_own_decimals(Decimal(units).scaleb(-digits), currency)

@@ -19,7 +19,7 @@ from .client_address import client_address
 from .models.base import uuid7
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9_.-]{8,64}", re.ASCII)
-# https://www.w3.org/TR/trace-context/#traceparent-header: version, trace-id, parent-id, flags; after 00 there may be more.
+# https://www.w3.org/TR/trace-context/#traceparent-header; versions after 00 may have more than the four parts.
 _TRACEPARENT = re.compile(
     r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.{1,64})?"
 )

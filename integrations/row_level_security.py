@@ -60,9 +60,9 @@ def wall(table: str, *, privileges: str = ALL, visible: str = f"organization_id 
     )
 
 
-def readable_where(table: str, condition: str) -> migrations.RunSQL:
+def readable_where(table: str, condition: str, *, privileges: str = "SELECT") -> migrations.RunSQL:
     """Enable row-level security on a table that tenants only read. `{current}` stands for the current organization."""
-    return wall(table, privileges="SELECT", visible=condition.format(current=_CURRENT))
+    return wall(table, privileges=privileges, visible=condition.format(current=_CURRENT))
 
 
 def append_only(table: str) -> migrations.RunSQL:

@@ -1,6 +1,6 @@
 """What this floor tells those above, received in their `AppConfig.ready`.
 
-Sent with `send_robust`, but for the last three: those are sent with `send`, inside the transaction of the change, which
+Sent with `send_robust`, but for the last four: those are sent with `send`, inside the transaction of the change, which
 is undone where one of them cannot be received.
 
 api_call_finished    call: integrations.gateway.FinishedCall, provider: IntegrationProvider — one attempt of one call,
@@ -17,6 +17,8 @@ action_taken         action: str, target: Model (or the name of what has no row)
 credential_in_use    credential: Credential, replaced: Credential | None — a credential is added, or takes the place of
                      another, whose `expires_at` is by now the end of its overlap
 credential_deactivated  credential: Credential — it is used no more, from now on
+offline_payment_changed connection: Connection, statement: dict (see `providers.offline_events`) — people, or time, have
+                     changed a payment that no gateway tells of; the same again has the same `statement["id"]`
 """
 
 from __future__ import annotations
@@ -31,3 +33,4 @@ credential_due = Signal()
 action_taken = Signal()
 credential_in_use = Signal()
 credential_deactivated = Signal()
+offline_payment_changed = Signal()

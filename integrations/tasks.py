@@ -3,6 +3,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from . import limits
+from .file_removal import remove_files
+from .models import ProofToRemove
 from .operations.credential_upkeep import look_after_credentials as look_after
 from .operations.payment_reconciliation import reconcile_due_payments
 from .operations.payment_recovery import give_up_on_unanswered_payments
@@ -38,3 +40,9 @@ def reconcile_payments() -> int:
 @shared_task
 def sum_up_settlements() -> int:
     return sum_up_recent_days()
+
+
+@shared_task
+def remove_proofs() -> int:
+    """The files of proofs of transfer that were deleted, by themselves or with their payment."""
+    return remove_files(ProofToRemove)

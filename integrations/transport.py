@@ -33,7 +33,7 @@ STREAMED_FROM_BYTES = 256 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES = 65_536
 _POOLED_HOSTS = 64
-_CONNECTIONS_PER_HOST = 32  # kept alive; more than there are threads
+_CONNECTIONS_PER_HOST = 128  # kept alive; more than there are threads
 
 # It writes whole URLs, keys in their query strings included, from its warnings down.
 logging.getLogger("urllib3").setLevel(logging.ERROR)

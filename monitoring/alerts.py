@@ -1,124 +1,187 @@
 """Alerts: opened once, when somebody has to do something, and resolved when nobody has to any more.
 
-Here are those about credentials, and what all have in common; beside it are `payment_alerts` and `destination_alerts`.
-The floors below decide when somebody must see to something; whether it still has to be seen to is read from the rows
-that it is about, so that no way of doing it is forgotten.
+What is wrong is found by the modules beside this one (`credential_alerts`, `health_alerts`, …), by reading the rows
+that it is about, so that no way of mending it is forgotten. Here it is held against the rules: a rule opens at most one
+alert about a subject at a time, which a unique index decides, whoever else is about to open it.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
+from datetime import timedelta
+from itertools import islice
+from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
-from integrations.models import Connection, Credential
-from integrations.operations.credential_upkeep import due_credentials, expiring_credentials
+from .alerting.holds import held_back
+from .alerting.telling import tell, tell_resolved
+from .models import Alert, AlertRule, AlertWait
 
-from .models import Alert
-
-_SENTENCES = {
-    "policy": gettext_noop("The credential {credential} should have been rotated."),
-    "expires": gettext_noop("The credential {credential} ends: give it a new value."),
-    "failed": gettext_noop("The provider has not renewed the credential {credential}: {error}"),
-}
+CHUNK = 500
 
 
 @dataclass(frozen=True)
 class Matter:
-    """Something that somebody has to see to. `message` is a sentence in English, with places for `values`."""
+    """Something that somebody has to see to. `message` is a sentence in English, with places for `values`.
+
+    It is told anew when its `stage` rises. What does not open (`opens`) still keeps open what is open, and what keeps
+    its words (`keeps_words`) is said as it was when it was opened.
+    """
 
     organization_id: uuid.UUID
     subject_id: uuid.UUID
     message: str
     connection_id: uuid.UUID | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    stage: int = 1
+    opens: bool = True
+    keeps_words: bool = False
 
 
-def open_alert(kind: Alert.Kind, matter: Matter) -> bool:
-    """Whether it was opened. Nothing is done where it is open already: the index sees to that, whoever else is about to
-    open it."""
-    alert = Alert(
-        organization_id=matter.organization_id,
-        connection_id=matter.connection_id,
-        kind=kind,
-        subject_id=matter.subject_id,
-        message=matter.message,
-        message_values=matter.values,
-    )
-    Alert.objects.bulk_create([alert], ignore_conflicts=True)
-    return Alert.objects.filter(pk=alert.pk).exists()
+Found = tuple[AlertRule, Matter]
+T = TypeVar("T")
+_Key = tuple[uuid.UUID | None, uuid.UUID]
+
+
+def active_rules(kind: Alert.Kind) -> list[AlertRule]:
+    return list(AlertRule.objects.filter(kind=kind, is_active=True, organization__is_active=True).order_by("pk"))
+
+
+def by_rule(rules: Iterable[AlertRule], matters: Iterable[Matter]) -> Iterator[Found]:
+    """Each of `matters` with each of `rules` that it falls under."""
+    of_organization: dict[uuid.UUID, list[AlertRule]] = {}
+    for rule in rules:
+        of_organization.setdefault(rule.organization_id, []).append(rule)
+    for matter in matters:
+        for rule in of_organization.get(matter.organization_id, ()):
+            if rule.connection_id in (None, matter.connection_id):
+                yield rule, matter
 
 
 def bring_up_to_date(kind: Alert.Kind, matters: Iterable[Matter]) -> tuple[int, int]:
-    """Have alerts of `kind` open about just these matters, and say what is so now; returns how many were opened and
-    resolved. Safe to repeat."""
-    wanted = {matter.subject_id: matter for matter in matters}
-    known = {alert.subject_id: alert for alert in Alert.objects.unresolved().filter(kind=kind)}
-    resolved = _resolve(Alert.objects.unresolved().filter(pk__in=[known[key].pk for key in known.keys() - wanted]))
-    for key in known.keys() & wanted:
-        _reword(known[key], wanted[key])
-    return sum(open_alert(kind, wanted[key]) for key in wanted if key not in known), resolved
+    """Have alerts of `kind` open about just these matters, by every rule that they fall under."""
+    return settle(kind, by_rule(active_rules(kind), matters))
 
 
-def open_for_credential(sender: object, credential: Credential, reason: str, error: str, **kwargs: object) -> None:
-    """Receiver of `credential_due`."""
-    _open(credential, reason, error)
-
-
-def resolve_of_connection(sender: object, connection: Connection, change: str, **kwargs: object) -> None:
-    """Receiver of `connection_changed`: whoever has just rotated a credential sees its alert gone."""
-    if change in {"credentials", "deactivated", "deleted"}:
-        _resolve(_over().filter(connection_id=connection.pk))
-
-
-def watch_credentials() -> tuple[int, int]:
-    """Bring the alerts up to date with the credentials; returns how many were opened and resolved. Safe to repeat."""
-    resolved = _resolve(_over())
-    known = Alert.objects.unresolved().filter(kind=Alert.Kind.CREDENTIAL_EXPIRING).values("subject_id")
-    # What nobody was reminded of yet may still be renewed by its provider.
-    missing = [rows.filter(reminded_at__isnull=False).exclude(pk__in=known) for rows in _wanting()]
-    opened = [_open(credential, "policy" if credential.is_due else "expires") for credential in chain(*missing)]
-    return sum(opened), resolved
-
-
-def _open(credential: Credential, reason: str, error: str = "") -> bool:
-    matter = Matter(
-        organization_id=credential.organization_id,
-        connection_id=credential.connection_id,
-        subject_id=credential.pk,
-        message=_SENTENCES[reason],
-        values={"credential": str(credential), "error": error},
+def settle(kind: Alert.Kind, found: Iterable[Found]) -> tuple[int, int]:
+    """Have alerts of `kind` open about just what was found, and say what is so now; returns how many were opened and
+    resolved. Safe to repeat, and to run twice at once."""
+    wanted: dict[_Key, Found] = {(rule.pk, matter.subject_id): (rule, matter) for rule, matter in found}
+    known = {(alert.rule_id, alert.subject_id): alert for alert in Alert.objects.unresolved().filter(kind=kind)}
+    resolved = resolve(alert.pk for key, alert in known.items() if key not in wanted)
+    for some in _chunks((known[key], wanted[key][1]) for key in wanted if key in known):
+        _refresh(some)
+    new = {key: one for key, one in wanted.items() if key not in known and one[1].opens}
+    held = held_back(
+        kind, {matter.connection_id for _rule, matter in new.values() if matter.connection_id}, timezone.now()
     )
-    return open_alert(Alert.Kind.CREDENTIAL_EXPIRING, matter)
+    ripe = _ripe(kind, {key: one for key, one in new.items() if one[1].connection_id not in held})
+    return sum(_open(some) for some in _chunks(ripe)), resolved
 
 
-def _reword(alert: Alert, matter: Matter) -> None:
-    if (alert.message, alert.message_values) != (matter.message, matter.values):
-        alert.message, alert.message_values = matter.message, matter.values
-        alert.save(update_fields=["message", "message_values"])
+def open_at_once(found: Iterable[Found]) -> int:
+    """Open what has just been found, by the rules that do not want it to last first; returns how many were opened."""
+    return _open([(rule, matter) for rule, matter in found if not rule.for_minutes])
 
 
-def _wanting() -> tuple[QuerySet[Credential], QuerySet[Credential]]:
-    return due_credentials(), expiring_credentials()
+def resolve(alerts: Iterable[uuid.UUID]) -> int:
+    """Resolve those that are not yet, and tell those who were told of them; returns how many they were."""
+    return sum(_resolve(some) for some in _chunks(alerts))
 
 
-def _over() -> QuerySet[Alert]:
-    """Those whose credential wants nothing any more."""
-    alerts = Alert.objects.unresolved().filter(kind=Alert.Kind.CREDENTIAL_EXPIRING)
-    for wanting in _wanting():
-        alerts = alerts.exclude(subject_id__in=_ids(wanting))
-    return alerts
+def reword(alerts: Iterable[Alert], matter: Matter) -> None:
+    """Say anew what is open about `matter`."""
+    _refresh([(alert, matter) for alert in alerts])
 
 
-def _ids(credentials: QuerySet[Credential]) -> QuerySet[Credential, uuid.UUID]:
-    return credentials.order_by().values_list("pk", flat=True)
+def _ripe(kind: Alert.Kind, new: Mapping[_Key, Found]) -> list[Found]:
+    """Those of `new` that have lasted as long as their rules want. The others wait; what is over waits no longer."""
+    waiting = {(wait.rule_id, wait.subject_id): wait for wait in AlertWait.objects.filter(rule__kind=kind)}
+    over = [wait.pk for key, wait in waiting.items() if key not in new]
+    if over:
+        AlertWait.objects.filter(pk__in=over).delete()
+    now = timezone.now()
+    begin: list[AlertWait] = []
+    ripe: list[Found] = []
+    for key, (rule, matter) in new.items():
+        since = waiting[key].since if key in waiting else now
+        if now - since >= timedelta(minutes=rule.for_minutes):
+            ripe.append((rule, matter))
+        elif key not in waiting:
+            begin.append(AlertWait(organization_id=rule.organization_id, rule=rule, subject_id=matter.subject_id))
+    AlertWait.objects.bulk_create(begin, ignore_conflicts=True, batch_size=CHUNK)
+    return ripe
 
 
-def _resolve(alerts: QuerySet[Alert]) -> int:
-    return alerts.update(resolved_at=timezone.now())
+def _open(found: Sequence[Found]) -> int:
+    """In one order everywhere: two workers that open the same would else wait for each other."""
+    alerts = [
+        Alert(
+            organization_id=matter.organization_id,
+            rule=rule,
+            connection_id=matter.connection_id,
+            kind=rule.kind,
+            subject_id=matter.subject_id,
+            message=matter.message,
+            message_values=matter.values,
+            stage=matter.stage,
+        )
+        for rule, matter in sorted(found, key=lambda one: (one[0].pk, one[1].subject_id))
+    ]
+    if not alerts:
+        return 0
+    with transaction.atomic():
+        Alert.objects.bulk_create(alerts, ignore_conflicts=True)
+        ours = set(Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).values_list("pk", flat=True))
+        opened = [alert for alert in alerts if alert.pk in ours]
+        tell(opened)
+        subjects = [alert.subject_id for alert in opened]
+        AlertWait.objects.filter(rule__in={alert.rule_id for alert in opened}, subject_id__in=subjects).delete()
+    return len(opened)
+
+
+def _resolve(alerts: Sequence[uuid.UUID]) -> int:
+    with transaction.atomic():
+        open_ones = Alert.objects.unresolved().filter(pk__in=alerts).select_for_update().order_by("pk")
+        locked = list(open_ones)
+        now = timezone.now()
+        for alert in locked:
+            alert.resolved_at, alert.next_notification_at = now, None
+        Alert.objects.bulk_update(locked, ["resolved_at", "next_notification_at"])
+        tell_resolved(locked)
+    return len(locked)
+
+
+def _refresh(known: Sequence[tuple[Alert, Matter]]) -> None:
+    changed = {alert.pk: matter for alert, matter in known if _differs(alert, matter)}
+    if not changed:
+        return
+    with transaction.atomic():
+        open_ones = Alert.objects.unresolved().filter(pk__in=changed).select_for_update().order_by("pk")
+        locked = list(open_ones)
+        risen = [alert for alert in locked if alert.stage < changed[alert.pk].stage]
+        for alert in locked:
+            matter = changed[alert.pk]
+            alert.stage = matter.stage
+            if not matter.keeps_words:
+                alert.message, alert.message_values = matter.message, matter.values
+        for alert in risen:  # whoever saw to it before has not seen this
+            alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_name = None, None, ""
+        fields = ["message", "message_values", "stage", "acknowledged_at", "acknowledged_by", "acknowledged_name"]
+        Alert.objects.bulk_update(locked, fields)
+        tell(risen)
+
+
+def _differs(alert: Alert, matter: Matter) -> bool:
+    words = (alert.message, alert.message_values)
+    return alert.stage != matter.stage or not (matter.keeps_words or words == (matter.message, matter.values))
+
+
+def _chunks(rows: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(rows)
+    while some := list(islice(left, CHUNK)):
+        yield some

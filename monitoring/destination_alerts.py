@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop
 
 from webhooks.models import WebhookDestination
 
-from .alerts import Matter, bring_up_to_date, open_alert
+from .alerts import Matter, active_rules, bring_up_to_date, by_rule, open_at_once, reword
 from .models import Alert
 
 _Reason = WebhookDestination.DisabledReason
@@ -27,11 +27,10 @@ _WANTING = Q(is_active=True, warned_at__isnull=False) | Q(is_active=False, disab
 
 
 def open_for_destination(sender: object, destination: WebhookDestination, **kwargs: object) -> None:
-    """Receiver of `destination_failing` and `destination_disabled`. One alert a destination, in its newest words."""
+    """Receiver of `destination_failing` and `destination_disabled`. In its newest words."""
     matter = _matter(destination)
-    if not open_alert(Alert.Kind.WEBHOOK_FAILING, matter):
-        known = Alert.objects.unresolved().filter(kind=Alert.Kind.WEBHOOK_FAILING, subject_id=destination.pk)
-        known.update(message=matter.message, message_values=matter.values)
+    reword(Alert.objects.unresolved().filter(kind=Alert.Kind.WEBHOOK_FAILING, subject_id=destination.pk), matter)
+    open_at_once(by_rule(active_rules(Alert.Kind.WEBHOOK_FAILING), [matter]))
 
 
 def watch_destinations() -> tuple[int, int]:

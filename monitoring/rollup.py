@@ -1,184 +1,178 @@
-"""Calls add up to hours, hours to days: one set-based statement a level, from a watermark, with the same result however
-often it runs.
+"""Calls and webhook events add up to hours, hours to days: each row once, whenever it comes.
 
-An hour is always recomputed whole from its rows, so rows that come late are counted once, and so are all others.
-Percentiles of an hour are exact. Hours are added up by histograms whose buckets grow by a tenth, so a day's percentile
-is off by 5 % at the most. Health probes count as calls, for they are; uptime is told by the checks themselves, by time.
+What is new since the last run is told by the transactions that have ended since (`transactions`), not by the rows' own
+times: a row that was kept while the database was away, and one whose transaction took its time, are added to their
+hours when they are there. The cost is that of the new rows, and of the days that they fall into.
+
+A stretch of time can be counted anew at any moment (`rollup_again`), from the rows that had been read by then: what has
+not been is added by the run after. So both ways lead to the same sums.
+
+Work goes in steps, each a transaction that moves the watermark: one that dies leaves nothing half, and two runs at once
+take turns. Health probes count as calls, for they are; uptime is told by the checks themselves, by time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from integrations.models.base import first_uuid7
 from integrations.operations.locks import AdvisoryLock
 
 from .models import CallLog, RollupWatermark
+from .rollup_again import count_again
+from .rollup_days import sum_up, sum_up_between
+from .rollup_hours import Hour, Picked, add_calls, add_events, count_failed, take_restless
+from .transactions import Ended, Server, has_numbers_of_another_server, look, make_numbers_anew, new_rows
+from .uptime import write_days
 
-BUCKETS = 128  # up to 1.1 ** 128 ms, which is more than three minutes
-GROWTH = 1.1
-LATENESS = timedelta(minutes=2)
+# A row that comes later than this is left to a count of its time anew. No query reads all partitions for its sake.
+REACH = timedelta(days=92)
+_CLOCKS_AHEAD = timedelta(days=2)
+TRANSACTIONS_A_STEP = 50_000
+_STRETCH = timedelta(days=1)
+_LATENESS = timedelta(minutes=2)  # a check's time is that of its beginning
 _HOUR = timedelta(hours=1)
-
-# A version 7 UUID of the hour in question: PostgreSQL makes none itself before version 18.
-_UUID7 = """(lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0') || '7'
-             || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"""
-
-_HOURLY = f"""
-WITH calls AS MATERIALIZED (
-    SELECT organization_id, connection_id, date_trunc('hour', created_at, 'UTC') AS hour, response_status,
-           response_time_ms, bytes_sent + bytes_received AS bytes, cost_aed, error_code
-    FROM integration_logs
-    WHERE created_at >= %(since)s AND created_at < %(until)s AND connection_id IS NOT NULL
-      AND log_type IN ('api_response', 'error')
-), sums AS (
-    SELECT organization_id, connection_id, hour, count(*) AS requests,
-           count(*) FILTER (WHERE response_status < 400) AS successes,
-           coalesce(sum(response_time_ms), 0) AS time_sum, count(response_time_ms) AS time_count,
-           percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY response_time_ms) AS percentiles,
-           sum(bytes) AS bytes, sum(cost_aed) AS cost, count(*) FILTER (WHERE error_code = 'rate_limited') AS limited
-    FROM calls GROUP BY organization_id, connection_id, hour
-), buckets AS (
-    SELECT connection_id, hour, count(*) AS n,
-           least({BUCKETS - 1}, floor(ln(greatest(response_time_ms, 1)) / ln({GROWTH})))::int AS bucket
-    FROM calls WHERE response_time_ms IS NOT NULL GROUP BY connection_id, hour, bucket
-), histograms AS (
-    SELECT s.connection_id, s.hour, array_agg(coalesce(b.n, 0) ORDER BY g.bucket) AS histogram
-    FROM sums s CROSS JOIN generate_series(0, {BUCKETS - 1}) AS g(bucket)
-    LEFT JOIN buckets b ON b.connection_id = s.connection_id AND b.hour = s.hour AND b.bucket = g.bucket
-    GROUP BY s.connection_id, s.hour
-), events AS (
-    SELECT e.organization_id, p.connection_id, date_trunc('hour', e.received_at, 'UTC') AS hour, count(*) AS received,
-           count(*) FILTER (WHERE e.signature_verified) AS verified,
-           count(*) FILTER (WHERE e.processing_status = 'failed') AS failed
-    FROM webhook_events e JOIN webhook_endpoints p ON p.id = e.webhook_endpoint_id
-    WHERE e.id >= %(first_id)s AND e.received_at >= %(since)s AND e.received_at < %(until)s
-    GROUP BY e.organization_id, p.connection_id, date_trunc('hour', e.received_at, 'UTC')
-)
-INSERT INTO integration_metrics_hourly (
-    id, organization_id, connection_id, hour, requests, successes, failures, response_time_sum_ms, response_time_count,
-    response_time_histogram, p50_ms, p95_ms, p99_ms, bytes, cost_aed, rate_limited, webhooks_received,
-    webhooks_verified, webhooks_failed, created_at
-)
-SELECT {_UUID7.format(moment="hour")}, organization_id, connection_id, hour, coalesce(requests, 0),
-       coalesce(successes, 0), coalesce(requests - successes, 0), coalesce(time_sum, 0), coalesce(time_count, 0),
-       coalesce(histogram, '{{}}'), percentiles[1], percentiles[2], percentiles[3], coalesce(bytes, 0),
-       coalesce(cost, 0), coalesce(limited, 0), coalesce(received, 0), coalesce(verified, 0), coalesce(failed, 0), now()
-FROM sums JOIN histograms USING (connection_id, hour) FULL JOIN events USING (organization_id, connection_id, hour)
-ON CONFLICT (connection_id, hour) DO UPDATE SET
-    requests = excluded.requests, successes = excluded.successes, failures = excluded.failures,
-    response_time_sum_ms = excluded.response_time_sum_ms, response_time_count = excluded.response_time_count,
-    response_time_histogram = excluded.response_time_histogram, p50_ms = excluded.p50_ms, p95_ms = excluded.p95_ms,
-    p99_ms = excluded.p99_ms, bytes = excluded.bytes, cost_aed = excluded.cost_aed,
-    rate_limited = excluded.rate_limited, webhooks_received = excluded.webhooks_received,
-    webhooks_verified = excluded.webhooks_verified, webhooks_failed = excluded.webhooks_failed
-"""  # noqa: S608 - our own constants
-
-# Days by each organization's own calendar. The hours are read from a day before to a day after, for its time zone.
-_DAILY = f"""
-WITH hours AS MATERIALIZED (
-    SELECT m.*, (m.hour AT TIME ZONE o.timezone)::date AS date, o.timezone
-    FROM integration_metrics_hourly m JOIN organizations o ON o.id = m.organization_id
-    WHERE m.hour >= %(since)s - interval '1 day' AND m.hour < %(until)s + interval '1 day'
-), days AS (
-    SELECT DISTINCT connection_id, date FROM hours WHERE hour >= %(since)s AND hour < %(until)s
-), sums AS (
-    SELECT h.organization_id, h.connection_id, h.date, h.timezone, sum(requests) AS requests,
-           sum(successes) AS successes, sum(failures) AS failures, sum(response_time_sum_ms) AS time_sum,
-           sum(response_time_count) AS time_count, sum(bytes) AS bytes, sum(cost_aed) AS cost,
-           sum(webhooks_received) AS received, sum(webhooks_failed) AS events_failed, sum(rate_limited) AS limited
-    FROM hours h JOIN days USING (connection_id, date)
-    GROUP BY h.organization_id, h.connection_id, h.date, h.timezone
-), running AS (
-    SELECT connection_id, date, bucket, sum(n) OVER day_so_far AS n, sum(n) OVER whole_day AS total
-    FROM (
-        SELECT h.connection_id, h.date, t.bucket, sum(t.n) AS n
-        FROM hours h JOIN days USING (connection_id, date),
-             unnest(h.response_time_histogram) WITH ORDINALITY AS t(n, bucket)
-        GROUP BY h.connection_id, h.date, t.bucket
-    ) AS merged
-    WINDOW whole_day AS (PARTITION BY connection_id, date),
-           day_so_far AS (PARTITION BY connection_id, date ORDER BY bucket)
-), slow AS (
-    SELECT connection_id, date, round({GROWTH} ^ (min(bucket) - 0.5))::int AS p95
-    FROM running WHERE total > 0 AND n >= ceil(0.95 * total) GROUP BY connection_id, date
-), checks AS (
-    SELECT s.connection_id, s.date, c.status, extract(epoch FROM least(
-               lead(c.check_timestamp) OVER (PARTITION BY s.connection_id, s.date ORDER BY c.check_timestamp),
-               ((s.date + 1)::timestamp AT TIME ZONE s.timezone), %(now)s
-           ) - c.check_timestamp) AS seconds
-    FROM sums s JOIN integration_health c ON c.connection_id = s.connection_id
-         AND c.check_timestamp >= s.date::timestamp AT TIME ZONE s.timezone
-         AND c.check_timestamp < (s.date + 1)::timestamp AT TIME ZONE s.timezone
-), uptime AS (
-    SELECT connection_id, date,
-           100 * coalesce(sum(seconds) FILTER (WHERE status <> 'down'), 0) / nullif(sum(seconds), 0) AS percent
-    FROM checks GROUP BY connection_id, date
-)
-INSERT INTO integration_analytics (
-    id, organization_id, connection_id, date, total_requests, successful_requests, failed_requests,
-    avg_response_time_ms, p95_response_time_ms, total_data_transferred_mb, total_cost_aed, error_rate_percent,
-    uptime_percent, metadata, created_at
-)
-SELECT {_UUID7.format(moment="s.date")}, s.organization_id, s.connection_id, s.date, requests, successes, failures,
-       round(time_sum::numeric / nullif(time_count, 0), 2), p95, round(bytes::numeric / 1048576, 6), cost,
-       coalesce(round(100 * failures::numeric / nullif(requests, 0), 3), 0), round(percent::numeric, 3),
-       jsonb_build_object('webhooks_received', received, 'webhooks_failed', events_failed, 'rate_limited', limited),
-       now()
-FROM sums s LEFT JOIN slow USING (connection_id, date) LEFT JOIN uptime USING (connection_id, date)
-ON CONFLICT (connection_id, date) DO UPDATE SET
-    total_requests = excluded.total_requests, successful_requests = excluded.successful_requests,
-    failed_requests = excluded.failed_requests, avg_response_time_ms = excluded.avg_response_time_ms,
-    p95_response_time_ms = excluded.p95_response_time_ms,
-    total_data_transferred_mb = excluded.total_data_transferred_mb, total_cost_aed = excluded.total_cost_aed,
-    error_rate_percent = excluded.error_rate_percent, uptime_percent = excluded.uptime_percent,
-    metadata = excluded.metadata
-"""  # noqa: S608 - our own constants
+_LEVEL = "hourly"
 
 
 @dataclass(frozen=True)
 class RolledUp:
-    """What a run wrote. `hours` and `days` count rows: one a connection."""
+    """What was read, and what that wrote: `hours` and `days` count rows, one a connection.
+
+    Of a step, `left` is how many are to come, as far as can be told.
+    """
 
     since: datetime
     until: datetime
-    hours: int
-    days: int
+    hours: int = 0
+    days: int = 0
+    left: int = 0
 
 
 def rollup(since: datetime | None = None, until: datetime | None = None) -> RolledUp:
-    """Add up what has come since the last run, or the given range; two at once take turns.
+    """Add what is new; with `since`, count anew what was read of the time from there until `until`, or now."""
+    return summary(list(steps(since, until)))
 
-    With `since`, the hours from there on are recomputed and the watermark stays where it is.
-    """
+
+def summary(done: Sequence[RolledUp]) -> RolledUp:
+    """Those steps as one."""
+    first, last = min(step.since for step in done), max(step.until for step in done)
+    return RolledUp(first, last, sum(step.hours for step in done), sum(step.days for step in done))
+
+
+def steps(since: datetime | None = None, until: datetime | None = None) -> Iterator[RolledUp]:
+    """`rollup`, step by step, each of them committed. Raises ValueError where the time ends before it begins."""
     now = timezone.now()
-    with transaction.atomic(), connection.cursor() as cursor:
+    if until and (since is None or until <= since):
+        raise ValueError("The end needs a beginning before it.")
+    ahead = _stretches(since, until or now) if since else []
+    while True:
+        step = _add_new(len(ahead))
+        yield step
+        if step.left <= len(ahead):
+            break
+    if since:
+        write_days(since, until or now, now)  # checks may be older than the calls that are left
+    for number, (first, last) in enumerate(ahead, start=1):
+        yield _again(first, last, len(ahead) - number)
+
+
+@transaction.atomic
+def _add_new(ahead: int) -> RolledUp:
+    watermark, server = _take_turn()
+    now = timezone.now()
+    if watermark.server != server.identity or watermark.upcoming_transaction > server.ended.upcoming:
+        _begin_anew(watermark, now)
+    if watermark.recount_since and watermark.recount_until:
+        return _go_on_with_recount(watermark, watermark.recount_since, watermark.recount_until, ahead)
+    read = _read_by(watermark)
+    then = server.ended.until(read.upcoming + TRANSACTIONS_A_STEP)
+    left = -(-(server.ended.upcoming - then.upcoming) // TRANSACTIONS_A_STEP)
+    hours = _add_rows(read, then, now)
+    days = sum_up(hours, now if left else watermark.read_until - _LATENESS, now)
+    step = RolledUp(watermark.read_until, now, len(hours), days, left + ahead)
+    watermark.upcoming_transaction, watermark.open_transactions = then.upcoming, sorted(then.under_way)
+    watermark.read_until = watermark.read_until if left else now
+    watermark.save()
+    return step
+
+
+def _add_rows(read: Ended, then: Ended, now: datetime) -> list[Hour]:
+    condition, params = new_rows(read, then)
+    picked = Picked(condition, params, now - REACH, now + _CLOCKS_AHEAD)
+    calls, events = add_calls(picked), add_events(picked)
+    restless = take_restless()
+    count_failed({*events, *restless})
+    return list({*calls, *events, *restless})
+
+
+@transaction.atomic
+def _again(first: datetime, last: datetime, ahead: int) -> RolledUp:
+    watermark, _server = _take_turn()
+    return _count_again(first, last, _read_by(watermark), ahead)
+
+
+def _go_on_with_recount(watermark: RollupWatermark, first: datetime, until: datetime, ahead: int) -> RolledUp:
+    stretches = _stretches(first, until) or [(until, until)]
+    first, last = stretches[0]
+    watermark.recount_since = last if last < until else None
+    watermark.save()
+    return _count_again(first, last, _read_by(watermark), len(stretches) + ahead)
+
+
+def _count_again(first: datetime, last: datetime, read: Ended, left: int) -> RolledUp:
+    began, ended, hours = count_again(first, last, read)
+    return RolledUp(first, last, len(hours), sum_up_between(began, ended, timezone.now()), left)
+
+
+def _take_turn() -> tuple[RollupWatermark, Server]:
+    """The watermark, and the transactions that have ended; no other run is in a step until this one's is committed."""
+    with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [AdvisoryLock.ROLLUP])
-        first = _hour_of(since) if since else _unread_since(now)
-        last = until or now
-        range_of: dict[str, Any] = {"since": first, "until": last, "first_id": first_uuid7(first), "now": now}
-        cursor.execute(_HOURLY, range_of)
-        hours = cursor.rowcount
-        cursor.execute(_DAILY, range_of)
-        days = cursor.rowcount
-        if since is None:
-            RollupWatermark.objects.update_or_create(level="hourly", defaults={"read_until": last})
-    return RolledUp(first, last, hours, days)
+        # Many rows come to few cells, which the planner does not know: to sort the rows would take most of the time.
+        cursor.execute("SET LOCAL work_mem = '64MB'")
+        cursor.execute("SET LOCAL enable_sort = off")
+        cursor.execute("SET LOCAL jit = off")
+    watermark = RollupWatermark.objects.filter(level=_LEVEL).first()
+    return watermark or RollupWatermark(level=_LEVEL, read_until=timezone.now()), look()
 
 
-def _unread_since(now: datetime) -> datetime:
-    """The hour of the watermark, less what may still come late; without one, the first row there is."""
-    watermark = RollupWatermark.objects.filter(level="hourly").first()
-    if watermark:
-        return _hour_of(watermark.read_until - LATENESS)
+def _begin_anew(watermark: RollupWatermark, now: datetime) -> None:
+    """Count all there is; of what was restored into another server, as far back as rows may have come since.
+
+    The numbers that restored rows carry are the other server's, and must not be taken for this one's.
+    """
+    oldest = _oldest_hour() or now - _HOUR
+    if watermark.server or has_numbers_of_another_server():
+        make_numbers_anew()
+    if watermark.server:
+        oldest = max(oldest, now - REACH)
+    server = look()
+    watermark.server, watermark.upcoming_transaction = server.identity, server.ended.upcoming
+    watermark.open_transactions = sorted(server.ended.under_way)
+    watermark.read_until, watermark.recount_since = now, oldest
+    newest = CallLog.objects.order_by("-created_at").values_list("created_at", flat=True).first()
+    watermark.recount_until = max(now, newest + _HOUR) if newest else now
+
+
+def _read_by(watermark: RollupWatermark) -> Ended:
+    return Ended(watermark.upcoming_transaction, frozenset(watermark.open_transactions))
+
+
+def _stretches(first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
+    """The time in between, in days; from where there are calls, for older hours have nothing to be counted from."""
+    first = max(first, _oldest_hour() or last - _HOUR)
+    ends = []
+    while first < last:
+        ends.append((first, min(first + _STRETCH, last)))
+        first += _STRETCH
+    return ends
+
+
+def _oldest_hour() -> datetime | None:
     oldest = CallLog.objects.order_by("created_at").values_list("created_at", flat=True).first()
-    return _hour_of(oldest or now - _HOUR)
-
-
-def _hour_of(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return oldest and oldest.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -9,4 +9,4 @@ class WebhooksConfig(AppConfig):
     verbose_name = _("Webhooks")
 
     def ready(self) -> None:
-        from . import own_secrets, payment_addresses  # noqa: F401 - their receivers
+        from . import own_events, own_secrets, payment_addresses  # noqa: F401 - their receivers

@@ -89,9 +89,10 @@ def attempt(event: WebhookEvent, lease_ends: datetime, *, may_ask: bool) -> Ende
 
 
 def is_applied(event: WebhookEvent, one: NormalizedEvent) -> bool:
-    """Whether what the event says may change anything here. A test event tells of something that does not exist: it is
-    understood and passed on, and changes nothing."""
-    return owner_of(one.type) is not None and not event.is_test and not is_out_of_place(event, one)
+    """Whether what the event says may change anything here. A test event tells of something that does not exist, and
+    one of our own of what is done already: they are understood and passed on, and change nothing."""
+    is_news = event.webhook_endpoint.has_address and not event.is_test
+    return owner_of(one.type) is not None and is_news and not is_out_of_place(event, one)
 
 
 def is_out_of_place(event: WebhookEvent, one: NormalizedEvent) -> bool:

@@ -53,13 +53,14 @@ def create_endpoint(
     The secret is the one given, else the connection's own credential that its provider signs with (an API key, or a
     `webhook_secret`), which is not shown again: an empty text is returned; else a fresh one. A provider
     that issues it once it has the address gets that with `secret_follows`: until `rotate_secret` brings the secret,
-    whatever comes is refused. `register` tells the provider the address through its API; a secret that it issues with
+    whatever comes is refused; so does one that would issue it with its answer, and is told the address by hand instead.
+    `register` tells the provider the address through its API; a secret that it issues with
     its answer takes the place of that. Raises NotSupported for a provider that sends no webhooks or registers none, and
     what the provider makes of the call; then nothing is kept.
     """
     provider = get_provider(connection.provider.slug)
     secret = webhook_secret or own_secret(connection, provider)
-    if secret or not secret_follows or _signature(provider).can_sign:
+    if secret or not (secret_follows and _issues_later(provider, register=register)):
         secret = secret or _first_secret(provider, register=register)
         _check(provider, event_types, secret)
     check_networks(allowed_networks)
@@ -91,7 +92,9 @@ def create_endpoint(
     return endpoint, secret_to_show(endpoint)
 
 
-def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overlap: timedelta = OVERLAP) -> str:
+def rotate_secret(
+    endpoint: WebhookEndpoint, *, webhook_secret: str = "", overlap: timedelta = OVERLAP, told_by_hand: bool = False
+) -> str:
     """Give the endpoint another secret and return it; the old one is accepted for `overlap` too.
 
     With a provider that signs with an API key it is the connection's present one, and an empty text is returned.
@@ -99,7 +102,8 @@ def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overla
 
     A provider that takes its webhooks through its API, with a secret of ours, is told the new one; what it makes of
     that is raised, and unless it may have taken the new secret all the same, everything is as before. One that issues
-    the secret is asked for another, unless it is given: then a person has had it renewed there.
+    the secret is asked for another, unless it is given: then a person has had it renewed there. `told_by_hand`: it is a
+    person who tells the provider, whatever a call could tell it.
     """
     provider = get_provider(endpoint.connection.provider.slug)
     if provider.renews_webhook_secrets and not webhook_secret:
@@ -110,7 +114,7 @@ def rotate_secret(endpoint: WebhookEndpoint, *, webhook_secret: str = "", overla
         secret = webhook_secret or own or _fresh_secret(provider)
         _check(provider, endpoint.event_types, secret)
         before, rotated = _replace_secret(endpoint, secret, overlap)
-    if is_told_the_secret(provider):
+    if is_told_the_secret(provider) and not told_by_hand:
         try:
             _register(rotated, provider, secret)
         except IntegrationError as error:
@@ -133,6 +137,8 @@ def update_endpoint(endpoint: WebhookEndpoint, **changes: Any) -> WebhookEndpoin
         check_networks(changes["allowed_networks"])
     if "retry_policy" in changes:
         check_policy(changes["retry_policy"])
+    if changes.get("is_active") and not endpoint.has_address:
+        raise NotSupported("{provider} sends no webhooks.", provider=endpoint.connection.provider.provider_name)
     before = {name: getattr(endpoint, name) for name in changes}
     for name, value in changes.items():
         setattr(endpoint, name, value)
@@ -243,6 +249,11 @@ def _fresh_secret(provider: Provider) -> str:
             "{provider} issues the signing secret itself: enter it.", provider=provider.name, field=SECRET_KEY
         )
     return signature.generate_secret()
+
+
+def _issues_later(provider: Provider, *, register: bool) -> bool:
+    """Whether the provider makes the secret once somebody has told it the address."""
+    return not _signature(provider).can_sign or (provider.renews_webhook_secrets and not register)
 
 
 def _first_secret(provider: Provider, *, register: bool) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from integrations.errors import IntegrationError, UnreadablePayload
 from integrations.operations.payment_rehearsal import Rehearsal, rehearse_event
+from integrations.providers.base import Provider
+from integrations.providers.events import NormalizedEvent
 from integrations.providers.registry import get_provider
 
 from .attempt import is_applied
@@ -33,12 +35,12 @@ def rehearse(event: WebhookEvent) -> EventRehearsal:
 
 
 def _steps(event: WebhookEvent) -> tuple[Rehearsal, ...]:
-    connection = event.webhook_endpoint.connection
-    provider = get_provider(connection.provider.slug)
+    provider = get_provider(event.webhook_endpoint.connection.provider.slug)
+    said = provider.parse_events(payload_of(event), event.headers)
+    return tuple(_step(event, provider, one) if is_applied(event, one) else Rehearsal(one) for one in said)
+
+
+def _step(event: WebhookEvent, provider: Provider, one: NormalizedEvent) -> Rehearsal:
     if provider.signature is None:
         raise UnreadablePayload("This provider sends no events that we know of.")
-    trust = provider.signature.trust
-    said = provider.parse_events(payload_of(event), event.headers)
-    return tuple(
-        rehearse_event(connection, one, trust=trust) if is_applied(event, one) else Rehearsal(one) for one in said
-    )
+    return rehearse_event(event.webhook_endpoint.connection, one, trust=provider.signature.trust)

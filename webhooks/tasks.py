@@ -5,12 +5,14 @@ import uuid
 from celery import shared_task
 
 from integrations.errors import Unavailable
+from integrations.file_removal import remove_files as remove
 from integrations.request_id import working_as
 
-from . import archive, file_removal, inbox, replay_batches, retention
+from . import archive, inbox, replay_batches, retention
 from .confirmations import visit
 from .forward.drain import drain
 from .forward.inactive import hold_what_is_late
+from .models import FileToRemove
 
 
 @shared_task
@@ -48,7 +50,7 @@ def purge_bodies() -> None:
 @shared_task
 def remove_files() -> int:
     """Of deleted events, what lies in object storage."""
-    return file_removal.remove_files()
+    return remove(FileToRemove)
 
 
 @shared_task(autoretry_for=(Unavailable,), retry_backoff=5, max_retries=6)  # type: ignore[untyped-decorator]

@@ -1,6 +1,7 @@
 from .catalogue import IntegrationProvider
 from .connections import Connection, RateLimit
 from .credentials import Credential
+from .files import ProofToRemove, RemovableFile
 from .organizations import ApiToken, Membership, Organization, User
 from .payment_books import PaymentDispute, PaymentMovement, PaymentProof, PaymentSettlement
 from .payment_routes import PaymentRoute
@@ -24,7 +25,9 @@ __all__ = [
     "PaymentRoute",
     "PaymentSettings",
     "PaymentSettlement",
+    "ProofToRemove",
     "RateLimit",
+    "RemovableFile",
     "SandboxDelivery",
     "SandboxKey",
     "SandboxPayment",

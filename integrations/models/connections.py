@@ -17,6 +17,12 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         """Those that live traffic may go through."""
         return self.filter(status=Connection.Status.ACTIVE)
 
+    def watched(self) -> ConnectionQuerySet:
+        """Those whose health is looked after: usable, or stopped by what was found."""
+        stopped = models.Q(status=Connection.Status.ERROR, is_stopped_by_health=True)
+        found = self.filter(models.Q(status=Connection.Status.ACTIVE) | stopped)
+        return found.filter(provider__is_active=True, organization__is_active=True)
+
 
 class Connection(TenantModel, TimestampedModel):
     class Status(models.TextChoices):
@@ -56,6 +62,9 @@ class Connection(TenantModel, TimestampedModel):
     last_health_check = models.DateTimeField(_("last health check"), null=True, blank=True)
     next_health_check = models.DateTimeField(null=True, blank=True, editable=False)
     health_status = models.CharField(_("health"), max_length=8, choices=Health, default=Health.UNKNOWN)
+    health_changed_at = models.DateTimeField(_("in this health since"), null=True, editable=False)
+    # The status is `error` since its health was bad, not since a person's test has failed: it ends by itself.
+    is_stopped_by_health = models.BooleanField(default=False, db_default=False, editable=False)
     error_message = models.TextField(_("error"), blank=True)
     connected_at = models.DateTimeField(_("connected"), null=True, blank=True)
     disconnected_at = models.DateTimeField(_("disconnected"), null=True, blank=True)

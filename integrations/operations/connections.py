@@ -2,6 +2,8 @@
 
 pending ──activate──▶ testing ──▶ active ──deactivate──▶ inactive ──activate──▶ testing …
                          └──────▶ error  ──activate──▶ testing …
+
+The watch stops an active connection whose credentials are refused, and opens it again (`connection_health`).
 """
 
 from __future__ import annotations
@@ -145,7 +147,11 @@ def deactivate_connection(connection: Connection, *, reason: str = "") -> Connec
         open_one = Connection.objects.filter(pk=connection.pk).exclude(status=Connection.Status.INACTIVE)
         now = timezone.now()
         changed = open_one.update(
-            status=Connection.Status.INACTIVE, error_message=reason, disconnected_at=now, updated_at=now
+            status=Connection.Status.INACTIVE,
+            is_stopped_by_health=False,
+            error_message=reason,
+            disconnected_at=now,
+            updated_at=now,
         )
         connection.refresh_from_db()
         if changed:
@@ -224,7 +230,7 @@ def _begin_testing(connection: Connection) -> bool:
     """Set the status to testing; False when the connection is active already."""
     inactive = Connection.objects.filter(pk=connection.pk).exclude(status=Connection.Status.ACTIVE)
     with transaction.atomic(durable=True):
-        began = inactive.update(status=Connection.Status.TESTING, updated_at=timezone.now())
+        began = inactive.update(status=Connection.Status.TESTING, is_stopped_by_health=False, updated_at=timezone.now())
     connection.refresh_from_db()
     return bool(began)
 

@@ -18,10 +18,12 @@ from ..errors import Conflict, InvalidRequest, NotSupported
 from ..gateway import standing_of
 from ..models import Payment, PaymentOperation
 from ..money import parse_amount
+from ..providers.events import EventType
 from ..providers.offline import OfflinePaymentProvider
 from ..providers.results import PaymentStatus
 from .announce import record_action
 from .locks import lock_until_commit
+from .offline_news import tell_of_payment
 from .payment_attempts import payment_provider
 from .payment_differences import mark
 from .payment_states import ALLOWED_IN, apply_result
@@ -92,7 +94,7 @@ def book_receipt(locked: Payment, receipt: Receipt, provider: OfflinePaymentProv
     amount = _amount_of(locked, receipt)
     if not locked.provider_reference:
         raise Conflict("This payment is still being created: try again in a minute.")
-    before = _received(locked)
+    before, status = _received(locked), locked.status
     if _was_booked(locked, receipt, amount, provider):
         return _settle(locked, before, receipt, provider)
     is_told_again = provider.is_handed_over_once and before > 0
@@ -101,7 +103,9 @@ def book_receipt(locked: Payment, receipt: Receipt, provider: OfflinePaymentProv
         _take_in(locked, received, receipt, provider)
     _mark(locked, received, told_before=before if is_told_again else None)
     locked.save()
-    _note(locked, receipt, amount, told_again=is_told_again)
+    booked = _note(locked, receipt, amount, told_again=is_told_again)
+    if locked.status == Payment.Status.CAPTURED != status:
+        tell_of_payment(locked, EventType.PAYMENT_SUCCEEDED, event_id=str(booked.pk))
     changes = {"amount": str(amount), "currency": receipt.currency, "reference": receipt.reference}
     more = {"received_on": receipt.received_on.isoformat(), "status": locked.status, "difference": locked.difference}
     record_action("payment.confirmed", locked, {**changes, **more})
@@ -130,13 +134,14 @@ def book_refusal(locked: Payment, reason: str, reference: str = "") -> Payment:
     locked.status = Payment.Status.CANCELLED
     locked.failure_code, locked.failure_message = "refused", reason
     locked.save()
-    locked.operations.create(
+    refused = locked.operations.create(
         organization_id=locked.organization_id,
         kind=Kind.VOID,
         status=Status.SUCCEEDED,
         provider_reference=reference[:255],
         raw={"reason": reason},
     )
+    tell_of_payment(locked, EventType.PAYMENT_CANCELLED, event_id=str(refused.pk))
     record_action("payment.refused", locked, {"reason": reason, "reference": reference})
     return locked
 
@@ -189,6 +194,7 @@ def _settle(locked: Payment, received: Decimal, receipt: Receipt, provider: Offl
     if receipt.settles and locked.status in OPEN:
         _take_in(locked, received, receipt, provider)
         locked.save()
+        tell_of_payment(locked, EventType.PAYMENT_SUCCEEDED, event_id=f"{locked.pk}:settled")
         record_action("payment.settled", locked, {"received": str(received), "reference": receipt.reference})
     return locked
 
@@ -204,9 +210,9 @@ def _mark(locked: Payment, received: Decimal, *, told_before: Decimal | None) ->
         mark(locked, Difference.UNDERPAID if received < locked.amount else Difference.OVERPAID)
 
 
-def _note(locked: Payment, receipt: Receipt, amount: Decimal, *, told_again: bool) -> None:
+def _note(locked: Payment, receipt: Receipt, amount: Decimal, *, told_again: bool) -> PaymentOperation:
     """What a courier tells twice is noted as no more than told: it is not more money."""
-    locked.operations.create(
+    noted: PaymentOperation = locked.operations.create(
         organization_id=locked.organization_id,
         kind=Kind.CAPTURE,
         status=Status.CANCELLED if told_again else Status.SUCCEEDED,
@@ -216,3 +222,4 @@ def _note(locked: Payment, receipt: Receipt, amount: Decimal, *, told_again: boo
         error_code="told_again" if told_again else "",
         raw={"received_on": receipt.received_on.isoformat(), "settles": receipt.settles},
     )
+    return noted

@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from ..errors import Conflict, InvalidRequest
 from ..models import Payment, PaymentOperation
+from ..providers.events import EventType
 from .announce import record_action
+from .offline_news import tell_of_payment
 from .offline_receipts import offline_provider
 from .payment_changes import count_own_refunds
 
@@ -54,6 +56,7 @@ def record_refund(payment: Payment, refund_id: UUID, repayment: Repayment) -> Pa
         refund.save(update_fields=["status", "provider_reference", "raw"])
         count_own_refunds(locked)
         locked.save()
+        tell_of_payment(locked, EventType.PAYMENT_REFUNDED, event_id=str(refund.pk))
         changes = {"amount": str(refund.amount), "method": repayment.method, "reference": repayment.reference}
         record_action("payment.refund_recorded", locked, {**changes, "paid_on": repayment.paid_on.isoformat()})
     return locked

@@ -14,10 +14,12 @@ from django.utils import timezone
 from ..errors import Conflict, IntegrationError, InvalidRequest, InvalidResponse, NotSupported
 from ..gateway import client_for
 from ..models import Payment, PaymentOperation
-from ..money import currency_exponent, parse_amount
+from ..money import in_own_decimals, parse_amount
 from ..providers.base import Client, PaymentProvider
+from ..providers.events import EventType
 from ..providers.results import PaymentResult, RefundResult, RefundStatus
 from .announce import record_action
+from .offline_news import tell_of_payment
 from .payment_attempts import ABANDONED_AFTER, is_repeatable, may_have_taken_effect, payment_provider
 from .payment_look_plan import plan_look
 from .payment_settlement import settle_operations
@@ -51,6 +53,12 @@ def refund_payment(
     Refunds that are under way count against what is left, so that together they never exceed what was captured.
     """
     return _change(payment, _Asked(Kind.REFUND, amount, idempotency_key, reason))
+
+
+def left_of(payment: Payment, kind: PaymentOperation.Kind) -> Decimal:
+    """How much of a payment can be captured or given back still, with the currency's own decimals."""
+    left = _refundable(payment) if kind == Kind.REFUND else payment.amount - payment.amount_captured
+    return in_own_decimals(left, payment.currency)
 
 
 @dataclass(frozen=True)
@@ -175,8 +183,7 @@ def _amount_of(payment: Payment, asked: _Asked, provider: PaymentProvider) -> De
     """The amount in question. Raises InvalidRequest when it is more than is left."""
     if asked.kind == Kind.VOID:
         return None
-    left = payment.amount - payment.amount_captured if asked.kind == Kind.CAPTURE else _refundable(payment)
-    left = left.quantize(Decimal(1).scaleb(-currency_exponent(payment.currency)))
+    left = left_of(payment, asked.kind)
     amount = left if asked.amount is None else parse_amount(asked.amount, payment.currency)
     if amount != left:
         _refuse_part(provider, asked.kind)
@@ -231,6 +238,7 @@ def _record_result(
     with transaction.atomic():
         payment = Payment.objects.select_for_update().get(pk=operation.payment_id)
         operation.refresh_from_db()
+        before = payment.status
         _close(operation, result)
         if isinstance(result, RefundResult):
             totals = _apply_totals_if_sound(payment, totals)
@@ -241,6 +249,8 @@ def _record_result(
         if operation.status == Status.PENDING:
             plan_look(payment, is_news=True)
         payment.save()
+        if payment.status == Payment.Status.CANCELLED != before:
+            tell_of_payment(payment, EventType.PAYMENT_CANCELLED, event_id=str(operation.pk))
     return payment
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.db.models import Q
 from django.utils import timezone
 
-from ..models import Payment
+from ..models import Payment, PaymentOperation
+from ..providers.events import EventType, NormalizedEvent
 from ..providers.results import PaymentResult, PaymentStatus
 
 Difference = Payment.Difference
@@ -15,7 +17,22 @@ _PAID = frozenset({PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_REFUNDED, Pay
 
 def note_difference(payment: Payment, result: PaymentResult) -> None:
     """Mark what `result`, the gateway's word of now, has otherwise; take the mark off where all agrees. Not saved."""
-    mark(payment, difference_of(payment, result))
+    told = difference_of(payment, result)
+    is_unsaid = payment.difference == Difference.REFUNDED and result.amount_refunded is None
+    mark(payment, told or (payment.difference if is_unsaid else ""))
+
+
+def note_unseen_refund(payment: Payment, event: NormalizedEvent, result: PaymentResult) -> None:
+    """Mark a payment of which `event` tells a refund that is none of ours, where `result` does not tell of refunds.
+
+    While the answer to one of ours is awaited, it may be that one.
+    """
+    if event.type is not EventType.PAYMENT_REFUNDED or not event.refund or result.amount_refunded is not None:
+        return
+    refunds = payment.operations.filter(kind=PaymentOperation.Kind.REFUND)
+    awaited = Q(status=PaymentOperation.Status.PENDING, provider_reference="")
+    if not refunds.filter(awaited | Q(provider_reference=event.refund)).exists():
+        mark(payment, Difference.REFUNDED)
 
 
 def difference_of(payment: Payment, result: PaymentResult) -> str:

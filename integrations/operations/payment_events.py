@@ -19,7 +19,7 @@ from .announce import record_action
 from .looks import Look, MustAsk
 from .payment_attempts import payment_provider
 from .payment_completion import complete_payment
-from .payment_differences import note_difference
+from .payment_differences import note_difference, note_unseen_refund
 from .payment_disputes import follow_dispute, mark_as_disputed, record_dispute
 from .payment_ledger import PaymentLedger
 from .payment_news import is_late, know_as_of, must_ask
@@ -77,6 +77,7 @@ def write_event(
     if getattr(payment, "has_open_operations", True):
         settle_operations(payment, told)
     record_dispute(payment, event, trust)
+    note_unseen_refund(payment, event, told)
     ledger.note(_note(payment, PaymentOperation.Kind.EVENT, told, key=_fingerprint(event)))
     return payment
 

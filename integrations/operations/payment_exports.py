@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
-from functools import cache
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ..errors import InvalidRequest
 from ..models import Connection, Organization, Payment
-from ..money import currency_exponent
+from ..money import in_own_decimals
 from ..spreadsheets import Cell, Column
 from .announce import record_action
 from .payment_search import PaymentSearch, one_by_one
@@ -87,11 +85,11 @@ class _Lines:
             payment.created_at,
             payment.reference,
             self._statuses[payment.status],
-            _amount(payment.amount, payment.currency),
-            _amount(payment.amount_captured, payment.currency),
-            _amount(payment.amount_refunded, payment.currency),
+            in_own_decimals(payment.amount, payment.currency),
+            in_own_decimals(payment.amount_captured, payment.currency),
+            in_own_decimals(payment.amount_refunded, payment.currency),
             payment.currency,
-            _amount(payment.fee, fee_currency) if payment.fee is not None else None,
+            in_own_decimals(payment.fee, fee_currency) if payment.fee is not None else None,
             fee_currency if has_fee else "",
             payment.method,
             name,
@@ -104,14 +102,3 @@ class _Lines:
             self._differences.get(payment.difference, ""),
             str(payment.pk),
         ]
-
-
-@cache
-def _quantum(currency: str) -> Decimal:
-    return Decimal(1).scaleb(-currency_exponent(currency))
-
-
-def _amount(amount: Decimal, currency: str) -> Decimal:
-    """With the currency's own decimals, or more where it has more."""
-    exact = amount.quantize(_quantum(currency))
-    return exact if exact == amount else amount.normalize()

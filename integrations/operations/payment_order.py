@@ -7,14 +7,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from ..errors import InvalidRequest
 from ..models import Connection, Payment, PaymentOperation
-from ..money import currency_exponent, parse_amount
+from ..money import in_own_decimals, parse_amount
 from ..providers.results import Address, PaymentRequest
 from ..redaction import passes_luhn
 from .order_details import read_address, read_customer, read_items
@@ -151,7 +150,7 @@ def stored_request(payment: Payment) -> PaymentRequest:
     """The request as it was first made, read back from the payment and its create operation."""
     created = payment.operations.get(kind=PaymentOperation.Kind.CREATE)
     return PaymentRequest(
-        amount=payment.amount.quantize(Decimal(1).scaleb(-currency_exponent(payment.currency))),
+        amount=in_own_decimals(payment.amount, payment.currency),
         currency=payment.currency,
         reference=payment.reference,
         capture=payment.capture_mode == Payment.CaptureMode.AUTOMATIC,

@@ -17,9 +17,11 @@ from django.utils import timezone
 
 from ..errors import IntegrationError, NotSupported, RateLimited, Rejected, Unavailable
 from ..models import Connection, Payment
+from ..providers.events import EventType
 from ..request_id import Origin, current_origin, originating
 from ..tenancy import acting_for
 from .announce import record_action
+from .offline_news import tell_of_payment
 from .payment_attempts import payment_provider
 from .payment_changes import void_payment
 from .payment_differences import mark
@@ -151,11 +153,16 @@ def _expire(payment: Payment) -> Payment:
             logger.info("Payment %s expires without being voided: %s", payment.pk, error.code)
     with transaction.atomic():
         locked = Payment.objects.select_for_update().get(pk=payment.pk)
-        if locked.status in _OPEN and not locked.amount_captured:
+        ends_now = locked.status in _OPEN and not locked.amount_captured
+        if ends_now:
             locked.status = Payment.Status.FAILED
-        if locked.status in (Payment.Status.FAILED, Payment.Status.CANCELLED) and not locked.failure_code:
+        if locked.status not in (Payment.Status.FAILED, Payment.Status.CANCELLED):
+            return locked  # paid at the last moment
+        if not locked.failure_code:
             locked.failure_code, locked.failure_message = EXPIRED, "Nobody paid in time."
         locked.save()
+        if ends_now:
+            tell_of_payment(locked, EventType.PAYMENT_FAILED, event_id=f"{locked.pk}:expired")
         record_action("payment.expired", locked, {"status": locked.status})
     return locked
 

@@ -206,6 +206,8 @@ def _find(payment: Payment, request: PaymentRequest, connection: Connection) -> 
 
 def _take_up(payment: Payment, request: PaymentRequest, connection: Connection) -> Payment:
     """For certain nothing was taken: try again, where it is due, here and then with the connections that come after."""
+    if not _begin_attempt(payment, connection):
+        return Payment.objects.get(pk=payment.pk)
     none_made = Unavailable("The gateway has made no payment of it.")
     is_late = timezone.now() - payment.created_at > _TAKEN_UP_WITHIN
     _record_failure(payment, connection, none_made, outcome="failed", ends=is_late)
@@ -249,9 +251,11 @@ def _charge(
 
 
 def _begin_attempt(payment: Payment, connection: Connection) -> bool:
-    """Note, before the call, where the payment is tried; False when an event has settled it meanwhile."""
+    """Note, before the call, where the payment is tried; False when somebody else has come between: an event that has
+    settled it, or another who tries it, beside whom this would be a second charge."""
     now = timezone.now()
-    still_open = Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING, provider_reference="")
+    untouched = Payment.objects.filter(pk=payment.pk, updated_at=payment.updated_at)
+    still_open = untouched.filter(status=Payment.Status.PENDING, provider_reference="")
     began = bool(still_open.update(connection=connection, updated_at=now))
     payment.connection, payment.updated_at = connection, now
     return began

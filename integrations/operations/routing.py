@@ -88,11 +88,18 @@ def payment_connections(organization: Organization) -> ConnectionQuerySet:
 
 def _route(organization: Organization, active: list[Connection], order: PaymentOrder) -> Route:
     fitting = [connection for connection in active if not misfit(connection, order)]
-    tried = in_order(organization, fitting, order)
+    tried = _whose_token_it_may_be(in_order(organization, fitting, order), order)
     standing = [connection for connection in tried if connection.health_status != Connection.Health.DOWN]
     if not standing:
         return Route(tried)
     return Route(standing, tried[: tried.index(standing[0])])
+
+
+def _whose_token_it_may_be(tried: Sequence[Connection], order: PaymentOrder) -> Sequence[Connection]:
+    """A token is one gateway's: no other is shown it, or could do anything with it."""
+    if not order.payment_token or not tried:
+        return tried
+    return [connection for connection in tried if connection.provider_id == tried[0].provider_id]
 
 
 def _serves(wanted: str, *offers: object) -> bool:

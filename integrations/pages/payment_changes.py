@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.contrib import messages
-from django.db.models import Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -15,8 +14,9 @@ from django.views.decorators.http import require_POST
 
 from ..errors import IntegrationError, InvalidRequest
 from ..models import Payment, PaymentOperation
-from ..money import currency_exponent, parse_amount
+from ..money import parse_amount
 from ..operations.catalogue import offered_provider
+from ..operations.payment_changes import left_of
 from ..providers.base import PaymentProvider
 from .finding import find_payment
 from .rendering import page, staff_page
@@ -48,7 +48,11 @@ def possible_changes(payment: Payment) -> list[Possible]:
     kinds = [kind for kind in POSSIBLE.get(Payment.Status(payment.status), ()) if kind in provider.operations]
     if provider.is_offline:
         kinds = [kind for kind in kinds if kind != "void"]  # its own section cancels it, saying why
-    return [Possible(kind, left, _in_parts(provider, kind)) for kind in kinds if (left := _left(payment, kind)) > 0]
+    return [
+        Possible(kind, left, _in_parts(provider, kind))
+        for kind in kinds
+        if (left := left_of(payment, PaymentOperation.Kind(kind))) > 0
+    ]
 
 
 @require_POST
@@ -109,15 +113,3 @@ def _in_parts(provider: PaymentProvider, kind: str) -> bool:
     if kind == "void":
         return False
     return provider.takes_partial_captures if kind == "capture" else provider.takes_partial_refunds
-
-
-def _left(payment: Payment, kind: str) -> Decimal:
-    """With the currency's own decimals. Refunds that are under way are taken off what can be given back."""
-    if kind == "refund":
-        pending = payment.operations.filter(kind="refund", status=PaymentOperation.Status.PENDING)
-        under_way = pending.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
-        left = payment.amount_captured - payment.amount_refunded - under_way
-    else:
-        left = payment.amount - payment.amount_captured
-    exact: Decimal = left.quantize(Decimal(1).scaleb(-currency_exponent(payment.currency)))
-    return exact

@@ -15,8 +15,9 @@ from enum import StrEnum
 from typing import Any, ClassVar, Literal, Protocol
 
 from ..errors import InvalidResponse, NotSupported
-from .auth import Auth
+from .auth import Auth, Unauthenticated
 from .events import EventIdentity, NormalizedEvent
+from .probes import Freshness, Probe, ProbeKind
 from .results import Instruction, PaymentRequest, PaymentResult, RefundResult
 from .signatures import Handshake, Signature
 
@@ -138,14 +139,6 @@ class Client(Protocol):
     def delete(self, path: str, *, headers: Mapping[str, str] | None = None, auth: Auth | None = None) -> Answer: ...
 
 
-@dataclass(frozen=True)
-class Probe:
-    """The cheapest call that proves the credentials. `Provider.check` makes it, by GET unless it says otherwise."""
-
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-
-
 def codes(line: str) -> tuple[str, ...]:
     """Country or currency codes written in a line: `codes("AE SA KW")`."""
     return tuple(line.split())
@@ -164,8 +157,10 @@ class Provider:
     base_urls: ClassVar[Mapping[str, str]]  # by environment; the gateway fills in {public_url}, our own address
     auth: ClassVar[Auth]
     credentials: ClassVar[tuple[Field, ...]]
-    probe: ClassVar[Probe]
+    probe: ClassVar[Probe]  # the cheapest call that proves the credentials, which `check` makes
 
+    further_probes: ClassVar[tuple[Probe, ...]] = ()  # of other kinds, which `check_further` makes
+    freshness: ClassVar[Freshness] = Freshness()  # of its webhooks
     configuration: ClassVar[tuple[Field, ...]] = ()
     api_version: ClassVar[str] = ""
     regions: ClassVar[tuple[str, ...]] = ()
@@ -207,6 +202,11 @@ class Provider:
     def check(self, client: Client) -> Answer:
         """Prove the credentials, moving nothing. Raises AuthenticationFailed for bad ones."""
         return client.get(self.probe.path, params=self.probe.params)
+
+    def check_further(self, client: Client, probe: Probe) -> Answer:
+        """Make one of `further_probes`. Raises what `check` does; of a ping any answer is a good one."""
+        auth = Unauthenticated() if probe.kind == ProbeKind.PING else None
+        return client.get(probe.path, params=probe.params, auth=auth)
 
     def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
         """The provider's error code and message, from the JSON of an answer that is not 2xx."""
@@ -267,6 +267,7 @@ class PaymentProvider(Provider):
     shows_unpaid: ClassVar[bool] = True  # if not, `get_payment` may be refused (404) for one that nobody has paid yet
     takes_partial_captures: ClassVar[bool] = True
     takes_partial_refunds: ClassVar[bool] = True
+    tells_refunds: ClassVar[bool] = True  # whether `get_payment` tells of what was given back elsewhere, as by hand
 
     def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:
         """Those that one connection takes, where its configuration settles that; empty for all."""

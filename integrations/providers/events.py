@@ -116,9 +116,9 @@ class NormalizedEvent:
     itself; where it is None the operation fetches the payment. Of anything but a payment, `attributes` say what
     happened, by the names in `event_schemas`. `position` tells the events apart that came in one call. `payment_id` is
     our own id of the payment where the event gives it back: it finds one whose provider's reference is not known, or is
-    another than the event's. `received_at` is when it came to us, which the door fills in. `is_live` is False where the
-    provider says that it is of its test mode: at a production connection it is then not applied; None where the
-    provider does not tell.
+    another than the event's. `refund` is the provider's reference of the refund that it tells of. `received_at` is when
+    it came to us, which the door fills in. `is_live` is False where the provider says that it is of its test mode: at a
+    production connection it is then not applied; None where the provider does not tell.
     """
 
     type: EventType
@@ -128,5 +128,6 @@ class NormalizedEvent:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     position: int = 0
     payment_id: str = ""
+    refund: str = ""
     received_at: datetime | None = None
     is_live: bool | None = None

@@ -1,19 +1,23 @@
 """What providers without a far end have in common: people do what a gateway does elsewhere.
 
 Nothing is ever called, so there is no address, no credential and no webhook. How a payment stands is in our own books
-and nowhere else; `operations.offline_receipts` writes there what people say has arrived.
+and nowhere else; `operations.offline_receipts` writes there what people say has arrived, and makes the events that tell
+of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from . import offline_events
 from .auth import Unauthenticated
-from .base import Answer, Client, PaymentProvider, Probe
+from .base import Answer, Client, PaymentProvider
+from .events import EventIdentity, NormalizedEvent
+from .probes import Probe
 from .results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 CURRENCIES = ("AED", "BHD", "EGP", "EUR", "GBP", "JOD", "KWD", "OMR", "QAR", "SAR", "USD")
@@ -41,6 +45,8 @@ class OfflinePaymentProvider(PaymentProvider):
     pricing_model = "free"
     is_mena = True
     regions = ("mena",)
+    names_its_events = False
+    event_types: ClassVar[Mapping[str, str]] = {kind.value: kind for kind in offline_events.TOLD}
     window_field: ClassVar[str]  # of the configuration: in how many days the money must have arrived
     takes_proofs: ClassVar[bool] = False  # payers show that they have paid
     # One bringing of money is one payment's, and all that there will be; else several may add up.
@@ -65,3 +71,9 @@ class OfflinePaymentProvider(PaymentProvider):
         standing = client.books(provider_reference)
         left = (standing.amount_captured or Decimal(0)) - (standing.amount_refunded or Decimal(0))
         return RefundResult(idempotency_key, RefundStatus.PENDING, left if amount is None else amount, currency)
+
+    def identify_event(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> EventIdentity:
+        return offline_events.identify(payload)
+
+    def parse_events(self, payload: Mapping[str, Any], headers: Mapping[str, str]) -> Sequence[NormalizedEvent]:
+        return [offline_events.read(payload)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ register = template.Library()
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
 
 _TONES = {
-    "success": "active healthy completed captured succeeded delivered",
+    "success": "active healthy completed captured succeeded delivered sent",
     "warning": "degraded testing retrying partially_refunded requires_action error_rate",
     "danger": "error down failed disputed exceeded",
     "info": "pending processing authorised waiting running sending",
@@ -50,7 +51,12 @@ def money(amount: Decimal | int | None, currency: str = "AED") -> str:
 @register.filter
 def number(value: Decimal | float | None) -> str:
     """A number with its thousands grouped; a dash for none."""
-    return "–" if value is None else format_decimal(value, locale=babel_locale(), numbering_system="default")
+    return "–" if value is None else _grouped(value, babel_locale())
+
+
+@lru_cache(maxsize=4096)
+def _grouped(value: Decimal | float, locale: str) -> str:
+    return str(format_decimal(value, locale=locale, numbering_system="default"))
 
 
 @register.filter
@@ -139,16 +145,6 @@ def initials(name: str) -> str:
 
 
 @register.filter
-def chart_rows(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """A chart's figures turned into rows: `{"label": "09:00", "values": [12, 1]}`."""
-    columns = [series["values"] for series in figures["series"]]
-    return [
-        {"label": label, "values": list(values)}
-        for label, values in zip(figures["labels"], zip(*columns, strict=True), strict=True)
-    ]
-
-
-@register.filter
 def bars(figures: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
     """A small chart's columns, bad on top of good, in per cent of the tallest; what is there at all can be seen."""
     tallest = max((sum(pair) for pair in figures), default=0) or 1
@@ -170,7 +166,10 @@ def change(value: Decimal | None) -> str:
     """A change in per cent, with its sign: `+12% against the days before`."""
     if value is None:
         return ""
-    return _("%(change)s%% against the days before") % {"change": f"{value:+}"}
+    if not value:
+        return _("as in the days before")
+    # The sign stays before its number in a line that is read from the right.
+    return _("%(change)s%% against the days before") % {"change": f"\N{LEFT-TO-RIGHT MARK}{value:+}"}
 
 
 @register.filter

@@ -172,6 +172,7 @@ def cannot(provider: IntegrationProvider) -> list[str]:
         (_("A payment that is open cannot be cancelled from here."), "void" not in code.operations),
         (_("Refunds are made in its own dashboard."), "refund" not in code.operations),
         (_("It refunds whole payments alone."), "refund" in code.operations and not code.takes_partial_refunds),
+        (_("Refunds made in its own dashboard are not counted: they mark the payment."), not code.tells_refunds),
         (_("It captures whole amounts alone."), "capture" in code.operations and not code.takes_partial_captures),
         (
             _("It sends no webhooks: its payments are asked for instead."),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from .alerts import AlertAdmin
+from .alerts import AlertAdmin, AlertNotificationAdmin
 from .audit import AuditLogAdmin
 from .call_log import CallLogAdmin
-from .health import HealthCheckAdmin
-from .metrics import DailyAnalyticsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
+from .health import HealthCheckAdmin, HealthRuleAdmin, UptimeDayAdmin
+from .incidents import MaintenanceWindowAdmin, ProviderIncidentAdmin
+from .metrics import DailyAnalyticsAdmin, DailyTotalsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
 
 __all__ = [
     "AlertAdmin",
+    "AlertNotificationAdmin",
     "AuditLogAdmin",
     "CallLogAdmin",
     "DailyAnalyticsAdmin",
+    "DailyTotalsAdmin",
     "HealthCheckAdmin",
+    "HealthRuleAdmin",
     "HourlyMetricsAdmin",
+    "MaintenanceWindowAdmin",
+    "ProviderIncidentAdmin",
     "RollupWatermarkAdmin",
+    "UptimeDayAdmin",
 ]

@@ -12,8 +12,10 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
-from integrations.admin.base import LoggedAdmin
-from monitoring.models import Alert
+from integrations.admin.base import LoggedAdmin, TenantRecordAdmin
+from monitoring.models import Alert, AlertNotification
+
+_STATES = {"open": "danger", "acknowledged": "info", "resolved": "success"}
 
 
 @admin.register(Alert)
@@ -24,13 +26,29 @@ class AlertAdmin(LoggedAdmin):
         ("kind", ChoicesDropdownFilter),
         ("resolved_at", EmptyFieldListFilter),
     )
-    fields = ("connection", "kind", "told", "opened_at", "resolved_at")
+    fields = (
+        "connection", "rule", "kind", "told", "opened_at", "acknowledged_at", "acknowledged_name", "escalated_at",
+        "notified", "next_notification_at", "resolved_at",
+    )  # fmt: skip
     readonly_fields = ("told",)
 
     @display(description=_("message"))  # type: ignore[untyped-decorator]
     def told(self, alert: Alert) -> str:
         return alert.told
 
-    @display(description=_("state"), label={"open": "danger", "resolved": "success"})  # type: ignore[untyped-decorator]
+    @display(description=_("state"), label=_STATES)  # type: ignore[untyped-decorator]
     def state(self, alert: Alert) -> tuple[str, str]:
-        return ("resolved", gettext("Resolved")) if alert.resolved_at else ("open", pgettext("alert", "Open"))
+        names = {
+            "open": pgettext("alert", "Open"), "acknowledged": gettext("Acknowledged"), "resolved": gettext("Resolved")
+        }  # fmt: skip
+        return alert.state, names[alert.state]
+
+
+@admin.register(AlertNotification)
+class AlertNotificationAdmin(TenantRecordAdmin):
+    list_display = ("created_at", "kind", "channel_name", "alert", "status", "attempts", "sent_at")
+    list_filter = (("kind", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
+    list_select_related = ("alert",)
+    fields = (
+        "alert", "channel_name", "kind", "status", "attempts", "error", "created_at", "next_attempt_at", "sent_at",
+    )  # fmt: skip

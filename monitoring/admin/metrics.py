@@ -9,8 +9,8 @@ from unfold.contrib.filters.admin import (
     RangeDateTimeFilter,
 )
 
-from integrations.admin.base import LoggedAdmin, RecordAdmin
-from monitoring.models import DailyAnalytics, HourlyMetrics, RollupWatermark
+from integrations.admin.base import LoggedAdmin, RecordAdmin, TenantRecordAdmin
+from monitoring.models import DailyAnalytics, DailyTotals, HourlyMetrics, RollupWatermark
 
 
 @admin.register(HourlyMetrics)
@@ -27,6 +27,18 @@ class DailyAnalyticsAdmin(LoggedAdmin):
         "avg_response_time_ms", "total_cost_aed",
     )  # fmt: skip
     list_filter = (("connection", AutocompleteSelectFilter), ("date", RangeDateFilter))
+    exclude = ("response_time_histogram",)
+
+
+@admin.register(DailyTotals)
+class DailyTotalsAdmin(TenantRecordAdmin):
+    list_display = (
+        "date", "organization", "level", "provider", "environment", "requests", "failures", "webhooks_received",
+        "cost_aed",
+    )  # fmt: skip
+    list_select_related = ("organization", "provider")
+    list_filter = ("level", ("organization", AutocompleteSelectFilter), ("date", RangeDateFilter))
+    exclude = ("response_time_histogram",)
 
 
 @admin.register(RollupWatermark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import django_filters
 from rest_framework import mixins, serializers
 
+from integrations.api.filters import YesNoFilter
 from integrations.api.pagination import NewestFirst
 from integrations.api.viewsets import OrganizationViewSet
 
@@ -16,18 +17,19 @@ class HealthCheckRow(serializers.ModelSerializer[HealthCheck]):
         model = HealthCheck
         fields = (
             "id", "connection", "check_timestamp", "status", "response_time_ms", "http_status_code", "endpoint_tested",
-            "check_type", "error_message", "metadata",
+            "check_type", "outcome", "in_maintenance", "error_message", "metadata",
         )  # fmt: skip
 
 
 class HealthCheckFilter(django_filters.FilterSet):
     connection = django_filters.UUIDFilter()
     since = django_filters.IsoDateTimeFilter(field_name="check_timestamp", lookup_expr="gte")
+    in_maintenance = YesNoFilter()
     until = django_filters.IsoDateTimeFilter(field_name="check_timestamp", lookup_expr="lt")
 
     class Meta:
         model = HealthCheck
-        fields = ("status", "check_type")
+        fields = ("status", "check_type", "outcome")
 
 
 class HealthCheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):

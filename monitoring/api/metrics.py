@@ -18,8 +18,8 @@ class AnalyticsRow(serializers.ModelSerializer[DailyAnalytics]):
         model = DailyAnalytics
         fields = (
             "id", "connection", "date", "total_requests", "successful_requests", "failed_requests",
-            "avg_response_time_ms", "p95_response_time_ms", "total_data_transferred_mb", "total_cost_aed",
-            "error_rate_percent", "uptime_percent", "metadata",
+            "avg_response_time_ms", "p50_response_time_ms", "p95_response_time_ms", "p99_response_time_ms",
+            "total_data_transferred_mb", "total_cost_aed", "error_rate_percent", "uptime_percent", "metadata",
         )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ class MetricsRow(serializers.ModelSerializer[HourlyMetrics]):
         fields = (
             "id", "connection", "hour", "requests", "successes", "failures", "response_time_sum_ms",
             "response_time_count", "p50_ms", "p95_ms", "p99_ms", "bytes", "cost_aed", "rate_limited",
-            "webhooks_received", "webhooks_verified", "webhooks_failed",
+            "webhooks_received", "webhooks_verified", "webhooks_failed", "errors",
         )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ class MetricsPages(NewestFirst):
 
 
 class MetricsViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
-    """A row a connection and hour (UTC)."""
+    """A row a connection and hour, as the clocks of its organization have it."""
 
     queryset = HourlyMetrics.objects.all()
     serializer_class = MetricsRow

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from integrations.models.base import IdentifiedModel, TenantModel
+from integrations.models.base import IdentifiedModel, TenantModel, organization_key
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -18,15 +18,23 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(TenantModel, IdentifiedModel):
-    """Something that somebody has to do. One at a time is open about a subject: a credential, say. `connection` is
-    empty where it concerns none, or all of them."""
+    """Something that somebody has to do. One at a time is open by a rule about a subject: a credential, say.
+    `connection` is empty where it concerns none, or all of them."""
 
     class Kind(models.TextChoices):
+        HEALTH_DOWN = "health_down", _("Connection down")
+        HEALTH_DEGRADED = "health_degraded", _("Connection degraded")
+        RATE_LIMIT_EXCEEDED = "rate_limit_exceeded", _("Rate limit exceeded")
+        ERROR_RATE = "error_rate", _("Too many errors")
         CREDENTIAL_EXPIRING = "credential_expiring", _("Credential due")
         WEBHOOK_FAILING = "webhook_failing", _("Webhook destination failing")
+        BUDGET = "budget", _("Budget")
         PAYMENT_DIFFERENCE = "payment_difference", _("Payments differ")
         DISPUTE_DUE = "dispute_due", _("Dispute to answer")
 
+    rule = models.ForeignKey(
+        "monitoring.AlertRule", on_delete=models.SET_NULL, null=True, related_name="alerts", verbose_name=_("rule")
+    )
     connection = models.ForeignKey(
         "integrations.Connection",
         on_delete=models.DO_NOTHING,
@@ -42,6 +50,23 @@ class Alert(TenantModel, IdentifiedModel):
     message_values = models.JSONField(default=dict, editable=False)
     opened_at = models.DateTimeField(_("opened"), default=timezone.now)
     resolved_at = models.DateTimeField(_("resolved"), null=True)
+    acknowledged_at = models.DateTimeField(_("acknowledged"), null=True, editable=False)
+    acknowledged_by = models.ForeignKey(
+        "integrations.User",
+        on_delete=models.SET_NULL,
+        null=True,
+        db_index=False,
+        db_column="acknowledged_by",
+        related_name="+",
+        editable=False,
+        verbose_name=_("acknowledged by"),
+    )
+    acknowledged_name = models.CharField(max_length=255, blank=True, editable=False)  # a program has no row of a person
+    # It rises as the matter grows more urgent: 30, 7 and 1 days ahead; 80 % and 100 % of a budget.
+    stage = models.PositiveSmallIntegerField(default=1, db_default=1, editable=False)
+    notified = models.PositiveSmallIntegerField(_("times told"), default=0, db_default=0, editable=False)
+    next_notification_at = models.DateTimeField(_("told next"), null=True, editable=False)
+    escalated_at = models.DateTimeField(_("escalated"), null=True, editable=False)
 
     objects = AlertQuerySet.as_manager()
 
@@ -52,12 +77,18 @@ class Alert(TenantModel, IdentifiedModel):
         ordering = ("-id",)
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["kind", "subject_id"], condition=models.Q(resolved_at=None), name="alerts_one_open"
+                fields=["rule", "subject_id"], condition=models.Q(resolved_at=None), name="alerts_one_open"
             ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["organization", "-id"], name="alerts_org_newest"),
             models.Index(fields=["organization"], condition=models.Q(resolved_at=None), name="alerts_org_unresolved"),
+            models.Index(fields=["kind"], condition=models.Q(resolved_at=None), name="alerts_kind_unresolved"),
+            models.Index(
+                fields=["next_notification_at"],
+                condition=models.Q(resolved_at=None, acknowledged_at=None, next_notification_at__isnull=False),
+                name="alerts_to_tell",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -66,4 +97,28 @@ class Alert(TenantModel, IdentifiedModel):
     @property
     def told(self) -> str:
         """The message in the language of the current request."""
-        return gettext(self.message).format(**self.message_values)
+        return gettext(self.message).format(**self.message_values).strip()
+
+    @property
+    def state(self) -> str:
+        if self.resolved_at:
+            return "resolved"
+        return "acknowledged" if self.acknowledged_at else "open"
+
+
+class AlertWait(TenantModel, IdentifiedModel):
+    """What a rule has found, and not yet for as long as it wants before an alert is opened."""
+
+    organization = organization_key(on_delete=models.CASCADE)
+    rule = models.ForeignKey("monitoring.AlertRule", on_delete=models.CASCADE, db_index=False, related_name="+")
+    subject_id = models.UUIDField(editable=False)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "alert_waits"
+        verbose_name = _("waiting alert")
+        verbose_name_plural = _("waiting alerts")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["rule", "subject_id"], name="alert_waits_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id}: {self.subject_id}"

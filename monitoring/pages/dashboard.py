@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Case, Count, Q, QuerySet, Sum, When
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,10 +24,17 @@ from integrations.operations.credential_upkeep import due_credentials, expiring_
 from integrations.pages.rendering import current_organization, page, staff_page
 from webhooks.models import WebhookEvent
 
+from ..analytics import percent_of
 from ..models import CallLog, HourlyMetrics
 
 SHOWN_CONNECTIONS = 24
 SHOWN_FAILURES = 6
+
+_WORST_FIRST = Case(
+    When(status=Connection.Status.ACTIVE, health_status=Connection.Health.DOWN, then=0),
+    When(status=Connection.Status.ACTIVE, health_status=Connection.Health.DEGRADED, then=1),
+    default=2,
+)
 
 
 @dataclass(frozen=True)
@@ -52,16 +60,17 @@ def figures(organization: Organization, now: datetime) -> dict[str, Any]:
     connections = list(
         Connection.objects.filter(organization=organization)
         .select_related("provider")
-        .order_by("-is_primary", "connection_name")[:SHOWN_CONNECTIONS]
+        .order_by(_WORST_FIRST, "-is_primary", "connection_name")[:SHOWN_CONNECTIONS]
     )
     hours = _hours_of_a_day(organization, now)
-    by_connection = _by_connection(hours)
+    by_connection = _by_connection(hours.filter(connection__in=[connection.pk for connection in connections]))
+    by_hour = _by_hour(hours)
     return {
         "cards": [_card(connection, by_connection.get(connection.pk, {})) for connection in connections],
         "counts": _connection_counts(organization),
-        "calls": _calls(hours),
-        "volume": _volume(hours, now),
-        "webhooks": _webhook_counts(organization, now),
+        "calls": _calls(by_hour),
+        "volume": _volume(by_hour, organization, now),
+        "webhooks": _webhook_counts(organization, by_hour),
         "takings": _takings(organization, now),
         "failures": _failures(organization, now),
         "attention": [*_held_back(connections), *_attention(organization, now)],
@@ -99,28 +108,34 @@ def _connection_counts(organization: Organization) -> dict[str, int]:
     )
 
 
-def _calls(hours: QuerySet[HourlyMetrics]) -> dict[str, Any]:
-    sums = hours.aggregate(
-        total=Sum("requests"), good=Sum("successes"), time=Sum("response_time_sum_ms"), timed=Sum("response_time_count")
-    )
-    total = sums["total"] or 0
+def _by_hour(hours: QuerySet[HourlyMetrics]) -> dict[datetime, dict[str, Any]]:
+    rows = hours.values("hour").annotate(
+        good=Sum("successes"), bad=Sum("failures"), time=Sum("response_time_sum_ms"), timed=Sum("response_time_count"),
+        events=Sum("webhooks_received"), events_failed=Sum("webhooks_failed"),
+    )  # fmt: skip
+    return {row["hour"]: dict(row) for row in rows}
+
+
+def _calls(by_hour: dict[datetime, dict[str, Any]]) -> dict[str, Any]:
+    good, bad, time, timed = (_sum(by_hour, name) for name in ("good", "bad", "time", "timed"))
     return {
-        "total": total,
-        "success_percent": percent_of(sums["good"], total) if total else None,
-        "average_ms": round(sums["time"] / sums["timed"]) if sums["timed"] else None,
+        "total": good + bad,
+        "success_percent": percent_of(good, good + bad) if good + bad else None,
+        "average_ms": round(time / timed) if timed else None,
     }
 
 
-def _volume(hours: QuerySet[HourlyMetrics], now: datetime) -> dict[str, Any]:
+def _sum(by_hour: dict[datetime, dict[str, Any]], name: str) -> int:
+    return sum(row[name] for row in by_hour.values())
+
+
+def _volume(by_hour: dict[datetime, dict[str, Any]], organization: Organization, now: datetime) -> dict[str, Any]:
     """Succeeded and failed calls of each of the last 24 hours, for the line chart and its table."""
-    rows = hours.values("hour").annotate(good=Sum("successes"), bad=Sum("failures"))
-    by_hour: dict[datetime, dict[str, Any]] = {row["hour"]: dict(row) for row in rows}
-    this_hour = now.replace(minute=0, second=0, microsecond=0)
-    shown = [this_hour - timedelta(hours=back) for back in range(23, -1, -1)]
-    good = [by_hour.get(hour, {}).get("good") or 0 for hour in shown]
-    bad = [by_hour.get(hour, {}).get("bad") or 0 for hour in shown]
+    here = timezone.localtime(now, ZoneInfo(organization.timezone)).replace(minute=0, second=0, microsecond=0)
+    shown = [here - timedelta(hours=back) for back in range(23, -1, -1)]
+    good, bad = ([by_hour.get(hour, {}).get(which) or 0 for hour in shown] for which in ("good", "bad"))
     return {
-        "labels": [f"{timezone.localtime(hour):%H:00}" for hour in shown],
+        "labels": [f"{hour:%H:00}" for hour in shown],
         "series": [
             {"label": pgettext("count", "Succeeded"), "tone": "success", "values": good},
             {"label": pgettext("count", "Failed"), "tone": "danger", "values": bad},
@@ -128,15 +143,19 @@ def _volume(hours: QuerySet[HourlyMetrics], now: datetime) -> dict[str, Any]:
     }
 
 
-def _webhook_counts(organization: Organization, now: datetime) -> dict[str, int]:
-    since = first_uuid7(now - timedelta(days=1))
+def _webhook_counts(organization: Organization, by_hour: dict[datetime, dict[str, Any]]) -> dict[str, int]:
+    """What came is added up by the hour; what waits is counted now, by the index that the queue is claimed by."""
     statuses = WebhookEvent.Status
-    waiting = [statuses.PENDING, statuses.PROCESSING, statuses.RETRYING]
-    return WebhookEvent.objects.filter(organization=organization, pk__gte=since).aggregate(
-        total=Count("pk"),
-        waiting=Count("pk", filter=Q(processing_status__in=waiting)),
-        failed=Count("pk", filter=Q(processing_status=statuses.FAILED)),
+    waiting = WebhookEvent.objects.filter(
+        organization=organization,
+        processing_status__in=[statuses.PENDING, statuses.PROCESSING, statuses.RETRYING],
+        next_attempt_at__isnull=False,
     )
+    return {
+        "total": _sum(by_hour, "events"),
+        "failed": _sum(by_hour, "events_failed"),
+        "waiting": waiting.count(),
+    }
 
 
 def _takings(organization: Organization, now: datetime) -> dict[str, Any]:
@@ -219,8 +238,3 @@ def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]
 def _ending(credential: Credential, now: datetime) -> str:
     has_ended = credential.expires_at is not None and credential.expires_at <= now
     return _("The credential %(key)s has ended.") if has_ended else _("The credential %(key)s ends.")
-
-
-def percent_of(part: int | None, whole: int) -> Decimal:
-    """A share in per cent with one decimal, rounded down so that 100 means all."""
-    return Decimal((part or 0) * 1000 // whole) / 10

@@ -21,7 +21,7 @@ from .client import ApiClient, error_of
 LISTS = [
     "connections/", "payments/", "payment-routes/", "payment-disputes/", "payment-settlements/", "webhook-endpoints/",
     "webhook-events/", "webhook-replays/", "logs/", "health-checks/", "analytics/", "metrics-hourly/", "alerts/",
-    "audit-logs/", "webhook-destinations/", "webhook-deliveries/",
+    "maintenance-windows/", "audit-logs/", "webhook-destinations/", "webhook-deliveries/",
 ]  # fmt: skip
 CALLS = [
     ("GET", "connections/{connection}/", None),
@@ -40,6 +40,19 @@ CALLS = [
     ("GET", "connections/{connection}/rate-limits/check/", None),
     ("POST", "connections/{connection}/rate-limits/", {"limit_type": "per_day", "max_requests": 1}),
     ("PATCH", "connections/{connection}/rate-limits/{limit}/", {"max_requests": 1}),
+    ("GET", "connections/{connection}/health/", None),
+    ("POST", "connections/{connection}/health/check/", None),
+    ("GET", "connections/{connection}/health-rule/", None),
+    ("PATCH", "connections/{connection}/health-rule/", {"slow_ms": 100}),
+    ("DELETE", "connections/{connection}/health-rule/", None),
+    ("GET", "maintenance-windows/{window}/", None),
+    ("PATCH", "maintenance-windows/{window}/", {"reason": "Taken"}),
+    ("POST", "maintenance-windows/{window}/end/", None),
+    (
+        "POST", "maintenance-windows/",
+        {"ends_at": "2099-01-01T00:00:00Z", "starts_at": "2098-12-31T00:00:00Z", "reason": "r",
+         "connection": "{connection}"},
+    ),
     ("GET", "payments/{payment}/", None),
     ("POST", "payments/{payment}/capture/", {}),
     ("POST", "payments/{payment}/void/", None),
@@ -102,6 +115,7 @@ _LABELS = {
     "endpoint": "webhooks.WebhookEndpoint", "event": "webhooks.WebhookEvent",
     "replay": "webhooks.WebhookReplay",
     "destination": "webhooks.WebhookDestination", "delivery": "webhooks.WebhookDelivery",
+    "window": "monitoring.MaintenanceWindow",
     "log": "monitoring.CallLog", "check": "monitoring.HealthCheck", "day": "monitoring.DailyAnalytics",
     "hour": "monitoring.HourlyMetrics", "alert": "monitoring.Alert", "entry": "monitoring.AuditLog",
 }  # fmt: skip

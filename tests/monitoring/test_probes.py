@@ -48,7 +48,7 @@ REFUSED = WireAnswer(401, {"error": {"message": "no such key"}})
         ([REFUSED], ["degraded"]),
         ([REFUSED, REFUSED], ["degraded", "down"]),
         ([REFUSED, WELL, REFUSED], ["degraded", "healthy", "degraded"]),
-        ([REFUSED, REFUSED, REFUSED, WELL], ["degraded", "down", "down", "healthy"]),
+        ([REFUSED, REFUSED, REFUSED, WELL, WELL], ["degraded", "down", "down", "down", "healthy"]),
         ([WireAnswer(200, {"object": "balance"}, delay_seconds=2.1)], ["degraded"]),
     ],
     ids=["well", "one failure", "two failures", "apart", "recovery", "slow"],

@@ -54,6 +54,8 @@ class StripeWire:
         match request.method, request.path.strip("/").split("/"):
             case "GET", ["v1", "balance"]:
                 return WireAnswer(200, {"object": "balance"})
+            case "GET", ["v1", "payment_intents"]:
+                return WireAnswer(200, {"object": "list", "data": [*self.intents.values()][:1]})
             case "GET", ["v1", "payment_intents", key] if key in self.intents:
                 return WireAnswer(200, self.intents[key])
             case "GET", ["v1", "webhook_endpoints"]:

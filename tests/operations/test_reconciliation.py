@@ -16,6 +16,7 @@ from integrations.operations.payment_reconciliation import reconcile_due_payment
 from integrations.operations.payment_recovery import give_up_on_unanswered_payments
 from integrations.operations.payments import PaymentOrder, create_payment, refund_payment, sync_payment
 from integrations.operations.settlement_summaries import sum_up
+from monitoring.models import AuditLog
 from tests.factories import PaymentFactory
 from tests.wire import WireAnswer, WireRequest
 
@@ -111,6 +112,24 @@ def test_a_page_that_nobody_paid_by_is_ended_at_the_gateway_too(organization: Or
     payment = again(payment)
     assert (payment.status, payment.failure_code) == ("cancelled", "expired")
     assert wire.intents[payment.provider_reference]["status"] == "canceled"
+
+
+def test_one_that_is_paid_at_the_last_moment_has_not_expired(organization: Organization, wire: StripeWire) -> None:
+    connect(organization, wire)
+    payment = create_payment(organization, OPEN)
+    due(payment, created_at=timezone.now() - timedelta(hours=25))
+
+    def pays(request: WireRequest) -> WireAnswer | None:
+        """As the page is to be ended its payer pays, and an event tells so before the refusal is heard."""
+        if not request.path.endswith("/cancel"):
+            return None
+        Payment.objects.filter(pk=payment.pk).update(status="captured", amount_captured=payment.amount)
+        return WireAnswer(400, {"error": {"type": "invalid_request_error", "message": "It has succeeded."}})
+
+    wire.override = pays
+    reconcile_due_payments()
+    assert (again(payment).status, again(payment).failure_code) == ("captured", "")
+    assert not AuditLog.objects.filter(action="payment.expired").exists()
 
 
 def test_what_the_gateway_itself_has_not_decided_is_given_time(organization: Organization, wire: StripeWire) -> None:

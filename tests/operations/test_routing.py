@@ -38,6 +38,17 @@ def test_what_is_down_is_tried_only_when_there_is_nothing_else(organization: Org
     assert names(organization, replace(ORDER, connection_id=down.pk)) == ["down"]
 
 
+def test_a_token_is_shown_to_no_gateway_but_its_own(organization: Organization) -> None:
+    make(organization, "first", is_primary=True, health_status="healthy")
+    make(organization, "second", health_status="healthy")
+    make(organization, "another's", slug="tap", health_status="healthy")
+    assert set(names(organization)) == {"first", "second", "another's"}
+    token = replace(ORDER, payment_token="pm_sample")
+    assert names(organization, token) == ["first", "second"]
+    Connection.objects.filter(provider__slug="stripe").update(health_status="down")
+    assert names(organization, token) == ["first", "second"]
+
+
 def test_live_and_test_are_never_mixed(organization: Organization) -> None:
     make(organization, "development", environment="development")
     assert names(organization) == ["development"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import models
@@ -20,7 +20,18 @@ from integrations.models import (
     ShippingSettings,
     SocialAccount,
 )
-from monitoring.models import Alert, AuditLog, CallLog, DailyAnalytics, HealthCheck, HourlyMetrics
+from monitoring.models import (
+    Alert,
+    AuditLog,
+    CallLog,
+    DailyAnalytics,
+    DailyTotals,
+    HealthCheck,
+    HealthRule,
+    HourlyMetrics,
+    MaintenanceWindow,
+    UptimeDay,
+)
 from tests.factories import (
     ConnectionFactory,
     CredentialFactory,
@@ -102,8 +113,14 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         WebhookReplay.objects.create(organization=organization, created_by=f"{mark} actor"),
         CallLog.objects.create(**own, log_type="api_request", method="GET", endpoint=f"/{mark}"),
         HealthCheck.objects.create(**own, check_timestamp=now, status="healthy"),
+        HealthRule.objects.create(**own),
+        MaintenanceWindow.objects.create(
+            **own, starts_at=now, ends_at=now + timedelta(hours=1), reason=f"{mark} maintenance"
+        ),
+        UptimeDay.objects.create(**own, date=date(2026, 1, 2)),
         HourlyMetrics.objects.create(**own, hour=now),
         DailyAnalytics.objects.create(**own, date=date(2026, 1, 2)),
+        DailyTotals.objects.create(organization=organization, date=date(2026, 1, 2), level="all"),
         Alert.objects.create(**own, kind="credential_expiring", subject_id=connection.pk, message=f"{mark} alert"),
         AuditLog.objects.create(organization=organization, actor=f"{mark} actor", action="x", object="y", hash=mark),
     ]  # fmt: skip

@@ -34,11 +34,12 @@ from typing import Any
 import pytest
 from babel import Locale
 
-from integrations.errors import AuthenticationFailed, NotSupported, SignatureRefused, UnreadablePayload
+from integrations.errors import AuthenticationFailed, NotSupported, Rejected, SignatureRefused, UnreadablePayload
 from integrations.money import currency_exponent
 from integrations.providers.auth import Auth, TokenExchange
 from integrations.providers.base import Field, PaymentProvider, Provider, ProviderType
 from integrations.providers.events import EventType, NormalizedEvent
+from integrations.providers.probes import ProbeKind
 from integrations.providers.registry import providers
 from integrations.providers.results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from integrations.providers.signatures import InboundRequest, Signature
@@ -253,6 +254,8 @@ def test_an_operation_sends_what_the_documentation_says(
     assert result.status == expected.get(operation, PaymentStatus.CAPTURED)
     assert result.currency == getattr(wire, "CURRENCY", "AED")
     assert result.amount == (Decimal("5.00") if operation == "refund" else Decimal("12.50"))
+    if operation == "get":
+        assert (result.amount_refunded is not None) == provider.tells_refunds
     if operation == "capture" and isinstance(result, PaymentResult):
         assert result.amount_captured == Decimal("5.00")
     if operation not in ("get", "find") and provider.idempotency_header:
@@ -294,6 +297,18 @@ def test_the_probe_tells_good_credentials_from_bad(slug: str, client: WireClient
     stranger = WireClient(provider, server.url, wire_of(slug).BAD_CREDENTIALS, configuration=dict(client.configuration))
     with pytest.raises(AuthenticationFailed):
         provider.check(stranger)
+
+
+@each_provider
+def test_further_probes_are_answered_and_none_is_of_the_first_ones_kind(slug: str, client: WireClient) -> None:
+    provider = provider_of(slug)
+    kinds = [provider.probe.kind, *(probe.kind for probe in provider.further_probes)]
+    assert len(set(kinds)) == len(kinds)
+    for probe in provider.further_probes:
+        try:
+            assert provider.check_further(client, probe).ok
+        except (AuthenticationFailed, Rejected):
+            assert probe.kind == ProbeKind.PING  # of which any answer is a good one
 
 
 @each_payment_provider

@@ -50,7 +50,7 @@ def tell(endpoint: WebhookEndpoint, kind: str = "delivered", **told: Any) -> Web
     body = {name: value for name, value in {**usual, **told}.items() if value is not None}
     assert deliver(endpoint, json.dumps(body).encode()).status_code == 200
     drain()
-    return WebhookEvent.objects.latest("received_at")
+    return endpoint.events.latest("received_at")
 
 
 def test_a_delivery_settles_what_was_due_for_it(payment: Payment, endpoint: WebhookEndpoint) -> None:
@@ -78,6 +78,14 @@ def test_many_told_together_are_settled_together(organization: Organization, end
         deliver(endpoint, json.dumps({**body, "cod_amount": "100.00", "cod_currency": "AED"}).encode())
     drain()
     assert {again(payment).status for payment in payments} == {S.CAPTURED}
+
+
+def test_the_money_is_told_of_as_a_card_s_is_beside_the_delivery(payment: Payment, endpoint: WebhookEndpoint) -> None:
+    replay_event(tell(endpoint))
+    drain()
+    own = WebhookEvent.objects.exclude(webhook_endpoint=endpoint).get()
+    assert (own.event_type, own.normalized_type, own.processing_status) == (*["payment.succeeded"] * 2, "completed")
+    assert own.subject == payment.provider_reference
 
 
 def test_a_returned_parcel_cancels_it(payment: Payment, endpoint: WebhookEndpoint) -> None:

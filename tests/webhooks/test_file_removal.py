@@ -13,12 +13,13 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
+from integrations.file_removal import SETTLED_AFTER
+from integrations.file_removal import remove_files as remove
 from integrations.operations.connections import delete_connection
 from integrations.tenancy import acting_for
 from tests.factories import OrganizationFactory
 from webhooks import archive
 from webhooks.archive import archive_bodies
-from webhooks.file_removal import SETTLED_AFTER, remove_files
 from webhooks.models import FileToRemove, WebhookEndpoint, WebhookEvent
 from webhooks.tasks import remove_files as remove_files_task
 
@@ -46,6 +47,10 @@ def folder(tmp_path: Path, settings: Any) -> Path:
 def settle() -> None:
     """As if the events had been deleted a while ago."""
     FileToRemove.objects.update(created_at=timezone.now() - SETTLED_AFTER - timedelta(seconds=1))
+
+
+def remove_files() -> int:
+    return remove(FileToRemove)
 
 
 def by_connection(endpoint: WebhookEndpoint) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,13 @@ from django.urls import reverse
 from integrations.models import Connection, Membership, Organization
 from integrations.providers.registry import get_provider
 from integrations.providers.signatures import PayPalTransmission
+from integrations.templatetags.hub import menu_steps
 from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
+from tests.operations.stripe_wire import StripeWire, connect, stripe_wire
+from tests.providers.paypal import wire as paypal
+from tests.providers.tabby import wire as tabby
+from tests.providers.tamara import wire as tamara
+from tests.wire import WireAnswer, WireRequest
 from webhooks.endpoints import create_endpoint
 from webhooks.known_endpoints import find_endpoint
 from webhooks.models import WebhookEndpoint
@@ -70,7 +77,7 @@ def test_where_the_secret_goes_is_told_in_the_reader_s_language(staff: Client, g
     create_endpoint(gateway)
     staff.cookies["django_language"] = "ar"
     page, provider = staff.get(address(gateway)).text, get_provider("network_international")
-    assert provider.webhook_secret_help_ar in page
+    assert menu_steps(provider.webhook_secret_help_ar) in page
     assert provider.webhook_secret_help not in page
 
 
@@ -178,4 +185,60 @@ def test_a_gateway_that_takes_its_address_through_its_api_is_told_it(
     made = staff.post(address(sandbox), {"action": "make"}).text
     assert "told this address through its API" in made
     assert WebhookEndpoint.objects.get(connection=sandbox).webhook_secret.reveal() not in made
-    assert staff.post(address(sandbox), {"action": "secret", "webhook_secret": "whsec_x"}).status_code == 404
+    assert "Enter it by hand" in staff.get(address(sandbox)).text
+
+
+@pytest.fixture
+def stripe(organization: Organization, settings: Any) -> Iterator[tuple[Connection, StripeWire]]:
+    settings.EGRESS_ALLOW = ["127.0.0.0/8"]
+    with stripe_wire(may_not) as wire:
+        yield connect(organization, wire), wire
+
+
+def may_not(request: WireRequest) -> WireAnswer | None:
+    """As to a restricted key that may take payments and nothing else."""
+    refusal = WireAnswer(403, {"error": {"type": "invalid_request_error", "message": "The key may not do that."}})
+    return refusal if request.path.startswith("/v1/webhook_endpoints") else None
+
+
+def test_where_the_key_may_not_tell_the_address_it_is_entered_by_hand(
+    transactional_db: None, staff: Client, stripe: tuple[Connection, StripeWire]
+) -> None:
+    connection, wire = stripe
+    refused = staff.post(address(connection), {"action": "make"}, follow=True).text
+    assert "Enter it by hand instead" in refused
+    assert not WebhookEndpoint.objects.exists()
+
+    made = staff.post(address(connection), {"action": "make_by_hand"}).text
+    endpoint = WebhookEndpoint.objects.get(connection=connection)
+    provider = get_provider("stripe")
+    assert f'data-copy="{endpoint.webhook_url}"' in made
+    assert all(name in made for name in provider.recommended_events)
+    assert "Until you enter it here, no event is accepted" in made
+    assert endpoint.webhook_secret.reveal() == ""
+
+    staff.post(address(connection), {"action": "secret", "webhook_secret": "whsec_sampleIssuedByStripe"})
+    endpoint.refresh_from_db()
+    assert endpoint.webhook_secret.reveal() == "whsec_sampleIssuedByStripe"
+    assert len(wire.calls("GET", "/webhook_endpoints")) == 1, "only the call that was refused"
+    assert not wire.calls("POST")
+
+
+@pytest.mark.parametrize(("slug", "wire"), [("tabby", tabby), ("paypal", paypal), ("tamara", tamara)])
+def test_others_that_could_be_told_are_told_by_hand_without_a_call(
+    staff: Client, organization: Organization, slug: str, wire: Any
+) -> None:
+    configuration = getattr(wire, "CONFIGURATION", {})
+    credentials = {key: value for key, value in wire.CREDENTIALS.items() if key != "webhook_secret"}
+    connection = ConnectionFactory(
+        organization=organization, slug=slug, configuration=configuration, credentials=credentials
+    )
+    made = staff.post(address(connection), {"action": "make_by_hand"}).text
+    endpoint = WebhookEndpoint.objects.get(connection=connection)
+    secret = endpoint.webhook_secret.reveal()
+    asked = "There is nothing to enter" if slug == "tamara" else "Use this secret"
+    assert all(name in made for name in (*get_provider(slug).recommended_events, asked))
+    assert bool(secret and secret in made) == (slug == "tabby"), "its own token is shown once; the others issue theirs"
+    staff.post(address(connection), {"action": "secret", "webhook_secret": "sample-issued-by-the-gateway-1"})
+    endpoint.refresh_from_db()
+    assert endpoint.webhook_secret.reveal() == "sample-issued-by-the-gateway-1"

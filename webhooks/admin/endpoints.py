@@ -74,6 +74,9 @@ class WebhookEndpointAdmin(TenantAdmin):
     autocomplete_fields = ("connection",)
     counted = ("total_triggers", "success_count", "failure_count", "last_triggered")
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).exclude(webhook_url="")
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = EndpointForm if obj is not None else NewEndpointForm
         return super().get_form(request, obj, change, **{"form": form, **kwargs})

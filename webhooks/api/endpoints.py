@@ -127,7 +127,9 @@ class EndpointFilter(django_filters.FilterSet):
 
 
 class EndpointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
-    queryset = WebhookEndpoint.objects.select_related("connection__provider", "connection__organization")
+    queryset = WebhookEndpoint.objects.exclude(webhook_url="").select_related(
+        "connection__provider", "connection__organization"
+    )
     serializer_class = EndpointRow
     filterset_class = EndpointFilter
     scope = "webhooks"

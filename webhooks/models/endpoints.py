@@ -66,4 +66,9 @@ class WebhookEndpoint(TenantModel, TimestampedModel):
         ordering = ("-id",)
 
     def __str__(self) -> str:
-        return self.webhook_url
+        return self.webhook_url or str(self.connection)
+
+    @property
+    def has_address(self) -> bool:
+        """One without has the events that we tell ourselves (`webhooks.own_events`)."""
+        return bool(self.webhook_url)

@@ -140,5 +140,5 @@ def _registers(connection: Connection) -> bool:
 
 def found_endpoint(request: HttpRequest, pk: uuid.UUID) -> WebhookEndpoint:
     """Of the organization that the request works for."""
-    endpoints = WebhookEndpoint.objects.select_related("connection__provider")
+    endpoints = WebhookEndpoint.objects.exclude(webhook_url="").select_related("connection__provider")
     return get_object_or_404(endpoints, organization=current_organization(request), pk=pk)

@@ -215,7 +215,8 @@ def _as_form(selection: Selection) -> dict[str, str]:
 
 
 def _endpoints(organization: Organization, chosen: dict[str, Any]) -> list[WebhookEndpoint]:
-    endpoints = WebhookEndpoint.objects.filter(organization=organization).select_related("connection__provider")
+    ours = WebhookEndpoint.objects.filter(organization=organization).exclude(webhook_url="")
+    endpoints = ours.select_related("connection__provider")
     if chosen.get("connection"):
         endpoints = endpoints.filter(connection=chosen["connection"])
     return list(endpoints[:60])

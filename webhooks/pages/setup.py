@@ -31,7 +31,8 @@ _LONGEST_SECRET = 512
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_page("webhooks.view_webhookendpoint")
 def connection_webhooks(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponseBase:
-    """A POST makes the address, or brings the signing secret that the gateway issued for it."""
+    """A POST makes the address, and tells the gateway where it takes that by its API, unless a person is to; or brings
+    the signing secret that the gateway issued for it."""
     connections = Connection.objects.filter(organization=current_organization(request))
     connection = get_object_or_404(connections.select_related("provider", "organization"), pk=connection_id)
     provider = get_provider(connection.provider.slug)
@@ -50,25 +51,27 @@ def _make(request: HttpRequest, connection: Connection, provider: Provider) -> H
         raise PermissionDenied
     if _endpoint_of(connection) is not None:
         return _back(request)
+    registers = provider.registers_webhooks and request.POST.get("action") != "make_by_hand"
     try:
-        endpoint, secret = create_endpoint(connection, register=provider.registers_webhooks, secret_follows=True)
+        endpoint, secret = create_endpoint(connection, register=registers, secret_follows=True)
     except IntegrationError as error:
         messages.error(request, error.translated())
         return _back(request)
-    return _shown(request, connection, provider, endpoint, secret=secret, was_made=True)
+    shown = "" if registers else secret
+    return _shown(request, connection, provider, endpoint, secret=shown, was_registered=registers)
 
 
 def _bring_secret(request: HttpRequest, connection: Connection, provider: Provider) -> HttpResponseBase:
     if not request.user.has_perm("webhooks.change_webhookendpoint"):
         raise PermissionDenied
     endpoint, given = _endpoint_of(connection), request.POST.get("webhook_secret", "").strip()
-    if endpoint is None or provider.registers_webhooks:
+    if endpoint is None:
         raise Http404
     if not given or len(given) > _LONGEST_SECRET:
         messages.error(request, _("Enter the signing secret as the gateway shows it."))
         return _back(request)
     try:
-        rotate_secret(endpoint, webhook_secret=given)
+        rotate_secret(endpoint, webhook_secret=given, told_by_hand=True)
     except IntegrationError as error:
         messages.error(request, error.translated())
     else:
@@ -83,9 +86,10 @@ def _shown(
     endpoint: WebhookEndpoint | None,
     *,
     secret: str = "",
-    was_made: bool = False,
+    was_registered: bool | None = None,
 ) -> HttpResponse:
-    is_own = bool(secret) and not provider.registers_webhooks
+    """`secret` is ours, to be entered there. `was_registered`: just now, by a call; later nobody knows who told it."""
+    awaits_secret = endpoint is not None and not endpoint.webhook_secret.reveal()
     context: dict[str, Any] = {
         "title": _("Webhooks"),
         "subtitle": connection.connection_name,
@@ -93,9 +97,10 @@ def _shown(
         "provider": provider,
         "endpoint": endpoint,
         "address": _address(endpoint, secret),
-        "secret": secret if is_own else "",
-        "was_registered": was_made and provider.registers_webhooks,
-        "awaits_secret": endpoint is not None and not endpoint.webhook_secret.reveal(),
+        "secret": secret,
+        "awaits_secret": awaits_secret,
+        "is_by_hand": not provider.registers_webhooks or awaits_secret or was_registered is False,
+        "was_registered": was_registered,
         "signs_with_key": signs_with_api_key(provider),
         "knows_secret": endpoint is not None and has_own_secret(endpoint),
         "in_setup": request.GET.get("setup") == "1",

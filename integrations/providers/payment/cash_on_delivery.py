@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...errors import ConfigurationError, InvalidRequest
-from ...money import currency_exponent
+from ...money import check_decimals, in_own_decimals
 from ..base import Answer, Client, Field, codes
 from ..offline import CURRENCIES, OfflinePaymentProvider, is_count_of_days
 from ..results import Address, Instruction, PaymentRequest, PaymentResult, PaymentStatus
@@ -91,6 +91,8 @@ class CashOnDelivery(OfflinePaymentProvider):
         return (configuration.get("currency", "AED"),)
 
     def check(self, client: Client) -> Answer:
+        for key in ("min_amount", "max_amount", "fee"):
+            _check_decimals(client.configuration, key)
         least, most = client.configuration.get("min_amount"), client.configuration.get("max_amount")
         if least and most and Decimal(least) > Decimal(most):
             raise ConfigurationError("The smallest amount is larger than the largest.")
@@ -118,11 +120,20 @@ class CashOnDelivery(OfflinePaymentProvider):
         return [line for line in lines if line.value or line.value_ar]
 
 
+def _check_decimals(configuration: Mapping[str, Any], key: str) -> None:
+    """What would have to be rounded is no amount of the connection's currency. Raises ConfigurationError."""
+    amount, currency = configuration.get(key), configuration.get("currency", "AED")
+    try:
+        check_decimals(Decimal(amount or 0), currency)
+    except InvalidRequest as error:
+        raise ConfigurationError(error.template, **error.values) from error
+
+
 def collection_fee(configuration: Mapping[str, Any], currency: str) -> Decimal | None:
     """What the courier keeps, with the currency's own decimals; None where that is not said."""
     if not configuration.get("fee"):
         return None
-    return Decimal(configuration["fee"]).quantize(Decimal(1).scaleb(-currency_exponent(currency)))
+    return in_own_decimals(Decimal(configuration["fee"]), currency)
 
 
 def emirate_code(region: str) -> str:

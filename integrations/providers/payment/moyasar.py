@@ -36,12 +36,14 @@ from ...errors import (
 )
 from ...money import to_minor_units
 from ..auth import Basic
-from ..base import Client, Field, PaymentProvider, Probe, codes
+from ..base import Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent, flag
+from ..json_values import mapping
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import BodyField, SharedToken
-from .moyasar_reading import INVOICE, PAYMENT, deciding, mapping, read_invoice, read_payment
+from .moyasar_reading import INVOICE, PAYMENT, deciding, read_invoice, read_payment
 from .moyasar_requests import OUR_ID, PAGE_LIFETIME, given_id_of, invoice_body, payment_body
 from .moyasar_samples import sample
 
@@ -57,7 +59,7 @@ class Moyasar(PaymentProvider):
     # Live and test share one host: the key says which it is.
     base_urls: ClassVar = dict.fromkeys(("production", "staging", "development"), "https://api.moyasar.com/v1")
     auth = Basic("secret_key")
-    probe = Probe("/payments", {"page": "1"})
+    probe = Probe("/payments", {"page": "1"}, ProbeKind.API_CALL)
     operations = frozenset({"create", "get", "find", "capture", "void", "refund"})
     page_lifetime = PAGE_LIFETIME
     payment_capabilities = frozenset({"card", "mada", "apple_pay", "google_pay", "samsung_pay", "stc_pay"})

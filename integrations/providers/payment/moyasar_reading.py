@@ -7,8 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse
+from ...errors import InvalidResponse
 from ...money import currency_exponent, from_minor_units
+from ..json_values import UNDOCUMENTED, mapping
 from ..results import PaymentResult, PaymentStatus
 
 INVOICE, PAYMENT = "invoice_", "payment_"
@@ -35,15 +36,13 @@ METHODS = {"applepay": "apple_pay", "googlepay": "google_pay", "samsungpay": "sa
 # Which of the payments tried on an invoice tells how it stands: the first of these there is.
 _DECISIVE = (("paid", "captured"), ("refunded",), ("authorized",), ("voided",))
 _PAID = frozenset({"paid", "refunded"})
-# What reading an answer raises when a field is missing, or is not what it should be.
-_UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 
 
 def read_payment(payment: Mapping[str, Any]) -> PaymentResult:
     """Raises InvalidResponse when this is not a payment as documented."""
     try:
         return _payment(payment)
-    except _UNDOCUMENTED as error:
+    except UNDOCUMENTED as error:
         raise InvalidResponse("Moyasar's payment is not as documented.") from error
 
 
@@ -51,7 +50,7 @@ def read_invoice(invoice: Mapping[str, Any]) -> PaymentResult:
     """Raises InvalidResponse when this is not an invoice as documented."""
     try:
         return _invoice(invoice)
-    except _UNDOCUMENTED as error:
+    except UNDOCUMENTED as error:
         raise InvalidResponse("Moyasar's invoice is not as documented.") from error
 
 
@@ -63,10 +62,6 @@ def deciding(invoice: Mapping[str, Any]) -> Mapping[str, Any] | None:
             if payment.get("status") in words:
                 return payment
     return None
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _payments(invoice: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -21,16 +21,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from ...errors import InvalidResponse, NotSupported, Rejected, UnreadablePayload
 from ..auth import HeaderKey, TokenExchange
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..json_values import first_mapping
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import SharedToken
 from .network_international_events import EVENTS, read_event, sample
@@ -78,7 +80,9 @@ class NetworkInternational(PaymentProvider):
         is_json=True,
         sent_headers={"Content-Type": IDENTITY},
     )
-    probe = Probe("/identity/auth/access-token")
+    # The credentials are proven by a new access token, which is asked for less often than whether anybody is there.
+    probe = Probe("/identity/auth/access-token", every=timedelta(minutes=15))
+    further_probes = (Probe("/", kind=ProbeKind.PING),)
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     payment_capabilities = frozenset({"card", "mada", "apple_pay", "google_pay", "samsung_pay"})
     is_mena = True
@@ -235,8 +239,7 @@ class NetworkInternational(PaymentProvider):
 
     def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
         """The first of `errors` where there are any: it says more than what is around it."""
-        errors = body.get("errors")
-        first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], Mapping) else {}
+        first = first_mapping(body.get("errors"))
         code = first.get("errorCode") or body.get("code") or ""
         return str(code), str(first.get("localizedMessage") or first.get("message") or body.get("message") or "")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import NotSupported
 from ..events import EventType, NormalizedEvent
+from ..json_values import mapping
 from .network_international_reading import Object, embedded
 
 _AMOUNT = {"currencyCode": "AED", "value": 1000}
@@ -46,8 +47,7 @@ EVENTS: Mapping[str, tuple[EventType, str]] = {
 
 def read_event(payload: Object) -> NormalizedEvent:
     """Which order an event is about, by its reference there and by ours, and when its payment changed last."""
-    order = payload.get("order")
-    order = order if isinstance(order, Mapping) else {}
+    order = mapping(payload.get("order"))
     reference, ours = order.get("reference"), order.get("merchantOrderReference")
     payments = embedded(order, "payment")
     return NormalizedEvent(

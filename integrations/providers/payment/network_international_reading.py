@@ -10,8 +10,9 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse
+from ...errors import InvalidResponse
 from ...money import from_minor_units
+from ..json_values import UNDOCUMENTED
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 Object = Mapping[str, Any]
@@ -47,8 +48,6 @@ _METHODS = {"MADA": "mada", "APPLE_PAY": "apple_pay", "GOOGLE_PAY": "google_pay"
 _CARDS = frozenset(
     {"VISA", "MASTERCARD", "AMERICAN_EXPRESS", "DINERS_CLUB_INTERNATIONAL", "DISCOVER", "JCB", "CHINA_UNION_PAY"}
 )
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 
 
 def read_order(order: Object) -> PaymentResult:

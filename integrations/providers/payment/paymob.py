@@ -27,8 +27,9 @@ from urllib.parse import urlencode
 from ...errors import Conflict, InvalidResponse, NotSupported, UnreadablePayload
 from ...money import to_minor_units
 from ..auth import HeaderKey
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..probes import Probe
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import AnyOf, QueryParameter, SignedFields
 from .paymob_calls import (

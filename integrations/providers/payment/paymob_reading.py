@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse
+from ...errors import InvalidResponse
 from ...money import currency_exponent, from_minor_units
+from ..json_values import UNDOCUMENTED, mapping
 from ..results import PaymentResult, PaymentStatus
 
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 _FLAGS = {"true": True, "false": False}
 _CARDS = {"mada": "mada", "meeza": "meeza", "omannet": "omannet"}
 
@@ -76,15 +75,15 @@ class Transaction:
 
     @property
     def message(self) -> str:
-        return str(_mapping(self.told.get("data")).get("message") or "")
+        return str(mapping(self.told.get("data")).get("message") or "")
 
     @property
     def code(self) -> str:
-        return str(_mapping(self.told.get("data")).get("txn_response_code") or "")
+        return str(mapping(self.told.get("data")).get("txn_response_code") or "")
 
     @property
     def method(self) -> str:
-        source = _mapping(self.told.get("source_data"))
+        source = mapping(self.told.get("source_data"))
         kind, brand = str(source.get("type") or "").lower(), str(source.get("sub_type") or "").lower()
         return {"card": _CARDS.get(brand, "card"), "wallet": "wallet"}.get(kind, "")
 
@@ -103,7 +102,7 @@ def _transaction(told: Mapping[str, Any]) -> Transaction:
     captured = _whole(told.get("captured_amount") or 0)
     transaction = Transaction(
         id=_whole(told["id"]),
-        order=str(_mapping(told["order"]).get("merchant_order_id") or ""),
+        order=str(mapping(told["order"]).get("merchant_order_id") or ""),
         parent=_parent(told),
         units=units,
         currency=str(told["currency"]),
@@ -148,10 +147,6 @@ def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError(value)
     return int(value)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 @dataclass(frozen=True)

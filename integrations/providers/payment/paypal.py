@@ -28,14 +28,16 @@ from urllib.parse import quote
 
 from ...errors import Conflict, InvalidRequest, InvalidResponse, Rejected, UnreadablePayload
 from ..auth import Basic, TokenExchange
-from ..base import Client, Field, PaymentProvider, Probe
+from ..base import Client, Field, PaymentProvider
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, NormalizedEvent
+from ..json_values import first_mapping, mapping
+from ..probes import Probe
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import PayPalTransmission
 from .paypal_events import EVENT_TYPES, occurred_at, read_event, sample, subject_of
 from .paypal_orders import CURRENCIES, creation, write_money
-from .paypal_reading import REFUSED, Order, mapping, read_refund
+from .paypal_reading import REFUSED, Order, read_refund
 
 # Refusals to complete an order that are the payer's to mend, or to give up.
 DECLINES = frozenset({
@@ -193,7 +195,7 @@ class PayPal(PaymentProvider):
     def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
         """The issue, as it says more than the name of its kind; an OAuth refusal has `error` alone."""
         details = body.get("details")
-        first = mapping(details[0]) if isinstance(details, list) and details else {}
+        first = first_mapping(details)
         code = first.get("issue") or body.get("name") or body.get("error") or ""
         message = first.get("description") or body.get("message") or body.get("error_description") or ""
         return str(code), str(message)

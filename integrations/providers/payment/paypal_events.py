@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import NotSupported
 from ..events import EventType, NormalizedEvent
-from .paypal_reading import mapping
+from ..json_values import first_mapping, mapping
 
 EVENT_TYPES: Mapping[str, str] = {
     "CHECKOUT.ORDER.APPROVED": EventType.PAYMENT_PENDING,
@@ -95,7 +95,7 @@ def _own_id(resource: Mapping[str, Any]) -> str:
 
 
 def _first(several: Any) -> Mapping[str, Any]:
-    return mapping(several[0]) if isinstance(several, list) and several else {}
+    return first_mapping(several)
 
 
 def _text(value: Any) -> str:

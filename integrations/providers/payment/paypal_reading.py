@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Self
 
-from ...errors import InvalidRequest, InvalidResponse
+from ...errors import InvalidResponse
+from ..json_values import UNDOCUMENTED, mapping
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 JSON = Mapping[str, Any]
@@ -42,8 +43,6 @@ _DISPUTES = frozenset({"BUYER_COMPLAINT", "CHARGEBACK"})
 _METHODS = ("paypal", "card", "apple_pay", "google_pay")
 _TO_THE_PAGE = ("payer-action", "approve")
 _PLAIN_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,4})?", re.ASCII)
-# What reading an answer raises when a field is missing, or is not what it should be.
-_UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Order:
                 captures=_parts(payments.get("captures")),
                 refunds=_parts(payments.get("refunds")),
             )
-        except _UNDOCUMENTED as error:
+        except UNDOCUMENTED as error:
             raise InvalidResponse("PayPal's order is not as documented.") from error
 
     @property
@@ -108,7 +107,7 @@ class Order:
         """The captures that something is left of, with what is: oldest first. Raises InvalidResponse."""
         try:
             left = [(capture["id"], self._left_of(capture)) for capture in self.captures if _is_taken(capture)]
-        except _UNDOCUMENTED as error:
+        except UNDOCUMENTED as error:
             raise InvalidResponse("PayPal's order is not as documented.") from error
         return [(capture, amount) for capture, amount in left if amount > 0]
 
@@ -116,7 +115,7 @@ class Order:
         """Raises InvalidResponse when the order is not as documented."""
         try:
             return self._result()
-        except _UNDOCUMENTED as error:
+        except UNDOCUMENTED as error:
             raise InvalidResponse("PayPal's order is not as documented.") from error
 
     def _result(self) -> PaymentResult:
@@ -213,7 +212,7 @@ def read_refund(refund: JSON) -> RefundResult:
             idempotency_key=str(refund.get("custom_id") or "").rpartition(".")[2],  # see `PayPal.refund_payment`
             raw=refund,
         )
-    except _UNDOCUMENTED as error:
+    except UNDOCUMENTED as error:
         raise InvalidResponse("PayPal's refund is not as documented.") from error
 
 
@@ -221,10 +220,6 @@ def read_money(given: JSON, currency: str) -> Decimal:
     if given["currency_code"] != currency or not _PLAIN_DECIMAL.fullmatch(given["value"]):
         raise ValueError("The amount is not a plain decimal in the order's currency.")
     return Decimal(given["value"])
-
-
-def mapping(value: Any) -> JSON:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _documents(value: Any) -> list[JSON]:
@@ -245,7 +240,7 @@ def _parts(value: Any) -> list[JSON]:
 def _with(parts: Sequence[JSON], changed: JSON) -> list[JSON]:
     try:
         return [*(part for part in parts if part["id"] != changed["id"]), *_parts([changed])]
-    except _UNDOCUMENTED as error:
+    except UNDOCUMENTED as error:
         raise InvalidResponse("PayPal's answer is not as documented.") from error
 
 

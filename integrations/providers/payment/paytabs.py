@@ -24,8 +24,9 @@ from typing import Any, ClassVar
 
 from ...errors import Conflict, InvalidResponse, NotSupported, Rejected, Unavailable, UnreadablePayload
 from ..auth import HeaderKey
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, RefundResult
 from ..signatures import HeaderHMAC
 from .paytabs_calls import (
@@ -69,7 +70,7 @@ class PayTabs(PaymentProvider):
     # A test profile is a profile of its own at the same address; the region says which address that is.
     base_urls: ClassVar = dict.fromkeys(("production", "staging", "development"), HOSTS["ARE"])
     auth = HeaderKey("Authorization", "server_key")
-    probe = Probe("/payment/query")
+    probe = Probe("/payment/query", kind=ProbeKind.API_CALL)
     operations = frozenset({"create", "get", "find", "capture", "void", "refund"})
     shows_unpaid = False  # at least not for certain, as said above
     payment_capabilities = frozenset(METHODS)

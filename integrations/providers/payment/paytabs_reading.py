@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse
-from ...money import check_decimals, currency_exponent
+from ...errors import InvalidResponse
+from ...money import check_decimals, in_own_decimals
+from ..json_values import UNDOCUMENTED, mapping
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 OPEN = ""  # a page that nobody has paid on: there is no result yet
@@ -30,8 +31,6 @@ LETTING_GO = frozenset({"void", "release"})
 MOVING_NOTHING = frozenset({"register", "authext"})
 KINDS = PAYING | LETTING_GO | MOVING_NOTHING | {"capture", "refund"}
 
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # `payment_info.payment_method` names a card's scheme, or the method; what is not known here is not told.
@@ -102,8 +101,7 @@ class Transaction:
 
     @property
     def _result(self) -> Mapping[str, Any]:
-        result = self.told.get("payment_result")
-        return result if isinstance(result, Mapping) else {}
+        return mapping(self.told.get("payment_result"))
 
 
 def read_transaction(told: Mapping[str, Any]) -> Transaction:
@@ -239,5 +237,5 @@ class Cart:
         return [one for one in self.transactions if one.kind in kinds and one.is_done]
 
     def _sum(self, transactions: Sequence[Transaction]) -> Decimal:
-        zero = Decimal(0).scaleb(-currency_exponent(self.transactions[0].currency))
+        zero = in_own_decimals(Decimal(0), self.transactions[0].currency)
         return sum((one.amount for one in transactions), zero)

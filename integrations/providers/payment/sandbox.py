@@ -6,7 +6,7 @@ Its far end, and the amounts that make it decline, dawdle or fail, are in `integ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -14,8 +14,10 @@ from urllib.parse import quote
 from ...errors import InvalidRequest, InvalidResponse, NotSupported, UnreadablePayload
 from ...money import parse_amount
 from ..auth import Bearer
-from ..base import Client, Field, PaymentProvider, Probe
+from ..base import Client, Field, PaymentProvider
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..json_values import mapping
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from ..signatures import StandardWebhooks
 
@@ -54,6 +56,7 @@ class Sandbox(PaymentProvider):
     idempotency_header = "Idempotency-Key"
     pricing_model = "free"
     probe = Probe("/v1/account")
+    further_probes = (Probe("/v1/account", kind=ProbeKind.PING, every=timedelta(minutes=15)),)
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     payment_capabilities = frozenset({"card"})
     regions = ("mena",)
@@ -120,8 +123,7 @@ class Sandbox(PaymentProvider):
         return _read_refund(client.post(path, json=_amount(amount), idempotency_key=idempotency_key).json())
 
     def error_details(self, body: Mapping[str, Any]) -> tuple[str, str]:
-        error = body.get("error")
-        return super().error_details(error if isinstance(error, Mapping) else {})
+        return super().error_details(mapping(body.get("error")))
 
     def register_webhook(self, client: Client, url: str, secret: str) -> None:
         client.post("/v1/webhook-endpoints", json={"url": url, "secret": secret})

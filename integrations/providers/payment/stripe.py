@@ -22,19 +22,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, ClassVar
 
 from ...errors import AuthenticationFailed, Conflict, IntegrationError, InvalidResponse, Rejected, UnreadablePayload
 from ..auth import Bearer
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..json_values import mapping
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, RefundResult
 from ..signatures import TimestampedHMAC
 from .stripe_events import EVENT_TYPES, created, event_object, read_event, subject_of
-from .stripe_reading import declined_intent, mapping, read_payment, read_refund, read_session
+from .stripe_reading import declined_intent, read_payment, read_refund, read_session
 from .stripe_requests import (
     ELEMENTS,
     INTENTS,
@@ -69,6 +71,8 @@ class Stripe(PaymentProvider):
     idempotency_header = "Idempotency-Key"
     retry_header = "stripe-should-retry"
     probe = Probe("/v1/balance")
+    # https://docs.stripe.com/api/payment_intents/list: what a restricted key may be refused although it is a good one
+    further_probes = (Probe(INTENTS, {"limit": "1"}, ProbeKind.API_CALL, every=timedelta(hours=1)),)
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     payment_capabilities = frozenset({"card", "apple_pay", "google_pay", "link"})
     # https://docs.stripe.com/rate-limits: 100 a second in live mode (25 in test mode, which Stripe itself enforces).
@@ -169,6 +173,9 @@ class Stripe(PaymentProvider):
 
     def check(self, client: Client) -> Answer:
         return client.get(self.probe.path, headers=on_behalf(client))
+
+    def check_further(self, client: Client, probe: Probe) -> Answer:
+        return client.get(probe.path, params=probe.params, headers=on_behalf(client))
 
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         """A declined card is a failed payment, which Stripe keeps, and not an error."""

@@ -8,8 +8,9 @@ from typing import Any
 
 from ...errors import InvalidResponse
 from ..events import EventType, NormalizedEvent, flag
+from ..json_values import UNDOCUMENTED, mapping
 from ..results import PaymentResult
-from .stripe_reading import UNDOCUMENTED, mapping, money, read_charge, read_payment, read_session
+from .stripe_reading import money, read_charge, read_payment, read_session
 from .stripe_requests import PAGE, PAGE_MARK
 
 # charge.succeeded says the same as payment_intent.succeeded and is left out, as are the others not named here.

@@ -7,8 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse
+from ...errors import InvalidResponse
 from ...money import from_minor_units
+from ..json_values import UNDOCUMENTED, mapping
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from .stripe_requests import EXPONENTS
 
@@ -30,8 +31,6 @@ REFUND_STATUSES = {
     "failed": RefundStatus.FAILED,
     "canceled": RefundStatus.CANCELLED,
 }
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 _OWN_METHODS = frozenset({"card", "link"})
 _WALLETS = frozenset({"apple_pay", "google_pay", "link", "samsung_pay"})  # on a card
 
@@ -87,10 +86,6 @@ def declined_intent(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def money(units: int, currency: str) -> Decimal:
     return from_minor_units(units, currency, exponent=EXPONENTS.get(currency))
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _payment(intent: Mapping[str, Any]) -> PaymentResult:

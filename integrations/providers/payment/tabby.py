@@ -28,8 +28,9 @@ from urllib.parse import quote
 from ...errors import AuthenticationFailed, IntegrationError, Rejected
 from ...secrecy import Secret
 from ..auth import Bearer
-from ..base import Client, Field, PaymentProvider, Probe, codes
+from ..base import Client, Field, PaymentProvider, codes
 from ..events import EventIdentity, EventType, NormalizedEvent, flag
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import SharedToken
 from .lenders import exact
@@ -61,7 +62,7 @@ class Tabby(PaymentProvider):
     # Live and test share one host: the key says which it is.
     base_urls: ClassVar = dict.fromkeys(("production", "staging", "development"), "https://api.tabby.ai")
     auth = Bearer("secret_key")
-    probe = Probe("/api/v2/payments", {"limit": "1"})
+    probe = Probe("/api/v2/payments", {"limit": "1"}, ProbeKind.API_CALL)
     operations = frozenset({"create", "get", "complete", "capture", "void", "refund"})
     repeatable = frozenset({"capture", "refund"})
     page_lifetime = timedelta(minutes=30)  # a session's 20, and 10 until its payment has expired

@@ -8,10 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse, UnreadablePayload
+from ...errors import InvalidResponse, UnreadablePayload
 from ...money import parse_amount
 from ..base import Answer
 from ..events import EventIdentity
+from ..json_values import UNDOCUMENTED
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 # Why a session is refused, in our words. https://docs.tabby.ai/api-reference/checkout/create-a-session
@@ -28,8 +29,6 @@ STATUSES = {
     "REJECTED": PaymentStatus.FAILED,
     "EXPIRED": PaymentStatus.CANCELLED,  # the payer turned back, or the time was over; nobody can pay it any more
 }
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 
 
 def read_session(session: Mapping[str, Any]) -> PaymentResult:

@@ -10,9 +10,12 @@ Confirmed by Tamara's PHP SDK (tamara-solution/php-sdk: the paths, the order's f
 documentation (statuses, the order of the steps, that only what is authorised can be cancelled, bodies and answers,
 events) and by a model of that (api-evangelist/tamara: which fields are required). Unconfirmed: whether a second session
 may have the same `order_reference_id`; whether `merchant_refund_id` keeps a refund from being made twice, which is not
-relied on; what becomes of the rest after a capture of a part, since no call releases it and Tamara captures by itself
-what is open after 21 days; the status of an answer to a wrong token; and the form of disputes' webhooks, which are left
-out.
+relied on; what becomes of the rest after a capture of a part; the status of an answer to a wrong token; and the form of
+disputes' webhooks, which are left out.
+
+Parts are captured by the same call, but are not offered: a cancellation takes back only what is authorised, so no
+documented call lets the rest go, and Tamara captures by itself what is open after 21 days. A payer would then owe what
+they did not get. For less, capture the whole and refund the rest.
 """
 
 from __future__ import annotations
@@ -26,9 +29,11 @@ from urllib.parse import quote
 
 from ...errors import Rejected
 from ..auth import Bearer
-from ..base import Client, Field, PaymentProvider, Probe, codes
+from ..base import Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent
+from ..json_values import first_mapping
+from ..probes import Probe
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import Header, QueryParameter, SharedKeyToken
 from .lenders import exact
@@ -271,8 +276,6 @@ def _capture(client: Client, order_id: str, amount: Decimal, currency: str) -> d
 
 def _known_webhook(body: Mapping[str, Any]) -> str:
     """The id of the one that is registered for the address already."""
-    errors = body.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], Mapping) else {}
-    told = first.get("data")
+    told = first_mapping(body.get("errors")).get("data")
     known = told.get("webhook_id") if isinstance(told, Mapping) else body.get("webhook_id")
     return known if isinstance(known, str) else ""

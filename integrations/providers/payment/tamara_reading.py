@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse, UnreadablePayload
+from ...errors import InvalidResponse, UnreadablePayload
 from ..events import EventIdentity
+from ..json_values import UNDOCUMENTED
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from .lenders import exact
 from .tamara_checkout import money
@@ -30,8 +31,6 @@ STATUSES = {
 }
 _TO_BE_COMPLETED = frozenset({APPROVED, "authorised"})
 _PAID = frozenset({PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 
 
 def read_checkout(answer: Mapping[str, Any], amount: Decimal, currency: str) -> PaymentResult:

@@ -25,14 +25,16 @@ from typing import Any, ClassVar
 
 from ...errors import NotSupported, Rejected, Unavailable, UnreadablePayload
 from ..auth import Bearer
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, EventType, NormalizedEvent, flag
+from ..json_values import mapping
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult
 from ..signatures import AnyOf, Header, SignedField, SignedFields
 from .tap_events import EVENT_TYPES, RECOMMENDED, kind_of, moment_of, our_id_in, subject_of
 from .tap_lookup import AUTHORISATION, captured, charge_of, is_empty, object_of, path_of, refunded
-from .tap_reading import error_details, mapping, money, read_payment, read_refund, with_captures
+from .tap_reading import error_details, money, read_payment, read_refund, with_captures
 from .tap_requests import capture_body, creation_body, refund_body
 from .tap_samples import sample
 
@@ -58,7 +60,7 @@ class Tap(PaymentProvider):
     # Live and test share one host: the key says which it is.
     base_urls: ClassVar = dict.fromkeys(("production", "staging", "development"), "https://api.tap.company/v2")
     auth = Bearer("secret_api_key")
-    probe = Probe("/charges/list")
+    probe = Probe("/charges/list", kind=ProbeKind.API_CALL)
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     repeatable = frozenset({"create", "capture", "refund"})  # by reference.idempotent
     page_lifetime = timedelta(minutes=30)

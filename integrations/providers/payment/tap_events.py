@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..events import EventType
+from ..json_values import mapping
 from .tap_lookup import AUTHORISATION
-from .tap_reading import mapping
 
 # Names of ours, of the object and its status; a charge that captures an authorisation is a `capture`.
 EVENT_TYPES = {

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from ...errors import InvalidRequest, InvalidResponse, Rejected, Unavailable
 from ..base import Client
+from ..json_values import mapping
 from ..results import PaymentResult, PaymentStatus
-from .tap_reading import error_details, mapping, read_payment, with_captures, with_refunds
+from .tap_reading import error_details, read_payment, with_captures, with_refunds
 
 AUTHORISATION = "auth_"
 _MOST_PAGES = 20

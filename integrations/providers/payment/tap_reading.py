@@ -7,8 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse
+from ...errors import InvalidResponse
 from ...money import check_decimals
+from ..json_values import UNDOCUMENTED, first_mapping, mapping
 from ..results import PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 # https://developers.tap.company/reference/charges, …/authorize. A word that is not here is not known to be the end of
@@ -57,15 +58,13 @@ METHODS = {
     "GOOGLE_PAY": "google_pay",
 }
 FAWRY = "src_eg.fawry"
-# What reading an answer raises when a field is missing, or is not what it should be.
-_UNDOCUMENTED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 
 
 def read_payment(payment: Mapping[str, Any]) -> PaymentResult:
     """A charge or an authorisation by itself. Raises InvalidResponse when this is neither as documented."""
     try:
         return _payment(payment)
-    except _UNDOCUMENTED as error:
+    except UNDOCUMENTED as error:
         raise InvalidResponse("Tap's payment is not as documented.") from error
 
 
@@ -109,14 +108,14 @@ def read_refund(refund: Mapping[str, Any]) -> RefundResult:
             failure_message=str(mapping(refund.get("response")).get("message") or "") if failed else "",
             raw=dict(refund),
         )
-    except _UNDOCUMENTED as error:
+    except UNDOCUMENTED as error:
         raise InvalidResponse("Tap's refund is not as documented.") from error
 
 
 def error_details(body: Mapping[str, Any]) -> tuple[str, str]:
     """Of an answer that is a refusal, or of an object that failed."""
     errors = body.get("errors")
-    first = mapping(errors[0]) if isinstance(errors, list) and errors else {}
+    first = first_mapping(errors)
     response = mapping(body.get("response"))
     code = first.get("code") or response.get("code") or ""
     message = first.get("description") or body.get("message") or body.get("description") or response.get("message")
@@ -126,10 +125,6 @@ def error_details(body: Mapping[str, Any]) -> tuple[str, str]:
 def money(amount: Any, currency: str) -> Decimal:
     """Tap drops zeros at the end, and now and then quotes the number. Raises InvalidRequest for too many decimals."""
     return check_decimals(Decimal(str(amount)), currency)
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def text(value: Any) -> str:

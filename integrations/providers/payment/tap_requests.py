@@ -9,8 +9,9 @@ from typing import Any
 
 from ...errors import InvalidRequest, NotSupported
 from ..base import codes
+from ..json_values import mapping
 from ..results import PaymentRequest
-from .tap_reading import FAWRY, mapping, money
+from .tap_reading import FAWRY, money
 
 EVERY_METHOD = "src_all"
 # https://developers.tap.company/docs/redirect; QPay's and Google Pay's are from Tap's own kits.

@@ -11,9 +11,11 @@ reference; `language`; hosts other than secure.telr.com. A store's live calls ar
 approved.
 
 Nothing can be asked twice under one key, and an order cannot be looked up by our reference: a cart whose answer got
-lost is opened again under a number. Telr tells of no refunds when it is asked (its Service API would, under a third
-key): what is refunded in its console is seen in the advice and not counted, and a refund whose answer is lost stays
-open.
+lost is opened again under a number. Telr tells of no refunds when it is asked. Its Service API lists the transactions
+linked to one, under a third key that is bound to approved addresses; but by what its list tells a refund from a
+capture, and one that was declined, is documented nowhere that we could read, so no money is counted by it. What is
+refunded in Telr's console is therefore seen in the advice alone: it marks the payment as one whose books differ, for a
+person to look at. A refund whose answer is lost stays open.
 """
 
 from __future__ import annotations
@@ -26,9 +28,10 @@ from typing import Any, ClassVar
 from ...errors import InvalidResponse, NotSupported, Rejected
 from ...money import check_decimals
 from ..auth import Unauthenticated
-from ..base import Answer, Client, Field, PaymentProvider, Probe, codes
+from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
 from ..events import EventIdentity, NormalizedEvent
+from ..probes import Probe, ProbeKind
 from ..results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 from .telr_advice import EVENTS, SIGNATURE, identify, read, sample
 from .telr_errors import DUPLICATE, INVALID_REQUEST, INVALID_STORE, number_of, refusal, split_code
@@ -51,11 +54,12 @@ class Telr(PaymentProvider):
     # Live and test share one host: each call says which it is.
     base_urls: ClassVar = dict.fromkeys(("production", "staging", "development"), "https://secure.telr.com")
     auth = Unauthenticated()  # the keys go in the body
-    probe = Probe(ORDERS)
+    probe = Probe(ORDERS, kind=ProbeKind.API_CALL)
     operations = frozenset({"create", "get", "capture", "void", "refund"})
     payment_capabilities = frozenset({"card", "mada", "apple_pay", "google_pay", "samsung_pay"})
     # Parts are refused at times (23, amount differs from original), and a part that was captured is not told of.
     takes_partial_captures = False
+    tells_refunds = False
     is_mena = True
     regions = ("mena",)
     countries = codes("AE SA BH JO")

@@ -69,7 +69,8 @@ def read(payload: Mapping[str, Any]) -> NormalizedEvent:
     if meaning is EventType.UNKNOWN:
         return NormalizedEvent(EventType.UNKNOWN)
     ours, is_live = _text(payload, "tran_cartid")[:_UUID_LENGTH], _LIVE.get(_text(payload, "tran_test"))
-    return NormalizedEvent(meaning, _subject(payload), payment_id=ours, is_live=is_live)
+    refund = _text(payload, "tran_ref") if meaning is EventType.PAYMENT_REFUNDED else ""
+    return NormalizedEvent(meaning, _subject(payload), payment_id=ours, refund=refund, is_live=is_live)
 
 
 def sample(event_type: str, event_id: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import InvalidRequest, InvalidResponse
 from ...money import check_decimals, parse_amount
+from ..json_values import UNDOCUMENTED
 from ..results import PaymentRequest, PaymentResult, PaymentStatus
 
 _LONGEST = 63  # of a cart id and of a description
@@ -19,8 +20,6 @@ STATUSES = {
     -3: PaymentStatus.FAILED,
 }
 _TEXTS = {"pending": 1, "authorised": 2, "authorized": 2, "paid": 3, "expired": -1, "cancelled": -2, "declined": -3}
-# What reading an answer raises when a field is missing, or is not what it should be.
-UNDOCUMENTED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, InvalidRequest)
 
 
 def creation(request: PaymentRequest, cart_id: str) -> dict[str, Any]:

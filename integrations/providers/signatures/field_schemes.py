@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from ...errors import InvalidRequest, SignatureRefused
-from ...money import currency_exponent
+from ...money import in_own_decimals
 from ..events import Trust
 from .base import InboundRequest, Scheme, check_any, matches, octets
 from .encodings import Algorithm, Encoding, signatures_in
@@ -143,8 +143,7 @@ def _written(amount: str, currency: str) -> list[str]:
         return [amount]
     value = Decimal(amount)
     try:
-        quantum = Decimal(1).scaleb(-currency_exponent(currency))
+        formatted = [format(in_own_decimals(value, currency), "f")]
     except InvalidRequest:
-        quantum = value
-    formatted = [format(value.quantize(quantum), "f")] if value.quantize(quantum) == value else []
+        formatted = []
     return list(dict.fromkeys([*formatted, amount, format(value.normalize(), "f")]))

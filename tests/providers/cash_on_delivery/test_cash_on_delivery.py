@@ -90,6 +90,14 @@ def test_what_cannot_be_is_refused(field: str, value: Any) -> None:
     assert refusal.value.field == f"configuration.{field}"
 
 
+@pytest.mark.parametrize("key", ["min_amount", "max_amount", "fee"])
+def test_an_amount_that_would_have_to_be_rounded_does_not_pass_the_test(key: str) -> None:
+    for amount, currency in (("5.12", "AED"), ("5.125", "KWD")):
+        PROVIDER.check(WireClient(PROVIDER, "", {}, configuration={key: amount, "currency": currency}))
+    with pytest.raises(ConfigurationError, match=r"5\.125 has more"):
+        PROVIDER.check(WireClient(PROVIDER, "", {}, configuration={key: "5.125", "currency": "AED"}))
+
+
 def test_the_fee_has_the_currency_s_decimals() -> None:
     assert str(collection_fee({"fee": "5"}, "AED")) == "5.00"
     assert str(collection_fee({"fee": "0.5"}, "KWD")) == "0.500"

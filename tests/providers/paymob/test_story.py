@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,30 +14,22 @@ from django.db.models import F
 from django.test import Client
 
 from integrations import access_tokens
-from integrations.errors import AuthenticationFailed, InvalidRequest, Rejected, Unavailable
-from integrations.models import Connection, Payment, PaymentOperation
+from integrations.errors import AuthenticationFailed, Rejected
+from integrations.models import Connection, Payment
 from integrations.operations.connection_test import probe
 from integrations.operations.payments import (
-    PaymentOrder,
-    capture_payment,
-    create_payment,
-    refund_payment,
     sync_payment,
-    void_payment,
 )
 from integrations.providers.payment.paymob import Paymob
 from tests.factories import ConnectionFactory
 from tests.providers.paymob.wire import CONFIGURATION, CREDENTIALS, Account, notice
+from tests.providers.shop_story import order, stands
 from tests.wire import WireAnswer, WireRequest, WireServer
 from webhooks.endpoints import create_endpoint
 from webhooks.inbox import drain
 from webhooks.models import WebhookEndpoint, WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-ORDER = PaymentOrder(
-    amount="12.50", currency="AED", reference="order-1", customer={"name": "Sample Payer", "email": "payer@example.com"}
-)
 SIGNED = (
     "amount_cents", "created_at", "currency", "error_occured", "has_parent_transaction", "id", "integration_id",
     "is_3d_secure", "is_auth", "is_capture", "is_refunded", "is_standalone_payment", "is_voided", "order.id", "owner",
@@ -51,11 +42,6 @@ def _no_token_is_known() -> Iterator[None]:
     access_tokens._kept.clear()
     yield
     access_tokens._kept.clear()
-
-
-@pytest.fixture
-def account() -> Account:
-    return Account()
 
 
 @pytest.fixture
@@ -76,10 +62,6 @@ def endpoint(connection: Connection) -> WebhookEndpoint:
     return create_endpoint(connection)[0]
 
 
-def order(connection: Connection, **changes: Any) -> Payment:
-    return create_payment(connection.organization, replace(ORDER, connection_id=connection.pk, **changes))
-
-
 def notify(endpoint: WebhookEndpoint, transaction: dict[str, Any], secret: str = CREDENTIALS["webhook_secret"]) -> int:
     """As Paymob does: the digest of twenty bare values, in the query."""
     digest = hmac.new(secret.encode(), "".join(_values(transaction)).encode(), hashlib.sha512).hexdigest()
@@ -93,11 +75,6 @@ def _values(transaction: dict[str, Any]) -> Iterator[str]:
         for name in path.split("."):
             value = value[name]
         yield str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def stands(payment: Payment) -> tuple[str, str, str]:
-    payment.refresh_from_db()
-    return payment.status, f"{payment.amount_captured:.2f}", f"{payment.amount_refunded:.2f}"
 
 
 def test_a_callback_makes_us_ask_and_the_answer_is_believed(
@@ -131,19 +108,6 @@ def test_a_forged_callback_stays_at_the_door(
     assert not WebhookEvent.objects.exists()
 
 
-def test_an_authorisation_is_captured_in_part_and_refunded_in_parts(connection: Connection, account: Account) -> None:
-    payment = order(connection, capture=False)
-    account.pay(str(payment.pk))
-    assert sync_payment(payment).status == "authorised"
-    capture_payment(payment, amount="10.00")
-    refund_payment(payment, amount="3.00")
-    assert stands(payment) == ("partially_refunded", "10.00", "3.00")
-    with pytest.raises(InvalidRequest, match="more than the"):
-        refund_payment(payment, amount="7.01")
-    refund_payment(payment)
-    assert stands(payment) == ("refunded", "10.00", "10.00")
-
-
 def test_a_refund_in_the_dashboard_is_fetched_when_it_is_told(
     connection: Connection, endpoint: WebhookEndpoint, account: Account
 ) -> None:
@@ -153,24 +117,6 @@ def test_a_refund_in_the_dashboard_is_fetched_when_it_is_told(
     assert notify(endpoint, account.child(paid, "refund", 500)) == 200
     assert drain() == 1
     assert stands(payment) == ("partially_refunded", "12.50", "5.00")
-
-
-def test_a_void_lets_an_authorisation_go(connection: Connection, account: Account) -> None:
-    payment = order(connection, capture=False)
-    account.pay(str(payment.pk))
-    sync_payment(payment)
-    assert void_payment(payment).status == "cancelled"
-
-
-def test_a_payment_whose_answer_was_lost_is_found_by_our_reference(
-    connection: Connection, account: Account, server: WireServer
-) -> None:
-    server.answer = lost(account)
-    payment = order(connection)
-    assert (payment.status, payment.provider_reference) == ("pending", "")
-    server.answer = account.answer
-    account.pay(str(payment.pk))
-    assert sync_payment(payment).status == "captured"
 
 
 def test_a_callback_finds_a_payment_whose_answer_was_lost(
@@ -196,21 +142,6 @@ def test_a_page_that_was_lost_cannot_be_opened_again_under_the_same_reference(
     assert stands(payment) == ("failed", "0.00", "0.00")
 
 
-def test_a_refund_whose_answer_was_lost_is_settled_by_the_totals(
-    connection: Connection, account: Account, server: WireServer
-) -> None:
-    payment = order(connection)
-    account.pay(str(payment.pk))
-    sync_payment(payment)
-    server.answer = lost(account)
-    with pytest.raises(Unavailable):
-        refund_payment(payment, amount="5.00")
-    server.answer = account.answer
-    sync_payment(payment)
-    assert stands(payment) == ("partially_refunded", "12.50", "5.00")
-    assert payment.operations.get(kind="refund").status == PaymentOperation.Status.SUCCEEDED
-
-
 def test_one_token_serves_many_questions(connection: Connection, account: Account, server: WireServer) -> None:
     payment = order(connection)
     account.pay(str(payment.pk))
@@ -230,19 +161,6 @@ def test_no_secret_is_kept_with_the_payment(connection: Connection) -> None:
     told = json.dumps([payment.attempts, *payment.operations.values_list("raw", flat=True)], default=str)
     assert not any(secret in told for secret in CREDENTIALS.values())
     assert "csk_" not in told
-
-
-def test_a_refund_whose_first_question_failed_was_never_asked_for(
-    connection: Connection, account: Account, server: WireServer
-) -> None:
-    payment = order(connection)
-    account.pay(str(payment.pk))
-    sync_payment(payment)
-    server.answer = lambda request: WireAnswer(502, {}) if "inquiry" in request.path else account.answer(request)
-    with pytest.raises(Unavailable):
-        refund_payment(payment, amount="5.00")
-    assert payment.operations.get(kind="refund").status == PaymentOperation.Status.FAILED
-    assert len(account.of(str(payment.pk))) == 1
 
 
 def lost(account: Account) -> Any:

@@ -5,41 +5,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import threading
+import time
 from collections.abc import Iterator
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.db.models import F
 from django.test import Client
 
-from integrations.errors import InvalidRequest, Unavailable
-from integrations.models import Connection, Payment, PaymentOperation, PaymentSettings
+from integrations.models import Connection, Payment, PaymentSettings
 from integrations.operations.payments import (
-    PaymentOrder,
-    capture_payment,
-    create_payment,
-    refund_payment,
     sync_payment,
-    void_payment,
 )
 from tests.factories import ConnectionFactory
-from tests.providers.paytabs.wire import CONFIGURATION, CREDENTIALS, SERVER_KEY, Profile
+from tests.providers.paytabs.wire import CONFIGURATION, CREDENTIALS, SERVER_KEY, TOKEN, Profile
+from tests.providers.shop_story import order, stands
 from tests.wire import WireAnswer, WireRequest, WireServer
 from webhooks.endpoints import create_endpoint, rotate_secret
 from webhooks.inbox import drain
 from webhooks.models import WebhookEndpoint, WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-ORDER = PaymentOrder(amount="12.50", currency="AED", reference="order-1")
-
-
-@pytest.fixture
-def profile() -> Profile:
-    return Profile()
 
 
 @pytest.fixture
@@ -60,20 +51,11 @@ def endpoint(connection: Connection) -> WebhookEndpoint:
     return create_endpoint(connection)[0]
 
 
-def order(connection: Connection, **changes: Any) -> Payment:
-    return create_payment(connection.organization, replace(ORDER, connection_id=connection.pk, **changes))
-
-
 def notify(endpoint: WebhookEndpoint, body: bytes, key: str = SERVER_KEY) -> int:
     """As PayTabs does: the digest of the body in a header."""
     headers = {"Signature": hmac.new(key.encode(), body, hashlib.sha256).hexdigest()}
     answer = Client().post(f"/webhooks/{endpoint.pk}/", body, content_type="application/json", headers=headers)
     return answer.status_code
-
-
-def stands(payment: Payment) -> tuple[str, str, str]:
-    payment.refresh_from_db()
-    return payment.status, f"{payment.amount_captured:.2f}", f"{payment.amount_refunded:.2f}"
 
 
 def queries(server: WireServer) -> int:
@@ -100,20 +82,6 @@ def test_a_forged_notice_stays_at_the_door(connection: Connection, endpoint: Web
     assert not WebhookEvent.objects.exists()
 
 
-def test_an_authorisation_is_captured_in_part_and_refunded_in_parts(connection: Connection, profile: Profile) -> None:
-    payment = order(connection, capture=False)
-    profile.pay(str(payment.pk))
-    assert sync_payment(payment).status == "authorised"
-    capture_payment(payment, amount="10.00")
-    refund_payment(payment, amount="3.00")
-    refund_payment(payment, amount="2.50")
-    assert stands(payment) == ("partially_refunded", "10.00", "5.50")
-    with pytest.raises(InvalidRequest, match="more than the"):
-        refund_payment(payment, amount="4.51")
-    refund_payment(payment)
-    assert stands(payment) == ("refunded", "10.00", "10.00")
-
-
 def test_what_is_done_in_the_dashboard_is_fetched_when_it_is_told(
     connection: Connection, endpoint: WebhookEndpoint, profile: Profile, server: WireServer
 ) -> None:
@@ -129,25 +97,6 @@ def test_what_is_done_in_the_dashboard_is_fetched_when_it_is_told(
     assert queries(server) == 1
 
 
-def test_a_void_lets_an_authorisation_go(connection: Connection, profile: Profile) -> None:
-    payment = order(connection, capture=False)
-    profile.pay(str(payment.pk))
-    sync_payment(payment)
-    assert void_payment(payment).status == "cancelled"
-
-
-def test_a_payment_whose_answer_was_lost_is_found_by_its_cart(
-    connection: Connection, profile: Profile, server: WireServer
-) -> None:
-    server.answer = lost(profile)
-    payment = order(connection)
-    assert (payment.status, payment.provider_reference) == ("pending", "")
-    server.answer = profile.answer
-    profile.pay(str(payment.pk))
-    assert sync_payment(payment).status == "captured"
-    assert len(profile.transactions) == 1
-
-
 def test_a_page_that_nobody_was_shown_is_opened_anew(
     connection: Connection, profile: Profile, server: WireServer
 ) -> None:
@@ -161,6 +110,38 @@ def test_a_page_that_nobody_was_shown_is_opened_anew(
     assert (found.status, bool(found.redirect_url)) == ("requires_action", True)
 
 
+def test_two_who_find_nothing_at_once_make_the_payment_once_more_and_not_twice(
+    connection: Connection, profile: Profile, server: WireServer
+) -> None:
+    """A token takes the money as it is sent: a second call would be a second charge."""
+    server.answer = lambda request: WireAnswer(502, {})
+    payment = order(connection, payment_token=TOKEN)
+    Payment.objects.update(updated_at=F("updated_at") - timedelta(minutes=5))
+    both_have_asked, made = threading.Barrier(2, timeout=10), []
+
+    def slowly(request: WireRequest) -> WireAnswer:
+        answered = profile.answer(request)
+        if request.path == "/payment/query":
+            both_have_asked.wait()
+        else:
+            made.append(request)
+            time.sleep(0.5)
+        return answered
+
+    server.answer = slowly
+
+    def look(_: int) -> None:
+        try:
+            sync_payment(payment)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(2) as twins:
+        list(twins.map(look, range(2)))
+    assert len(made) == 1
+    assert stands(payment) == ("captured", "12.50", "0.00")
+
+
 def test_asking_again_within_two_minutes_leaves_it_in_doubt(
     connection: Connection, profile: Profile, server: WireServer
 ) -> None:
@@ -172,21 +153,6 @@ def test_asking_again_within_two_minutes_leaves_it_in_doubt(
     sync_payment(payment)
     assert stands(payment) == ("pending", "0.00", "0.00")
     assert [attempt["outcome"] for attempt in payment.attempts][-1] == "unknown"
-
-
-def test_a_refund_whose_answer_was_lost_is_settled_by_the_cart(
-    connection: Connection, profile: Profile, server: WireServer
-) -> None:
-    payment = order(connection)
-    profile.pay(str(payment.pk))
-    sync_payment(payment)
-    server.answer = lost(profile)
-    with pytest.raises(Unavailable):
-        refund_payment(payment, amount="5.00")
-    server.answer = profile.answer
-    sync_payment(payment)
-    assert stands(payment) == ("partially_refunded", "12.50", "5.00")
-    assert payment.operations.get(kind="refund").status == PaymentOperation.Status.SUCCEEDED
 
 
 def test_the_payment_tells_paytabs_where_to_call(connection: Connection, server: WireServer) -> None:
@@ -207,19 +173,6 @@ def test_the_server_key_signs_without_being_entered_twice_or_shown(connection: C
     assert rotate_secret(endpoint) == ""
     endpoint.refresh_from_db()
     assert endpoint.webhook_secret.reveal() == SERVER_KEY
-
-
-def test_a_refund_whose_first_question_failed_was_never_asked_for(
-    connection: Connection, profile: Profile, server: WireServer
-) -> None:
-    payment = order(connection)
-    profile.pay(str(payment.pk))
-    sync_payment(payment)
-    server.answer = lambda request: WireAnswer(502, {}) if request.path == "/payment/query" else profile.answer(request)
-    with pytest.raises(Unavailable):
-        refund_payment(payment, amount="5.00")
-    assert payment.operations.get(kind="refund").status == PaymentOperation.Status.FAILED
-    assert len(profile.of(str(payment.pk))) == 1
 
 
 def lost(profile: Profile) -> Any:

@@ -24,6 +24,7 @@ from tests.wire import WireRequest
 # What a call takes, by its method and the form of its path.
 CALLS: Mapping[tuple[str, str], type] = {
     ("POST", "/v1/payment_intents"): params.PaymentIntentCreateParams,
+    ("GET", "/v1/payment_intents"): params.PaymentIntentListParams,
     ("GET", "/v1/payment_intents/*"): params.PaymentIntentRetrieveParams,
     ("POST", "/v1/payment_intents/*/capture"): params.PaymentIntentCaptureParams,
     ("POST", "/v1/payment_intents/*/cancel"): params.PaymentIntentCancelParams,

@@ -139,6 +139,10 @@ class StripeEnd:
                 return {"object": "balance", "available": [], "livemode": False, "pending": []}
             case "POST", ["payment_intents"]:
                 return self._create(form)
+            case "GET", ["payment_intents"]:
+                limit = int(request.query["limit"])
+                url, rows = "/v1/payment_intents", [*self.intents.values()]
+                return {"object": "list", "data": rows[:limit], "has_more": len(rows) > limit, "url": url}
             case "GET", ["payment_intents", key]:
                 return _known(self.intents, key)
             case "POST", ["payment_intents", key, "capture"]:

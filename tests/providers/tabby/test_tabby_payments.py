@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection as database
 from django.db.models import Sum
 
-from integrations.errors import ConnectionNotReady, InvalidRequest, InvalidResponse, Rejected, Unavailable
-from integrations.models import Connection, Payment, PaymentDispute, PaymentOperation
-from integrations.operations.payment_reconciliation import reconcile_payment
+from integrations.errors import InvalidRequest
+from integrations.models import Connection, Payment, PaymentDispute
 from integrations.operations.payments import (
     capture_payment,
     create_payment,
@@ -26,7 +21,7 @@ from integrations.operations.payments import (
 from monitoring.models import CallLog
 from tests.providers import lender_story as story
 from tests.providers.tabby import wire as tabby
-from tests.wire import WireAnswer, WireRequest, WireServer
+from tests.wire import WireServer
 from webhooks.endpoints import create_endpoint
 from webhooks.inbox import drain
 from webhooks.models import WebhookEvent
@@ -52,13 +47,6 @@ def server(wire: tabby.TabbyWire, settings: Any) -> Iterator[WireServer]:
 @pytest.fixture
 def connection(server: WireServer) -> Connection:
     return story.connect("tabby", server.url, tabby)
-
-
-def lent(connection: Connection, wire: tabby.TabbyWire, **fields: Any) -> Payment:
-    """A payment whose payer has just been lent the money; nobody here has looked yet."""
-    payment = create_payment(connection.organization, story.an_order(**fields))
-    wire.pay(payment.provider_reference)
-    return payment
 
 
 def test_an_event_of_a_loan_captures_what_was_ordered_and_refunds_follow(
@@ -163,113 +151,3 @@ def test_a_token_that_is_registered_is_not_written_into_the_log(connection: Conn
     logged = [f"{call.request_body}{call.response_body}" for call in CallLog.objects.all()]
     assert any("X-Webhook-Token" in text for text in logged)
     assert not any("sample-token" in text for text in logged)
-
-
-def test_a_look_while_another_completes_takes_the_money_once(
-    connection: Connection, wire: tabby.TabbyWire, server: WireServer
-) -> None:
-    payment = lent(connection, wire)
-    both_have_looked = threading.Barrier(2, timeout=10)
-
-    def wait_for_the_other(request: WireRequest) -> WireAnswer:
-        if request.path.endswith("/captures"):
-            both_have_looked.wait()
-        return wire.answer(request)
-
-    server.answer = wait_for_the_other
-
-    def look(_: int) -> str:
-        try:
-            return str(sync_payment(payment).status)
-        finally:
-            database.close()
-
-    with ThreadPoolExecutor(2) as twins:
-        assert list(twins.map(look, range(2))) == [S.CAPTURED, S.CAPTURED]
-    assert Payment.objects.get().amount_captured == Decimal("12.50")
-    assert [len(books["captures"]) for books in wire.payments.values()] == [1]
-
-
-@pytest.mark.parametrize("step", ["/captures"])
-def test_a_step_whose_answer_is_lost_is_done_once(
-    connection: Connection, wire: tabby.TabbyWire, server: WireServer, step: str
-) -> None:
-    """As with a process that died after it: nothing of it is written down here."""
-    payment = lent(connection, wire)
-
-    def loses(request: WireRequest) -> WireAnswer:
-        answer = wire.answer(request)
-        return WireAnswer(502, b"") if request.path.endswith(step) else answer
-
-    server.answer = loses
-    with pytest.raises(Unavailable):
-        sync_payment(payment)
-    payment.refresh_from_db()
-    assert (payment.status, payment.amount_captured) == (S.REQUIRES_ACTION, 0)
-
-    server.answer = wire.answer
-    assert sync_payment(payment).status == S.CAPTURED
-    assert [len(books["captures"]) for books in wire.payments.values()] == [1]
-
-
-def test_a_refused_step_is_tried_again_by_the_next_look(
-    connection: Connection, wire: tabby.TabbyWire, server: WireServer
-) -> None:
-    payment = lent(connection, wire)
-    refusal = WireAnswer(409, {"status": "error", "errorType": "conflict", "error": "not now"})
-    server.answer = lambda request: refusal if request.path.endswith("/captures") else wire.answer(request)
-    with pytest.raises(Rejected):
-        sync_payment(payment)
-
-    server.answer = wire.answer
-    assert sync_payment(payment).status == S.CAPTURED
-
-
-def test_while_a_void_is_under_way_nothing_is_taken(connection: Connection, wire: tabby.TabbyWire) -> None:
-    payment = lent(connection, wire)
-    PaymentOperation.objects.create(
-        organization_id=payment.organization_id, payment=payment, kind=PaymentOperation.Kind.VOID
-    )
-    assert sync_payment(payment).amount_captured == 0
-    assert wire.payments[payment.provider_reference]["status"] == "AUTHORIZED"
-
-
-def test_what_was_given_up_is_never_taken(connection: Connection, wire: tabby.TabbyWire) -> None:
-    """By a person here, or since its time was over, however often it is looked at."""
-    for given_up in ({"status": S.CANCELLED}, {"status": S.FAILED, "failure_code": "expired"}):
-        payment = lent(connection, wire)
-        Payment.objects.filter(pk=payment.pk).update(**given_up)
-        for _ in range(3):
-            assert sync_payment(payment).amount_captured == 0
-        assert wire.payments[payment.provider_reference]["status"] == "AUTHORIZED"
-
-
-def test_what_a_payer_agreed_to_after_its_time_is_not_taken(connection: Connection, wire: tabby.TabbyWire) -> None:
-    payment = create_payment(connection.organization, story.an_order())
-    long_ago = payment.created_at - timedelta(hours=2)
-    Payment.objects.filter(pk=payment.pk).update(created_at=long_ago)
-    assert reconcile_payment(Payment.objects.get()).failure_code == "expired"
-
-    sync_payment(payment)
-    wire.pay(payment.provider_reference)
-    for _ in range(3):
-        assert sync_payment(payment).amount_captured == 0
-    assert wire.payments[payment.provider_reference]["status"] == "AUTHORIZED"
-
-
-def test_another_amount_than_was_ordered_is_not_taken(connection: Connection, wire: tabby.TabbyWire) -> None:
-    payment = lent(connection, wire)
-    wire.payments[payment.provider_reference]["amount"] = "1.00"
-    with pytest.raises(InvalidResponse, match="another amount"):
-        sync_payment(payment)
-    assert wire.payments[payment.provider_reference]["status"] == "AUTHORIZED"
-
-
-def test_a_connection_that_was_switched_off_takes_nothing_and_sees_what_is_held(
-    connection: Connection, wire: tabby.TabbyWire
-) -> None:
-    at_once, held = lent(connection, wire), lent(connection, wire, capture=False)
-    Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.INACTIVE)
-    with pytest.raises(ConnectionNotReady):
-        sync_payment(at_once)
-    assert sync_payment(held).status == S.AUTHORISED

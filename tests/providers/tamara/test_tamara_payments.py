@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import jwt
 import pytest
-from django.db import connection as database
 
-from integrations.errors import ConnectionNotReady, InvalidResponse, NotSupported, Rejected, Unavailable
-from integrations.models import Connection, Payment, PaymentOperation
-from integrations.operations.payment_reconciliation import reconcile_payment
+from integrations.errors import NotSupported, Unavailable
+from integrations.models import Connection, Payment
 from integrations.operations.payments import (
     capture_payment,
     create_payment,
@@ -36,11 +31,6 @@ S = Payment.Status
 
 
 @pytest.fixture
-def wire() -> tamara.TamaraWire:
-    return tamara.TamaraWire()
-
-
-@pytest.fixture
 def server(wire: tamara.TamaraWire, settings: Any) -> Iterator[WireServer]:
     settings.EGRESS_ALLOW = ["127.0.0.0/8"]
     with WireServer(wire.answer) as server:
@@ -55,13 +45,6 @@ def connection(server: WireServer) -> Connection:
 @pytest.fixture
 def endpoint(connection: Connection) -> WebhookEndpoint:
     return create_endpoint(connection, webhook_secret=KEY)[0]
-
-
-def approved(connection: Connection, wire: tamara.TamaraWire, **fields: Any) -> Payment:
-    """A payment whose customer has just been approved; nobody here has looked yet."""
-    payment = create_payment(connection.organization, story.an_order(**fields))
-    wire.approve(payment.provider_reference)
-    return payment
 
 
 def token(key: str = KEY) -> dict[str, str]:
@@ -177,117 +160,6 @@ def test_a_customer_whom_tamara_declines_has_not_paid(
     assert story.deliver(endpoint, wire.webhook(payment.provider_reference, "order_declined"), token()) == 200
     payment.refresh_from_db()
     assert (payment.status, payment.failure_code) == (S.FAILED, "declined")
-
-
-def test_a_look_while_another_completes_takes_the_money_once(
-    connection: Connection, wire: tamara.TamaraWire, server: WireServer
-) -> None:
-    payment = approved(connection, wire)
-    both_have_looked = threading.Barrier(2, timeout=10)
-
-    def wait_for_the_other(request: WireRequest) -> WireAnswer:
-        if request.path.endswith("/authorise"):
-            both_have_looked.wait()
-        return wire.answer(request)
-
-    server.answer = wait_for_the_other
-
-    def look(_: int) -> str:
-        try:
-            return str(sync_payment(payment).status)
-        finally:
-            database.close()
-
-    with ThreadPoolExecutor(2) as twins:
-        assert list(twins.map(look, range(2))) == [S.CAPTURED, S.CAPTURED]
-    assert Payment.objects.get().amount_captured == Decimal("12.50")
-    assert [order["captured"] for order in wire.orders.values()] == [Decimal("12.50")]
-
-
-@pytest.mark.parametrize("step", ["/authorise", "/payments/capture"])
-def test_a_step_whose_answer_is_lost_is_done_once(
-    connection: Connection, wire: tamara.TamaraWire, server: WireServer, step: str
-) -> None:
-    """As with a process that died after it: nothing of it is written down here."""
-    payment = approved(connection, wire)
-
-    def loses(request: WireRequest) -> WireAnswer:
-        answer = wire.answer(request)
-        return WireAnswer(502, b"") if request.path.endswith(step) else answer
-
-    server.answer = loses
-    with pytest.raises(Unavailable):
-        sync_payment(payment)
-    payment.refresh_from_db()
-    assert (payment.status, payment.amount_captured) == (S.REQUIRES_ACTION, 0)
-
-    server.answer = wire.answer
-    assert sync_payment(payment).status == S.CAPTURED
-    assert [order["captured"] for order in wire.orders.values()] == [Decimal("12.50")]
-
-
-def test_a_refused_step_is_tried_again_by_the_next_look(
-    connection: Connection, wire: tamara.TamaraWire, server: WireServer
-) -> None:
-    payment = approved(connection, wire)
-    refusal = WireAnswer(409, {"message": "Not now.", "errors": []})
-    server.answer = lambda request: refusal if request.path.endswith("/payments/capture") else wire.answer(request)
-    with pytest.raises(Rejected):
-        sync_payment(payment)
-
-    server.answer = wire.answer
-    assert sync_payment(payment).status == S.CAPTURED
-
-
-def test_while_a_void_is_under_way_nothing_is_taken(connection: Connection, wire: tamara.TamaraWire) -> None:
-    payment = approved(connection, wire)
-    PaymentOperation.objects.create(
-        organization_id=payment.organization_id, payment=payment, kind=PaymentOperation.Kind.VOID
-    )
-    assert sync_payment(payment).amount_captured == 0
-    assert wire.orders[payment.provider_reference]["status"] == "approved"
-
-
-def test_what_was_given_up_is_never_taken(connection: Connection, wire: tamara.TamaraWire) -> None:
-    """By a person here, or since its time was over, however often it is looked at."""
-    for given_up in ({"status": S.CANCELLED}, {"status": S.FAILED, "failure_code": "expired"}):
-        payment = approved(connection, wire)
-        Payment.objects.filter(pk=payment.pk).update(**given_up)
-        for _ in range(3):
-            assert sync_payment(payment).amount_captured == 0
-        assert wire.orders[payment.provider_reference]["status"] == "approved"
-
-
-def test_what_a_payer_agreed_to_after_its_time_is_not_taken(connection: Connection, wire: tamara.TamaraWire) -> None:
-    payment = create_payment(connection.organization, story.an_order())
-    long_ago = payment.created_at - timedelta(hours=2)
-    Payment.objects.filter(pk=payment.pk).update(created_at=long_ago)
-    assert reconcile_payment(Payment.objects.get()).failure_code == "expired"
-
-    sync_payment(payment)
-    wire.approve(payment.provider_reference)
-    for _ in range(3):
-        assert sync_payment(payment).amount_captured == 0
-    assert wire.orders[payment.provider_reference]["status"] == "approved"
-
-
-def test_another_amount_than_was_ordered_is_not_taken(connection: Connection, wire: tamara.TamaraWire) -> None:
-    payment = approved(connection, wire)
-    wire.orders[payment.provider_reference]["total"] = Decimal("1.00")
-    with pytest.raises(InvalidResponse, match="another amount"):
-        sync_payment(payment)
-    assert wire.orders[payment.provider_reference]["status"] == "approved"
-
-
-def test_a_connection_that_was_switched_off_takes_nothing_and_sees_what_is_held(
-    connection: Connection, wire: tamara.TamaraWire
-) -> None:
-    at_once, held = approved(connection, wire), approved(connection, wire, capture=False)
-    wire.orders[held.provider_reference]["status"] = "authorised"
-    Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.INACTIVE)
-    with pytest.raises(ConnectionNotReady):
-        sync_payment(at_once)
-    assert sync_payment(held).status == S.AUTHORISED
 
 
 def test_an_order_that_was_authorised_before_its_answer_was_lost_is_found_and_captured(

@@ -107,6 +107,40 @@ def test_from_the_order_to_the_last_refund(connection: Connection, telr: TelrGat
     assert sync_payment(payment).status == Payment.Status.REFUNDED
 
 
+REFUND = {"tran_type": "refund", "tran_status": "A", "tran_amount": "1.000"}
+
+
+def captured(connection: Connection, telr: TelrGateway) -> Payment:
+    payment = create_payment(connection.organization, ORDER)
+    telr.pay(payment.provider_reference)
+    return capture_payment(sync_payment(payment))
+
+
+def test_a_refund_in_the_console_marks_the_payment_and_stays_marked(connection: Connection, telr: TelrGateway) -> None:
+    payment = captured(connection, telr)
+    deliver(connection, telr, payment, CREDENTIALS["webhook_secret"], **REFUND, tran_ref="030099999901")
+    drain()
+    sync_payment(payment)
+    payment.refresh_from_db()
+    assert (payment.status, payment.amount_refunded) == (Payment.Status.CAPTURED, 0)
+    assert payment.difference == Payment.Difference.REFUNDED
+
+
+def test_the_advice_of_a_refund_of_ours_marks_nothing(connection: Connection, telr: TelrGateway) -> None:
+    """Not even while its answer is still awaited."""
+    payment = captured(connection, telr)
+    awaited = payment.operations.create(organization_id=payment.organization_id, kind="refund", amount="1.000")
+    deliver(connection, telr, payment, CREDENTIALS["webhook_secret"], **REFUND, tran_ref="030099999902")
+    drain()
+    awaited.delete()
+    payment = refund_payment(payment, amount="1.000")
+    ours = payment.operations.get(kind="refund")
+    deliver(connection, telr, payment, CREDENTIALS["webhook_secret"], **REFUND, tran_ref=ours.provider_reference)
+    drain()
+    payment.refresh_from_db()
+    assert (payment.amount_refunded, payment.difference) == (Decimal("1.000"), "")
+
+
 def test_an_advice_that_lies_is_not_believed(connection: Connection, telr: TelrGateway) -> None:
     payment = create_payment(connection.organization, ORDER)
     telr.pay(payment.provider_reference, status="D", code="31", message="Not authorised")

@@ -1,0 +1,23 @@
+"""What is held back while work is announced: failures are expected then, and nothing new is opened about them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime
+
+from integrations.models import Connection
+
+from ..maintenance import in_maintenance
+from ..models import Alert
+
+_EXPECTED_FAILURES = frozenset({
+    Alert.Kind.HEALTH_DOWN, Alert.Kind.HEALTH_DEGRADED, Alert.Kind.RATE_LIMIT_EXCEEDED, Alert.Kind.ERROR_RATE,
+})  # fmt: skip
+
+
+def held_back(kind: Alert.Kind, connections: Collection[uuid.UUID], moment: datetime) -> set[uuid.UUID]:
+    """Those of `connections` about which no alert of `kind` is opened now."""
+    if kind not in _EXPECTED_FAILURES or not connections:
+        return set()
+    return in_maintenance(list(Connection.objects.filter(pk__in=connections)), moment)

@@ -1,0 +1,205 @@
+"""What calls and webhooks add up to over a range of days: of an organization, an environment, a provider, a connection.
+
+Everything is read from rows that stand for a day already, so no question costs more where there was more traffic.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+from django.db.models import Avg, Case, Q, QuerySet, Sum, When
+
+from integrations.models import Connection
+
+from .daily_totals import sum_of_many
+from .days import Days
+from .histograms import HistogramSum, percentile
+from .histograms import added as add_histograms
+from .models import DailyAnalytics, DailyTotals
+
+_THOUSANDTH = Decimal("0.001")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which of an organization's connections: all, but for what is narrowed."""
+
+    organization_id: uuid.UUID
+    provider_id: uuid.UUID | None = None
+    connection_id: uuid.UUID | None = None
+    environment: str = ""
+
+
+@dataclass
+class Sums:
+    """Of a day or of many. What there is none of is zero, a share or an average of nothing is None."""
+
+    requests: int = 0
+    successes: int = 0
+    failures: int = 0
+    time_sum_ms: int = 0
+    time_count: int = 0
+    histogram: list[int] = field(default_factory=list)
+    error_classes: Counter[str] = field(default_factory=Counter)
+    cost: Decimal = Decimal(0)
+    webhooks_received: int = 0
+    webhooks_failed: int = 0
+    uptime_sum: Decimal = Decimal(0)
+    uptime_count: int = 0
+
+    @property
+    def success_percent(self) -> Decimal | None:
+        return percent_of(self.successes, self.requests) if self.requests else None
+
+    @property
+    def average_ms(self) -> int | None:
+        return round(self.time_sum_ms / self.time_count) if self.time_count else None
+
+    @property
+    def p95_ms(self) -> int | None:
+        return percentile(self.histogram, 0.95)
+
+    @property
+    def p99_ms(self) -> int | None:
+        return percentile(self.histogram, 0.99)
+
+    @property
+    def uptime_percent(self) -> Decimal | None:
+        """Of the connections that were checked, each day of each weighing the same; rounded down to three decimals."""
+        if not self.uptime_count:
+            return None
+        return (self.uptime_sum / self.uptime_count).quantize(_THOUSANDTH, ROUND_DOWN)
+
+
+def sums_by_day(scope: Scope, days: Days) -> dict[date, Sums]:
+    """A day that has no row had no call, no webhook and no check."""
+    found: dict[date, Sums] = {}
+    for day, *columns in _rows(scope, days):
+        one = Sums(*(default if value is None else value for value, default in zip(columns, _NOTHING, strict=True)))
+        one.error_classes = Counter(one.error_classes)
+        found[day] = added([found[day], one]) if day in found else one
+    return found
+
+
+def sums_by_provider(scope: Scope, days: Days) -> list[dict[str, Any]]:
+    """`provider_id` (None: of connections that are deleted), `requests`, `failures`, `cost`; the most calls first."""
+    if scope.connection_id:
+        one = Connection.objects.filter(pk=scope.connection_id).values_list("provider_id", flat=True).first()
+        return [{**row, "provider_id": one} for row in sums_by_connection(scope, days)]
+    rows = DailyTotals.objects.filter(
+        organization_id=scope.organization_id, level=DailyTotals.Level.PROVIDER, date__range=(days.first, days.last)
+    ).filter(_narrowed(scope, "provider_id", "environment"))
+    sums = rows.order_by().values("provider_id").annotate(
+        requests=Sum("requests"), failures=Sum("failures"), cost=Sum("cost_aed")
+    )  # fmt: skip
+    return sorted(map(dict, sums), key=lambda row: (-row["requests"], str(row["provider_id"])))
+
+
+def sums_by_connection(scope: Scope, days: Days) -> list[dict[str, Any]]:
+    """`connection_id`, `requests`, `failures`, `success_percent`, `average_ms`, `cost`, `uptime`; most calls first."""
+    sums = daily_rows(scope, days).values("connection_id").annotate(
+        requests=Sum("total_requests"), successes=Sum("successful_requests"), failures=Sum("failed_requests"),
+        time=Sum("response_time_sum_ms"), timed=Sum("response_time_count"), cost=Sum("total_cost_aed"),
+        uptime=Avg("uptime_percent"),
+    )  # fmt: skip
+    rows: list[dict[str, Any]] = sorted(map(dict, sums), key=lambda row: (-row["requests"], str(row["connection_id"])))
+    for row in rows:
+        row["uptime"] = row["uptime"] and row["uptime"].quantize(_THOUSANDTH, ROUND_DOWN)
+        row["success_percent"] = percent_of(row["successes"], row["requests"]) if row["requests"] else None
+        row["average_ms"] = round(row["time"] / row["timed"]) if row["timed"] else None
+    return rows
+
+
+def histograms_by_connection(scope: Scope, days: Days, connection_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[int]]:
+    """The answer times of these few connections over all days."""
+    found = daily_rows(scope, days).filter(connection_id__in=connection_ids).values_list("connection_id")
+    return dict(found.annotate(times=_SumOfMany("response_time_histogram")))
+
+
+class _SumOfMany(HistogramSum):
+    template = sum_of_many("%(expressions)s")
+
+
+def uptime_by_connection(
+    scope: Scope, days: Days, connection_ids: list[uuid.UUID]
+) -> dict[uuid.UUID, dict[date, Decimal]]:
+    """Per cent, of these few connections, on the days on which they were checked."""
+    rows = daily_rows(scope, days).filter(connection_id__in=connection_ids, uptime_percent__isnull=False)
+    found: dict[uuid.UUID, dict[date, Decimal]] = {one: {} for one in connection_ids}
+    percents: Iterable[Any] = rows.values_list("connection_id", "date", "uptime_percent")
+    for connection_id, day, percent in percents:
+        found[connection_id][day] = percent
+    return found
+
+
+def daily_rows(scope: Scope, days: Days) -> QuerySet[DailyAnalytics]:
+    """A row a connection and day, in no order."""
+    rows = DailyAnalytics.objects.filter(organization_id=scope.organization_id, date__range=(days.first, days.last))
+    if scope.connection_id:
+        rows = rows.filter(connection_id=scope.connection_id)
+    if scope.provider_id or scope.environment:
+        connections = Connection.objects.filter(
+            _narrowed(scope, "provider_id", "environment"), organization_id=scope.organization_id
+        )
+        rows = rows.filter(connection_id__in=connections.values("pk"))
+    return rows.order_by()
+
+
+# All in the order of `Sums`. A day that was written before there were histograms lacks some.
+_NOTHING: tuple[Any, ...] = (0, 0, 0, 0, 0, [], {}, Decimal(0), 0, 0, Decimal(0), 0)
+_TOTALS = (
+    "requests", "successes", "failures", "response_time_sum_ms", "response_time_count", "response_time_histogram",
+    "error_classes", "cost_aed", "webhooks_received", "webhooks_failed", "uptime_sum", "uptime_count",
+)  # fmt: skip
+_DAILY: tuple[Any, ...] = (
+    "total_requests", "successful_requests", "failed_requests", "response_time_sum_ms", "response_time_count",
+    "response_time_histogram", "metadata__errors", "total_cost_aed", "metadata__webhooks_received",
+    "metadata__webhooks_failed", "uptime_percent", Case(When(uptime_percent=None, then=0), default=1),
+)  # fmt: skip
+
+
+def _rows(scope: Scope, days: Days) -> QuerySet[Any, tuple[Any, ...]]:
+    """The date and what makes a `Sums` of it: one row a day, or one an environment where a provider is asked for."""
+    if scope.connection_id:
+        return daily_rows(scope, days).values_list("date", *_DAILY)
+    level = DailyTotals.Level.ENVIRONMENT if scope.environment else DailyTotals.Level.ALL
+    rows = DailyTotals.objects.filter(
+        _narrowed(scope, "provider_id", "environment"),
+        organization_id=scope.organization_id,
+        level=DailyTotals.Level.PROVIDER if scope.provider_id else level,
+        date__range=(days.first, days.last),
+    )
+    return rows.order_by().values_list("date", *_TOTALS)
+
+
+def _narrowed(scope: Scope, provider: str, environment: str) -> Q:
+    chosen = {provider: scope.provider_id, environment: scope.environment}
+    return Q(**{name: value for name, value in chosen.items() if value})
+
+
+def percent_of(part: int | None, whole: int) -> Decimal:
+    """A share in per cent with one decimal, rounded down so that 100 means all."""
+    return Decimal((part or 0) * 1000 // whole) / 10
+
+
+def added(sums: Iterable[Sums]) -> Sums:
+    """One for all: histograms bucket by bucket, so percentiles of many days are as right as those of one."""
+    every, total = list(sums), Sums()
+    for one in every:
+        for name in _NUMBERS:
+            setattr(total, name, getattr(total, name) + getattr(one, name))
+        total.error_classes.update(one.error_classes)
+    total.histogram = add_histograms(one.histogram for one in every)
+    return total
+
+
+_NUMBERS = (
+    "requests", "successes", "failures", "time_sum_ms", "time_count", "cost", "webhooks_received", "webhooks_failed",
+    "uptime_sum", "uptime_count",
+)  # fmt: skip
