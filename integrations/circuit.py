@@ -70,9 +70,14 @@ class Circuit:
 def circuits(connection_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Circuit]:
     """All closed while Redis is away."""
     try:
-        found = read(connection_ids, ("failures", "opened_at", "open_until", "paused_until"))
+        return known_circuits(connection_ids)
     except RedisAway:
         return dict.fromkeys(connection_ids, Circuit(State.CLOSED))
+
+
+def known_circuits(connection_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Circuit]:
+    """What Redis says of them. Raises RedisAway."""
+    found = read(connection_ids, ("failures", "opened_at", "open_until", "paused_until"))
     return {one: _circuit(*values) for one, values in zip(connection_ids, found, strict=True)}
 
 

@@ -337,4 +337,4 @@ class Exchange:
             created_at=started_at,
         )
         # A receiver that fails does not fail the call; Django logs it.
-        signals.api_call_finished.send_robust(sender=Exchange, call=finished)
+        signals.api_call_finished.send_robust(sender=Exchange, call=finished, provider=self._connection.provider)

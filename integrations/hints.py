@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import nullcontext
 
 from celery import current_app
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
+
+from .request_id import Origin, known_origin, originating
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +24,7 @@ _EXPIRE_SECONDS = 30
 _MOST = 1000
 
 _Hint = tuple[str, tuple[str, ...]]
-_waiting: dict[_Hint, None] = {}
+_waiting: dict[_Hint, Origin | None] = {}  # with the first request that asked for it
 _has_some = threading.Condition()
 _messenger: threading.Thread | None = None
 
@@ -31,7 +34,7 @@ def hint(task: str, *args: str) -> None:
     global _messenger
     with _has_some:
         if len(_waiting) < _MOST:
-            _waiting[task, args] = None
+            _waiting.setdefault((task, args), known_origin())
         if _messenger is None or not _messenger.is_alive():
             _messenger = threading.Thread(target=_send_when_there_are_some, name="hints", daemon=True)
             _messenger.start()
@@ -43,11 +46,12 @@ def _send_when_there_are_some() -> None:
         with _has_some:
             while not _waiting:
                 _has_some.wait()
-            taken = list(_waiting)
+            taken = list(_waiting.items())
             _waiting.clear()
-        for task, args in taken:
+        for (task, args), origin in taken:
             try:
-                current_app.send_task(task, args=args, expires=_EXPIRE_SECONDS, retry=False, ignore_result=True)
+                with originating(origin) if origin else nullcontext():
+                    current_app.send_task(task, args=args, expires=_EXPIRE_SECONDS, retry=False, ignore_result=True)
             except (OperationalError, RedisError, OSError):
                 logger.warning("The broker does not answer: %s waits for the next sweep.", task)
                 break  # the others would wait for it as long

@@ -40,10 +40,11 @@ _SECRET_SHAPES = re.compile(
 )
 _DIGITS_IN_GROUPS = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,}(?!\w|\.\d)")
 _SAME_EVERYWHERE = re.compile(r"[A-Za-z0-9_.~-]+")  # in a URL, in a form and in JSON
-# A name and its value in text that cannot be parsed: JSON that breaks off, a form that calls itself plain text.
+# A name and its value in text that cannot be parsed: JSON that breaks off, a form that calls itself plain text. The
+# value is looked at ahead, since it may be the next pair: `ValueError: api_key: …`.
 _PAIRS = re.compile(
-    r"(?<![\w.%\[\]-])([\w.%\[\]-]{2,64})([\"']{0,2}\s{0,3}[:=]\s{0,3})"
-    r"(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s&,;<>\"'{}\[\]]+)"
+    r"(?<![\w.%\[\]-])([\w.%\[\]-]{2,64})[\"']{0,2}\s{0,3}[:=]\s{0,3}"
+    r"(?=(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:Bearer|Basic|Token) +)?[^\s&,;<>\"'{}\[\]]+))"
 )
 
 
@@ -154,11 +155,11 @@ class Redactor:
         try:
             parsed = json.loads(text)
         except (ValueError, RecursionError):
-            return _PAIRS.sub(_mask_pair, text)
+            return _mask_pairs(text)
         try:
             return json.dumps(self.value(parsed), ensure_ascii=False, separators=(",", ":"))
         except RecursionError:
-            return _PAIRS.sub(_mask_pair, text)
+            return _mask_pairs(text)
 
     def _form(self, text: str) -> str:
         pairs = [
@@ -184,12 +185,16 @@ def _ways_to_write(secret: str) -> set[str]:
     return {secret, encoded, json.dumps(secret)[1:-1], escape(secret), *in_urls}
 
 
-def _mask_pair(match: re.Match[str]) -> str:
-    name, between, value = match.groups()
-    if not is_secret_name(unquote(name)):
-        return match.group()
-    opening = value[0] if value[0] in "\"'" else ""
-    return f"{name}{between}{opening}{MASK}{opening}"
+def _mask_pairs(text: str) -> str:
+    pieces: list[str] = []
+    done = 0
+    for pair in _PAIRS.finditer(text):
+        if pair.start() < done or not is_secret_name(unquote(pair[1])):
+            continue
+        opening = pair[2][0] if pair[2][0] in "\"'" else ""
+        pieces += [text[done : pair.end()], opening, MASK, opening]
+        done = pair.end(2)
+    return "".join([*pieces, text[done:]])
 
 
 def _mask_cards(match: re.Match[str]) -> str:

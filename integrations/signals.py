@@ -3,7 +3,8 @@
 Sent with `send_robust`, but for the last four: those are sent with `send`, inside the transaction of the change, which
 is undone where one of them cannot be received.
 
-api_call_finished    call: integrations.gateway.FinishedCall — one attempt of one call, redacted, whatever became of it
+api_call_finished    call: integrations.gateway.FinishedCall, provider: IntegrationProvider — one attempt of one call,
+                     redacted, whatever became of it
 connection_changed   connection: Connection, change: str ("created", "activated", "deactivated", "tested", "health",
                      "credentials", "updated", "deleted", "circuit_opened", "circuit_closed") — after the change is
                      committed

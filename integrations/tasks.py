@@ -5,13 +5,12 @@ from celery import shared_task
 from . import limits
 from .file_removal import remove_files
 from .models import ProofToRemove
-from .models.base import uuid7
 from .operations.credential_upkeep import look_after_credentials as look_after
 from .operations.payment_reconciliation import reconcile_due_payments
 from .operations.payment_recovery import give_up_on_unanswered_payments
 from .operations.payment_recovery import resume_abandoned_payments as resume
 from .operations.settlement_summaries import sum_up_recent_days
-from .request_id import Origin, originating
+from .request_id import working_as
 
 
 @shared_task
@@ -21,20 +20,20 @@ def flush_rate_limits() -> int:
 
 @shared_task
 def look_after_credentials() -> dict[str, int]:
-    with originating(Origin(str(uuid7()), actor="policy")):
+    with working_as("policy"):
         return dict(look_after())
 
 
 @shared_task
 def resume_abandoned_payments() -> int:
-    with originating(Origin(str(uuid7()), actor="recovery")):
+    with working_as("recovery"):
         give_up_on_unanswered_payments()
         return resume()
 
 
 @shared_task
 def reconcile_payments() -> int:
-    with originating(Origin(str(uuid7()), actor="reconciliation")):
+    with working_as("reconciliation"):
         return reconcile_due_payments()
 
 

@@ -24,11 +24,15 @@ class MonitoringConfig(AppConfig):
             health_alerts,
             notices,
         )
+        from .metrics import beat, calls
 
         post_save.connect(
             default_rules.make_default_rules, sender="integrations.Organization", dispatch_uid="hub.alerts.rules"
         )
         signals.api_call_finished.connect(call_log.write_call, dispatch_uid="hub.call_log")
+        signals.api_call_finished.connect(calls.count_call, dispatch_uid="hub.metrics.calls")
+        calls.give_up_nothing_at_the_end()
+        beat.watch()
         signals.action_taken.connect(audit.write_action, dispatch_uid="hub.audit")
         signals.connection_changed.connect(health.check_soon, dispatch_uid="hub.health")
         signals.rate_limit_exceeded.connect(notices.limit_exceeded, dispatch_uid="hub.notices.exceeded")

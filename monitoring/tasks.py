@@ -3,8 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from integrations.models import Connection
-from integrations.models.base import uuid7
-from integrations.request_id import Origin, originating
+from integrations.request_id import working_as
 from integrations.tenancy import acting_for
 
 from . import (
@@ -68,7 +67,7 @@ def tell_due_alerts() -> tuple[int, int]:
 @shared_task
 def send_notifications() -> int:
     """Woken when there is something to tell, and every few seconds."""
-    with originating(Origin(str(uuid7()), actor="alerts")):
+    with working_as("alerts"):
         return send_due()
 
 

@@ -23,7 +23,7 @@ from integrations.operations.event_owners import OWNERS, Ledger, owner_of
 from integrations.operations.looks import Look, MustAsk
 from integrations.providers.events import EventType, NormalizedEvent
 from integrations.providers.registry import get_provider
-from integrations.request_id import Origin, originating
+from integrations.request_id import Origin, working_as
 
 from .envelope import normalized_body
 from .forward.fan_out import fan_out_all
@@ -228,4 +228,4 @@ def _tell(ended: Ended) -> None:
 
 
 def _origin(event: WebhookEvent) -> AbstractContextManager[Origin]:
-    return originating(Origin(f"event-{event.pk}", actor="webhook inbox"))
+    return working_as("webhook inbox", request_id=f"event-{event.pk}")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from integrations.request_id import origin_of, originating
+from integrations.request_lines import write_line
 
 from .calls import Call, call_of
 from .receive import receive
@@ -33,7 +35,7 @@ class Door:
         call = call_of(environ)
         if call is None or not _came_safely(environ):
             return self._application(environ, start_response)
-        with originating(origin_of(environ)):
+        with originating(origin_of(environ, "provider")):
             return _answer(call, start_response)
 
 
@@ -55,12 +57,15 @@ class DoorMiddleware:
 
 
 def _answer(call: Call, start_response: _StartResponse) -> list[bytes]:
+    started = time.monotonic()
     try:
         reply = receive(call)
     finally:
         # As Django does at a request's end: the session goes back to the pool.
         if connection.connection is not None:
             connection.close()
+    if settings.LOG_REQUESTS:
+        write_line(call.method, "webhooks/<uuid>/", reply.status, started, endpoint=str(call.endpoint_id))
     start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", reply.all_headers())
     return [reply.body]
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from integrations.hints import hint
 from integrations.operations.announce import record_action
-from integrations.request_id import Origin, originating
+from integrations.request_id import working_as
 from integrations.tenancy import acting_for
 
 from .models import WebhookEvent, WebhookReplay
@@ -52,8 +52,8 @@ def advance_all(*, seconds: float = 20.0) -> int:
     due = 0
     while waiting and time.monotonic() < deadline:
         run = waiting.popleft()
-        origin = Origin(f"replay-{run.pk}", actor=run.created_by, user_id=run.user_id)
-        with acting_for(run.organization_id), originating(origin):
+        origin = working_as(run.created_by, request_id=f"replay-{run.pk}", user_id=run.user_id)
+        with acting_for(run.organization_id), origin:
             batch = advance(run)
         due += batch.due
         if batch.goes_on:

@@ -6,8 +6,7 @@ from celery import shared_task
 
 from integrations.errors import Unavailable
 from integrations.file_removal import remove_files as remove
-from integrations.models.base import uuid7
-from integrations.request_id import Origin, originating
+from integrations.request_id import working_as
 
 from . import archive, inbox, replay_batches, retention
 from .confirmations import visit
@@ -42,7 +41,7 @@ def archive_bodies() -> int:
 @shared_task
 def purge_bodies() -> None:
     """Daily; with more to do than fits into a task, it goes on in another."""
-    with originating(Origin(str(uuid7()), actor="retention")):
+    with working_as("retention"):
         is_done = retention.purge_all()
     if not is_done:
         purge_bodies.delay()
@@ -63,13 +62,13 @@ def confirm_address(endpoint_id: str, sealed: str) -> None:
 @shared_task
 def drain_deliveries() -> int:
     """The wake-up when there is something to forward."""
-    with originating(Origin(str(uuid7()), actor="webhook forwarding")):
+    with working_as("webhook forwarding"):
         return drain()
 
 
 @shared_task
 def sweep_deliveries() -> int:
     """Every few seconds: retries that have come due, and what a lost wake-up left."""
-    with originating(Origin(str(uuid7()), actor="webhook forwarding")):
+    with working_as("webhook forwarding"):
         hold_what_is_late()
         return drain()

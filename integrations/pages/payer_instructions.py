@@ -35,7 +35,7 @@ def instructions(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
         told = instructions_of(payment) if payment else None
         if payment is None or told is None:
             raise Http404
-    payer = replace(current_origin(), actor="payer", user_id=None)
+    payer = replace(current_origin(), actor="payer", user_id=None, kind="payer")
     with acting_for(payment.organization_id), originating(payer), translation.override(language_of(request, payment)):
         problem, status = _take_proof(request, payment) if request.method == "POST" else ("", 200)
         if request.method == "POST" and not problem:

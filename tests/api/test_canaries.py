@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from integrations.models import Connection, Organization, Payment
+from tests.config.lines import Lines, json_lines
 from tests.factories import token_for
 from tests.operations.stripe_wire import StripeWire, connect
 from tests.wire import WireAnswer, WireRequest
@@ -46,10 +47,11 @@ def connection(organization: Organization, wire: StripeWire) -> Connection:
 
 
 class Birdwatcher:
-    """Calls, and keeps what was answered, headers and all."""
+    """Calls, and keeps what was answered, headers and all, and what was logged meanwhile."""
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, lines: Lines) -> None:
         self.api = api
+        self.lines = lines
         self.seen: list[tuple[str, str]] = []
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
@@ -64,12 +66,14 @@ class Birdwatcher:
                 self("GET", f"{path}{row['slug'] if path == 'providers/' else row['id']}/")
 
     def found(self, *secrets: str) -> list[str]:
-        return [call for call, text in self.seen if any(secret in text for secret in secrets)]
+        logged = [("log", line) for line in self.lines.text.splitlines() if '"factory' not in line]
+        return [call for call, text in [*self.seen, *logged] if any(secret in text for secret in secrets)]
 
 
 @pytest.fixture
-def watch(api: ApiClient) -> Birdwatcher:
-    return Birdwatcher(api)
+def watch(api: ApiClient) -> Iterator[Birdwatcher]:
+    with json_lines() as lines:
+        yield Birdwatcher(api, lines)
 
 
 def test_what_goes_well_tells_no_secret(watch: Birdwatcher, connection: Connection, organization: Organization) -> None:

@@ -76,6 +76,11 @@ def test_production_refuses_to_start_without(missing: str, tmp_path: Path) -> No
         ({"HUB_EGRESS_ALLOW": "10.0.0.0/33"}, "HUB_EGRESS_ALLOW"),
         ({"HUB_TRUSTED_PROXIES": "proxy.example.com"}, "HUB_TRUSTED_PROXIES"),
         ({"HUB_LOG_LEVEL": "LOUD"}, "HUB_LOG_LEVEL"),
+        ({"HUB_LOG_FORMAT": "xml"}, "HUB_LOG_FORMAT"),
+        ({"HUB_LOG_REQUESTS": "some"}, "HUB_LOG_REQUESTS"),
+        ({"HUB_METRICS_TOKEN": "short"}, "HUB_METRICS_TOKEN"),
+        ({"HUB_METRICS_TOKEN": "a token with spaces in it"}, "HUB_METRICS_TOKEN"),
+        ({"HUB_METRICS_NETWORKS": "prometheus.example.com"}, "HUB_METRICS_NETWORKS"),
         ({"HUB_API_RATE": "many"}, "HUB_API_RATE"),
         ({"HUB_MASTER_KEYS": "one:c2hvcnQ="}, "HUB_MASTER_KEYS"),
         ({"HUB_MASTER_KEYS": ","}, "HUB_MASTER_KEYS"),
@@ -98,6 +103,8 @@ def test_a_bad_setting_is_one_clear_line(changes: dict[str, str], named: str, tm
 def test_a_bad_secret_is_not_repeated(tmp_path: Path) -> None:
     result = check(tmp_path, HUB_MASTER_KEYS="one:not-a-real-master-key")
     assert "not-a-real-master-key" not in result.stdout + result.stderr
+    result = check(tmp_path, HUB_METRICS_TOKEN="not a real token of a scraper")
+    assert "not a real token" not in result.stdout + result.stderr
 
 
 def test_buckets_are_named_by_region_each_with_its_own_keys_or_the_common_ones(tmp_path: Path) -> None:

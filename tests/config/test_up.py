@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -79,6 +80,21 @@ def test_ctrl_c_stops_everything(hub: ServedHub, data_dir: Path) -> None:
     assert hub.stop(signal.SIGINT) == 0
     assert gone(descendants)
     assert servers_of(data_dir) == []
+
+
+def test_where_json_is_asked_for_every_line_is_an_object(data_dir: Path) -> None:
+    with ServedHub(data_dir, HUB_LOG_FORMAT="json", HUB_LOG_REQUESTS="1") as hub:
+        wait_for_parts(hub)
+        requests.get(
+            f"{hub.url}/integrations/?canary0yellow", headers={"X-Request-Id": "request-4711"}, timeout=10,
+            allow_redirects=False,
+        )  # fmt: skip
+        hub.stop()
+    entries = [json.loads(line) for line in hub.output.read_text().splitlines()]
+    assert all({"time", "level", "logger", "message"} <= set(entry) for entry in entries)
+    assert {"system", "_granian", "hub.requests"} <= {entry["logger"] for entry in entries}
+    assert [entry["status"] for entry in entries if entry.get("request_id") == "request-4711"] == [302]
+    assert "canary0yellow" not in hub.output.read_text()
 
 
 @pytest.mark.parametrize("name", ["web", "beat"])

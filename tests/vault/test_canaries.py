@@ -23,6 +23,7 @@ from integrations.models import Connection, Organization, SocialAccount
 from integrations.secrecy import Secret, Unexpected, leaves_no_frames
 from integrations.vault import SealedText
 from tests.api.client import ApiClient
+from tests.config.lines import json_lines
 from tests.factories import MembershipFactory, OrganizationFactory, catalogue_row, token_for
 from tests.gateway.raw_wire import raw_wire
 from tests.operations.stripe_wire import StripeWire, connect, stripe_wire
@@ -92,11 +93,13 @@ def aviary(settings: Any) -> Iterator[Aviary]:
     before_task_publish.connect(publish)
     root.addHandler(reporter)
     level, _ = root.level, root.setLevel(logging.DEBUG)
-    yield aviary
+    with json_lines() as lines:
+        yield aviary
     root.removeHandler(reporter)
     root.setLevel(level)
     before_task_publish.disconnect(publish)
     aviary.seen += [("log", text) for text in reporter.kept] + [("celery", text) for text in messages]
+    aviary.seen += [("JSON log", text) for text in lines.text.splitlines() if '"factory' not in text]
     aviary.seen += [("table", text) for text in tables()] + [("redis", text) for text in redis_values()]
     assert aviary.birds() == []
     assert len(aviary.seen) > 100

@@ -12,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from honcho.manager import Manager
 from honcho.printer import Printer
 
+from config.log_lines import JSONPrinter
+
 
 class Command(BaseCommand):
     help = "Prepare the database, then serve web, worker and beat until Ctrl-C or SIGTERM."
@@ -22,8 +24,9 @@ class Command(BaseCommand):
         # What the children need to agree on is decided once, here.
         os.environ.update(HUB_HOST=settings.HOST, HUB_PORT=str(settings.PORT), HUB_PUBLIC_URL=settings.PUBLIC_URL)
         call_command("bootstrap", stdout=self.stdout, stderr=self.stderr)
-        self.stdout.write(_welcome())
-        self.stdout.flush()
+        if settings.LOG_FORMAT == "text":
+            self.stdout.write(_welcome())
+            self.stdout.flush()
         sys.exit(_serve())
 
 
@@ -39,7 +42,7 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _serve() -> int:
-    manager = Manager(Printer(sys.stdout))
+    manager = Manager(JSONPrinter(sys.stdout) if settings.LOG_FORMAT == "json" else Printer(sys.stdout))
     for name, command in _commands().items():
         wait = f"{shlex.quote(sys.executable)} -m config.wait_for_web && " if name == "beat" else ""
         manager.add_process(name, f"{wait}exec {shlex.join(command)}")
@@ -57,7 +60,10 @@ def _commands() -> dict[str, list[str]]:
     web += ["--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)]
     # One that was killed (by the kernel, for memory) is replaced; without that the others would end with it.
     web += ["--respawn-failed-workers", "--respawn-interval", "0.5"]
-    # No access log, whatever the environment says: a webhook's address may carry a token.
+    if settings.LOG_FORMAT == "json":
+        web += ["--log-config", str(settings.BASE_DIR / "config" / "granian_logs.json")]
+    # No access log, whatever the environment says: a webhook's address may carry a token. There are lines of our own
+    # (`integrations.request_lines`).
     web += ["--no-access-log", "--no-ws", "--backlog", "1024", "--workers-kill-timeout", "3", "config.wsgi:application"]
     return {
         "web": web,
