@@ -268,6 +268,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "advance log exports": {
+        "task": "monitoring.tasks.advance_log_exports",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "delete log exports that are too old": {
+        "task": "monitoring.tasks.delete_expired_log_exports",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
     "make log partitions ahead": {"task": "monitoring.tasks.ensure_partitions", "schedule": timedelta(days=1)},
 }
 

@@ -128,13 +128,17 @@ def _codes(models: list[str], *actions: str) -> frozenset[str]:
 
 _VIEWER = _codes(_VIEWED, "view")
 _STAFF = (
-    _VIEWER | _codes(_STAFF_CHANGES, "add", "change") | {"webhooks.read_webhook_body", "integrations.export_payment"}
+    _VIEWER
+    | _codes(_STAFF_CHANGES, "add", "change")
+    | {"webhooks.read_webhook_body", "integrations.export_payment", "monitoring.export_calllog"}
+    | {"monitoring.share_savedsearch"}
 )
 _ADMIN = (
     _STAFF
     | _codes(_STAFF_CHANGES, "delete")
     | _codes(_ADMIN_VIEWS, "view")
     | _codes(_ADMIN_CHANGES, "view", "add", "change", "delete")
+    | {"monitoring.delete_savedsearch"}
 )
 
 

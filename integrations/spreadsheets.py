@@ -45,10 +45,16 @@ def plain_cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def csv_pieces(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
-    """UTF-8 with a byte order mark, by which Excel knows the Arabic in it; times as DD/MM/YYYY in Asia/Dubai."""
+def csv_pieces(
+    columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, continues: bool = False
+) -> Iterator[bytes]:
+    """UTF-8 with a byte order mark, by which Excel knows the Arabic in it; times as DD/MM/YYYY in Asia/Dubai.
+
+    `continues`: the rows go on from an earlier piece, without mark and headings.
+    """
     writer = csv.writer(_Echo())
-    lines = ["\N{BYTE ORDER MARK}" + writer.writerow([plain_cell(column.heading) for column in columns])]
+    head = "\N{BYTE ORDER MARK}" + writer.writerow([plain_cell(column.heading) for column in columns])
+    lines = [] if continues else [head]
     for row in rows:
         lines.append(writer.writerow([_as_text(cell) for cell in row]))
         if len(lines) >= _ROWS_A_PIECE:

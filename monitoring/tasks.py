@@ -5,7 +5,7 @@ from celery import shared_task
 from integrations.models import Connection
 from integrations.tenancy import acting_for
 
-from . import alerts, destination_alerts, health, partitions, payment_alerts
+from . import alerts, destination_alerts, health, log_export_work, log_exports, partitions, payment_alerts
 from . import rollup as rollups
 
 
@@ -37,6 +37,17 @@ def watch_destinations() -> tuple[int, int]:
 @shared_task
 def ensure_partitions() -> list[str]:
     return partitions.ensure_partitions()
+
+
+@shared_task
+def advance_log_exports() -> int:
+    """Woken when an export is asked for, and every few seconds for those that were left."""
+    return log_export_work.advance_all()
+
+
+@shared_task
+def delete_expired_log_exports() -> int:
+    return log_exports.delete_expired()
 
 
 @shared_task

@@ -6,7 +6,9 @@ from .alerts import Alert
 from .audit import AuditLog
 from .call_log import CallLog
 from .health import HealthCheck
+from .log_exports import LogExport
 from .metrics import DailyAnalytics, HourlyMetrics, RollupWatermark
+from .saved_searches import SavedSearch
 
 __all__ = [
     "Alert",
@@ -15,5 +17,7 @@ __all__ = [
     "DailyAnalytics",
     "HealthCheck",
     "HourlyMetrics",
+    "LogExport",
     "RollupWatermark",
+    "SavedSearch",
 ]

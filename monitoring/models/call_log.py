@@ -14,7 +14,8 @@ from integrations.models.base import TenantModel, organization_key, uuid7
 class CallLog(TenantModel):
     """One attempt of one call to a provider. The table is partitioned by month on `created_at` (see `partitions`).
 
-    In the database the primary key is `(id, created_at)`, as partitioning wants it.
+    In the database the primary key is `(id, created_at)`, as partitioning wants it. The words in a row have an index,
+    too: see `monitoring.log_text`.
     """
 
     class Type(models.TextChoices):
@@ -69,11 +70,29 @@ class CallLog(TenantModel):
         verbose_name = _("call")
         verbose_name_plural = _("calls")
         ordering = ("-created_at", "-id")
+        permissions: ClassVar = [("export_calllog", "Can export calls")]
         indexes: ClassVar = [
             models.Index(fields=["organization", "-created_at", "-id"], name="logs_org_newest"),
             models.Index(fields=["connection", "-created_at"], name="logs_connection"),
             models.Index(fields=["-created_at"], name="logs_created"),
-            models.Index(fields=["log_type", "-created_at"], name="logs_type"),
+            models.Index(fields=["organization", "log_type", "-created_at"], name="logs_type"),
+            models.Index(fields=["organization", "method", "-created_at"], name="logs_method"),
+            models.Index(fields=["user", "-created_at"], condition=models.Q(user__isnull=False), name="logs_user"),
+            models.Index(fields=["request_id"], condition=~models.Q(request_id=""), name="logs_request"),
+            # What is rare among many has an index of its own, which costs the others nothing.
+            *(
+                models.Index(
+                    fields=["organization", "-created_at", "-id"],
+                    condition=models.Q(response_status__gte=low, response_status__lt=low + 100),
+                    name=f"logs_{low // 100}xx",
+                )
+                for low in (300, 400, 500)
+            ),
+            models.Index(
+                fields=["organization", "-created_at", "-id"],
+                condition=models.Q(response_status__isnull=True),
+                name="logs_unanswered",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,227 @@
+"""What somebody looks for in the log, and the calls that fit, from a place in it onwards.
+
+Every question has a beginning and an end in time, so that no more partitions are read than are meant.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet
+from django.db.models.functions import JSONObject
+from django.utils import timezone
+
+from integrations.models import Connection, Organization
+from integrations.models.base import first_uuid7
+
+from .log_text import Words, windows
+from .models import CallLog
+
+STATUS_CLASSES = {"2xx": 200, "3xx": 300, "4xx": 400, "5xx": 500}
+NO_ANSWER = "none"
+# A row is dated by the beginning of its call and written at its end.
+LONGEST_CALL = timedelta(minutes=10)
+_KEY_BEFORE_COMMIT = timedelta(seconds=3)
+_CLOCKS_DIFFER_BY = timedelta(minutes=1)
+HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in the log: a row's time and id, as text `2026-11-20T10:00:00.123456+00:00~<uuid>`."""
+
+    created_at: datetime
+    pk: uuid.UUID
+
+    @classmethod
+    def of(cls, row: CallLog) -> Position:
+        return cls(row.created_at, row.pk)
+
+    @classmethod
+    def parse(cls, text: str) -> Position | None:
+        moment, _separator, key = text.partition("~")
+        try:
+            position = cls(datetime.fromisoformat(moment), uuid.UUID(key))
+        except ValueError:
+            return None
+        return position if timezone.is_aware(position.created_at) else None
+
+    def __str__(self) -> str:
+        return f"{self.created_at.isoformat()}~{self.pk}"
+
+    @property
+    def older(self) -> Q:
+        """Said twice, since an index is entered by the first condition alone."""
+        same_time = Q(created_at=self.created_at, pk__lt=self.pk)
+        return Q(created_at__lte=self.created_at) & (Q(created_at__lt=self.created_at) | same_time)
+
+    @property
+    def newer(self) -> Q:
+        same_time = Q(created_at=self.created_at, pk__gt=self.pk)
+        return Q(created_at__gte=self.created_at) & (Q(created_at__gt=self.created_at) | same_time)
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """What somebody has seen of a log that grows: all that was written before `moment`, and `seen` of what came since.
+
+    As text `2026-11-20T10:00:00+00:00~<uuid>,<uuid>`. The moment lies a little back: a row's key is older than its
+    commit.
+    """
+
+    moment: datetime
+    seen: tuple[uuid.UUID, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Frontier | None:
+        moment, _separator, keys = text.partition("~")
+        try:
+            frontier = cls(datetime.fromisoformat(moment), tuple(uuid.UUID(key) for key in keys.split(",") if key))
+        except ValueError:
+            return None
+        return frontier if timezone.is_aware(frontier.moment) else None
+
+    @classmethod
+    def now(cls) -> Frontier:
+        """To be taken before the rows are read."""
+        return cls(timezone.now() - _KEY_BEFORE_COMMIT)
+
+    def with_seen(self, keys: Iterable[uuid.UUID]) -> Frontier:
+        first = first_uuid7(self.moment)
+        return replace(self, seen=tuple(key for key in keys if key >= first))
+
+    def __str__(self) -> str:
+        return f"{self.moment.isoformat()}~{','.join(map(str, self.seen))}"
+
+
+@dataclass(frozen=True)
+class LogSearch:
+    """`until` is empty for a search that goes on: it is answered up to now."""
+
+    since: datetime
+    until: datetime | None = None
+    connection: uuid.UUID | None = None
+    provider: str = ""
+    log_type: str = ""
+    method: str = ""
+    status: str = ""
+    user: uuid.UUID | None = None
+    request_id: str = ""
+    text: str = ""
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> LogSearch:
+        moments = {name: datetime.fromisoformat(given[name]) for name in ("since", "until") if given.get(name)}
+        keys = {name: uuid.UUID(given[name]) for name in ("connection", "user") if given.get(name)}
+        return cls(**{**given, **moments, **keys})
+
+    def as_json(self) -> dict[str, Any]:
+        """What is set of it, with the time at which it ends."""
+        given = {**asdict(self), "until": self.end}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else str(value)
+            for name, value in given.items()
+            if value
+        }
+
+    @property
+    def end(self) -> datetime:
+        return self.until or timezone.now() + _CLOCKS_DIFFER_BY
+
+    def but(self, **changed: Any) -> LogSearch:
+        """The same search, otherwise in what is named."""
+        return replace(self, **changed)
+
+    @property
+    def is_by_place_alone(self) -> bool:
+        """Whether it asks for nothing but a time and connections: what hours add up to."""
+        return not (self.log_type or self.method or self.status or self.user or self.request_id or self.text)
+
+    def rows(self, organization: Organization) -> QuerySet[CallLog]:
+        """The calls that fit, in no order, but for the words that must be in them."""
+        rows = CallLog.objects.filter(organization=organization, created_at__gte=self.since, created_at__lt=self.end)
+        for name in ("connection", "log_type", "method", "user", "request_id"):
+            if value := getattr(self, name):
+                rows = rows.filter(**{name: value})
+        if self.status == NO_ANSWER:
+            rows = rows.filter(response_status__isnull=True)
+        elif self.status:
+            low = STATUS_CLASSES[self.status]
+            rows = rows.filter(response_status__gte=low, response_status__lt=low + 100)
+        if self.provider:
+            rows = rows.filter(connection__in=self._connections(organization))
+        return rows.order_by()
+
+    def calls(
+        self, organization: Organization, place: Position | None = None, *, size: int, ascending: bool = False,
+        whole: bool = False,
+    ) -> list[CallLog]:  # fmt: skip
+        """The next `size` calls that fit, from `place` on: newest first, or oldest first with `ascending`.
+
+        `whole`: with headers and bodies. Raises what the database does; see `integrations.bounded`.
+        """
+        return self._ordered(self.rows(organization), organization, place, size, ascending=ascending, whole=whole)
+
+    def written_since(self, organization: Organization, frontier: Frontier, *, size: int) -> list[CallLog]:
+        """The newest of the calls that fit and were written down after `frontier`, whenever they began."""
+        recent = self.but(since=max(self.since, frontier.moment - LONGEST_CALL))
+        rows = recent.rows(organization).filter(pk__gte=first_uuid7(frontier.moment)).exclude(pk__in=frontier.seen)
+        return recent._ordered(rows, organization, None, size)
+
+    def _ordered(
+        self, rows: QuerySet[CallLog], organization: Organization, place: Position | None, size: int, *,
+        ascending: bool = False, whole: bool = False,
+    ) -> list[CallLog]:  # fmt: skip
+        if place:
+            rows = rows.filter(place.newer if ascending else place.older)
+        rows = rows.order_by(*(("created_at", "pk") if ascending else ("-created_at", "-pk")))
+        if not whole:
+            rows = rows.defer(*HEAVY)
+        if self.text:
+            return self._with_words(rows, place, size, ascending=ascending)
+        if self.provider:
+            rows = self._of_connections(rows, organization, size)
+        return list(rows[:size])
+
+    def _with_words(
+        self, rows: QuerySet[CallLog], place: Position | None, size: int, *, ascending: bool
+    ) -> list[CallLog]:
+        words = Words.of(self.text)
+        if words is None:
+            return []
+        since, until = self.since, self.end
+        if place and ascending:
+            since = max(since, place.created_at)
+        elif place:
+            until = min(until, place.created_at + timedelta(microseconds=1))
+        found: list[CallLog] = []
+        for first, last in windows(since, until, ascending=ascending):
+            found += islice(words.among(rows, first, last, ascending=ascending), size - len(found))
+            if len(found) >= size:
+                break
+        return found
+
+    def _of_connections(self, rows: QuerySet[CallLog], organization: Organization, size: int) -> QuerySet[CallLog]:
+        """The newest of each connection, from its own index: a provider whose calls are few has not all looked through.
+
+        What all of them have in common, the order, is that of `rows`.
+        """
+        of_one = rows.filter(connection=OuterRef("pk")).values(place=JSONObject(pk="pk", at="created_at"))[:size]
+        places = self._connections(organization).annotate(places=ArraySubquery(of_one))
+        found = [place for several in places.values_list("places", flat=True) for place in several]
+        if not found:
+            return rows.none()
+        ordered = sorted(found, key=lambda place: (datetime.fromisoformat(place["at"]), place["pk"]))
+        chosen = ordered[:size] if rows.query.order_by[0] == "created_at" else ordered[-size:]
+        moments = [datetime.fromisoformat(place["at"]) for place in chosen]
+        keys = [place["pk"] for place in chosen]
+        return rows.filter(pk__in=keys, created_at__gte=moments[0], created_at__lte=moments[-1])
+
+    def _connections(self, organization: Organization) -> QuerySet[Connection]:
+        return Connection.objects.filter(organization=organization, provider__slug=self.provider).order_by()

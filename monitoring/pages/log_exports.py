@@ -1,0 +1,120 @@
+"""Exports of the log: asked for on its page, watched until they are through, and downloaded."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from integrations.errors import IntegrationError
+from integrations.models import Connection, IntegrationProvider, User
+from integrations.pages.paging import newest
+from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.spreadsheets import CSV_TYPE
+
+from ..log_exports import MOST_ROWS, cancel_export, download, exports_of, start_export
+from ..models import CallLog, LogExport
+from .log_filters import LogFilter
+
+_EXPORT = "monitoring.export_calllog"
+_TYPES = {LogExport.Format.CSV: CSV_TYPE, LogExport.Format.JSON_LINES: "application/jsonl; charset=utf-8"}
+
+
+@require_GET
+@staff_page(_EXPORT)
+def exports(request: HttpRequest) -> HttpResponse:
+    found = newest(exports_of(current_organization(request)), request.GET.get("before", ""))
+    context = {"title": _("Log exports"), "stretch": found, "most_rows": MOST_ROWS}
+    return page(request, "monitoring/log_exports.html", context)
+
+
+@require_POST
+@staff_page(_EXPORT)
+def start(request: HttpRequest) -> HttpResponse:
+    """The filters stand in the address, as they do on the log's page."""
+    organization = current_organization(request)
+    form = LogFilter(organization, request.GET)
+    if not form.is_valid():
+        messages.error(request, " ".join(form.mistakes))
+        return redirect(f"{reverse('logs')}?{form.query}")
+    try:
+        export = start_export(organization, form.search, file_format=request.POST.get("format", ""))
+    except IntegrationError as error:
+        messages.error(request, error.translated())
+        return redirect(f"{reverse('logs')}?{form.query}")
+    return redirect("log-export", pk=export.pk)
+
+
+@require_GET
+@staff_page(_EXPORT)
+def export(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """One of them; htmx fetches its progress alone, until it has ended."""
+    found = _found(request, pk)
+    context = {"title": _("Log export"), "export": found, "most_rows": MOST_ROWS, "filters": _described(found)}
+    is_fragment = bool(request.headers.get("HX-Request"))
+    return page(request, "monitoring/_log_export.html" if is_fragment else "monitoring/log_export.html", context)
+
+
+@require_POST
+@staff_page(_EXPORT)
+def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    try:
+        cancel_export(_found(request, pk))
+        messages.success(request, _("The export is cancelled."))
+    except IntegrationError as error:
+        messages.error(request, error.translated())
+    return redirect("log-export", pk=pk)
+
+
+@require_GET
+@staff_page(_EXPORT)
+def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    found = _found(request, pk)
+    try:
+        pieces = download(found)
+    except IntegrationError as error:
+        messages.error(request, error.translated())
+        return redirect("log-export", pk=pk)
+    response = StreamingHttpResponse(pieces, content_type=_TYPES[LogExport.Format(found.file_format)])
+    name = f"calls-{timezone.localtime(found.created_at):%Y-%m-%d-%H%M}.{found.file_format}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Content-Length"] = str(found.size)
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _found(request: HttpRequest, pk: uuid.UUID) -> LogExport:
+    return get_object_or_404(exports_of(current_organization(request)), pk=pk)
+
+
+def _described(export: LogExport) -> list[tuple[str, Any]]:
+    """What was asked for, as people read it."""
+    labels = {
+        "connection": _("Connection"), "provider": _("Provider"), "log_type": _("Type"), "method": _("Method"),
+        "status": _("Status"), "user": _("User"), "request_id": _("Request id"), "text": _("Search the log"),
+    }  # fmt: skip
+    given = export.filters
+    return [(label, _told(name, given[name])) for name, label in labels.items() if given.get(name)]
+
+
+def _told(name: str, given: str) -> str:
+    """The name of what is meant, as long as it is there."""
+    if name == "log_type":
+        return str(CallLog.Type(given).label)
+    where: dict[str, tuple[Any, str, str]] = {
+        "connection": (Connection, "pk", "connection_name"),
+        "provider": (IntegrationProvider, "slug", "provider_name"),
+        "user": (User, "pk", "username"),
+    }
+    if name not in where:
+        return given
+    model, key, label = where[name]
+    return model.objects.filter(**{key: given}).values_list(label, flat=True).first() or given

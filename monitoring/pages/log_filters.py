@@ -1,0 +1,212 @@
+"""The form above the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from integrations.models import Connection, IntegrationProvider, Membership, Organization, User
+
+from ..log_search import NO_ANSWER, STATUS_CLASSES, LogSearch
+from ..models import CallLog
+
+PERIODS = {
+    "1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+}  # fmt: skip
+DEFAULT_PERIOD = "24h"
+LONGEST = timedelta(days=5 * 366)  # calls are kept for five years
+_FORMATS = ["%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+_IN_DETAIL = ("provider", "log_type", "method", "user", "request_id", "since", "until")
+
+
+class _Text(forms.CharField):
+    """What no row can hold is not looked for."""
+
+    def clean(self, value: Any) -> str:
+        return str(super().clean(str(value or "").replace("\x00", "")))
+
+
+class _Moment(forms.DateTimeField):
+    """`DD/MM/YYYY`, with or without a time; `ends`: a day without one is meant to its end."""
+
+    def __init__(self, *, ends: bool = False, **options: Any) -> None:
+        widget = forms.TextInput({"placeholder": gettext_lazy("DD/MM/YYYY HH:MM"), "dir": "ltr", "autocomplete": "off"})
+        super().__init__(required=False, input_formats=_FORMATS, widget=widget, **options)
+        self._ends = ends
+
+    def clean(self, value: Any) -> Any:
+        moment = super().clean(value)
+        is_day = ":" not in str(value or ":")
+        return moment + timedelta(days=1) if moment and self._ends and is_day else moment
+
+
+class _Person(forms.ModelChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj.get_username())
+
+
+class LogFilter(forms.Form):
+    q = _Text(
+        label=gettext_lazy("Search the log"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(
+            {"type": "search", "placeholder": gettext_lazy("Endpoint, id, error or words of a body")}
+        ),
+    )
+    connection = forms.ModelChoiceField(
+        label=gettext_lazy("Connection"),
+        queryset=Connection.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("Any connection"),
+    )
+    status = forms.ChoiceField(
+        label=gettext_lazy("Status"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("Any status")),
+            *((name, name) for name in STATUS_CLASSES),
+            (NO_ANSWER, gettext_lazy("No answer")),
+        ],
+    )
+    period = forms.ChoiceField(
+        label=gettext_lazy("Period"),
+        required=False,
+        choices=[
+            ("1h", gettext_lazy("Last hour")),
+            ("24h", gettext_lazy("Last 24 hours")),
+            ("7d", gettext_lazy("Last 7 days")),
+            ("30d", gettext_lazy("Last 30 days")),
+            ("90d", gettext_lazy("Last 90 days")),
+            ("", gettext_lazy("From … until")),
+        ],
+    )
+    provider = forms.ModelChoiceField(
+        label=gettext_lazy("Provider"),
+        queryset=IntegrationProvider.objects.none(),
+        required=False,
+        to_field_name="slug",
+        empty_label=gettext_lazy("Any provider"),
+    )
+    log_type = forms.ChoiceField(
+        label=gettext_lazy("Type"), required=False, choices=[("", gettext_lazy("Any type")), *CallLog.Type.choices]
+    )
+    method = forms.ChoiceField(
+        label=gettext_lazy("Method"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("Any method")),
+            *((method, method) for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")),
+        ],
+    )
+    user = _Person(
+        label=gettext_lazy("User"),
+        queryset=User.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("Anybody"),
+    )
+    request_id = _Text(
+        label=gettext_lazy("Request id"),
+        required=False,
+        max_length=64,
+        widget=forms.TextInput({"dir": "ltr", "autocomplete": "off"}),
+    )
+    since = _Moment(label=gettext_lazy("From"))
+    until = _Moment(label=gettext_lazy("Until"), ends=True)
+
+    def __init__(self, organization: Organization, given: Mapping[str, Any]) -> None:
+        super().__init__(_without_contradictions({name: given[name] for name in self.base_fields if given.get(name)}))
+        own = Connection.objects.filter(organization=organization)
+        fields: Any = self.fields
+        fields["connection"].queryset = own.only("connection_name").order_by("connection_name")
+        used = IntegrationProvider.objects.filter(pk__in=own.values("provider"))
+        fields["provider"].queryset = used.only("slug", "provider_name").order_by("provider_name")
+        people = User.objects.filter(pk__in=Membership.objects.filter(organization=organization).values("user"))
+        fields["user"].queryset = people.only("username").order_by("username")
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "hub-input"
+            field.widget.attrs["aria-label"] = field.label
+
+    def clean(self) -> dict[str, Any]:
+        chosen = super().clean() or {}
+        since, until = chosen.get("since"), chosen.get("until")
+        if since and (until or timezone.now()) <= since:
+            raise ValidationError(_("The end comes before the beginning."))
+        if since and (until or timezone.now()) - since > LONGEST:
+            raise ValidationError(_("At most five years can be searched at once."))
+        return chosen
+
+    @property
+    def search(self) -> LogSearch:
+        """What was asked for, once the form is valid."""
+        chosen = self.cleaned_data
+        since, until = self._time()
+        return LogSearch(
+            since=since,
+            until=until,
+            connection=chosen["connection"].pk if chosen["connection"] else None,
+            provider=chosen["provider"].slug if chosen["provider"] else "",
+            log_type=chosen["log_type"],
+            method=chosen["method"],
+            status=chosen["status"],
+            user=chosen["user"].pk if chosen["user"] else None,
+            request_id=chosen["request_id"],
+            text=chosen["q"],
+        )
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What is set, as text: to be kept, or to stand in an address."""
+        return {name: str(text) for name, text in self.data.items()}
+
+    @property
+    def query(self) -> str:
+        query = QueryDict(mutable=True)
+        query.update(self.chosen)
+        return query.urlencode()
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.chosen.keys() - {"period"})
+
+    @property
+    def is_detailed(self) -> bool:
+        """Whether something is chosen beyond the first row of filters."""
+        return any(self.data.get(name) for name in _IN_DETAIL)
+
+    @property
+    def in_detail(self) -> Iterator[forms.BoundField]:
+        return (self[name] for name in _IN_DETAIL)
+
+    @property
+    def mistakes(self) -> list[str]:
+        """Each with the name of its field."""
+        told = []
+        for name, errors in self.errors.items():
+            label = self.fields[name].label if name in self.fields else ""
+            told += [f"{label}: {error}" if label else str(error) for error in errors]
+        return told
+
+    def _time(self) -> tuple[datetime, datetime | None]:
+        """The days that were named, or the period up to now, which goes on."""
+        since, until = self.cleaned_data["since"], self.cleaned_data["until"]
+        period = PERIODS[self.cleaned_data["period"] or DEFAULT_PERIOD]
+        if since or until:
+            return since or until - period, until
+        return timezone.now() - period, None
+
+
+def _without_contradictions(given: dict[str, Any]) -> dict[str, Any]:
+    """Days that are named go before a period; without either, it is the usual period."""
+    if given.get("since") or given.get("until"):
+        return {**given, "period": ""}
+    return {"period": DEFAULT_PERIOD, **given}
