@@ -31,6 +31,11 @@ def page(
     return render(request, template, {**admin.site.each_context(request), **(context or {})}, status=status)
 
 
+def fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    """A piece of a page, for htmx: without the shell, whose making takes as long as the piece."""
+    return render(request, template, context)
+
+
 def staff_page(permission: str) -> Callable[[Page], Page]:
     """For signed-in people of an organization whose role carries `permission` (`app.action_model`).
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,7 +51,12 @@ def money(amount: Decimal | int | None, currency: str = "AED") -> str:
 @register.filter
 def number(value: Decimal | float | None) -> str:
     """A number with its thousands grouped; a dash for none."""
-    return "–" if value is None else format_decimal(value, locale=babel_locale(), numbering_system="default")
+    return "–" if value is None else _grouped(value, babel_locale())
+
+
+@lru_cache(maxsize=4096)
+def _grouped(value: Decimal | float, locale: str) -> str:
+    return str(format_decimal(value, locale=locale, numbering_system="default"))
 
 
 @register.filter

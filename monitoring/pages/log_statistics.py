@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from integrations.bounded import TookTooLong, reading_within
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, fragment, staff_page
 from integrations.templatetags.hub import milliseconds, number
 
 from ..log_statistics import Figures, figures_of
@@ -31,7 +31,9 @@ def statistics(request: HttpRequest) -> HttpResponse:
                 figures = figures_of(form.search, organization)
         except TookTooLong:
             took_too_long = True
-    return page(request, "monitoring/_log_statistics.html", {"strip": strip(figures), "took_too_long": took_too_long})
+    return fragment(
+        request, "monitoring/_log_statistics.html", {"strip": strip(figures), "took_too_long": took_too_long}
+    )
 
 
 def strip(figures: Figures | None = None) -> list[dict[str, Any]]:

@@ -12,10 +12,11 @@ from django.views.decorators.http import require_GET
 
 from integrations.bounded import TookTooLong, reading_within
 from integrations.models import Connection, Organization
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, fragment, page, staff_page
 
 from ..log_search import Frontier, LogSearch, Position
 from ..log_text import INDEXED_CHARACTERS, Words
+from ..models import CallLog
 from ..saved_searches import searches_for
 from .log_filters import LogFilter
 from .log_statistics import strip
@@ -31,16 +32,16 @@ def logs(request: HttpRequest) -> HttpResponse:
     """`?after=` (with htmx) answers the rows newer than that place alone; `?before=` is a page of older ones."""
     organization = current_organization(request)
     form = LogFilter(organization, request.GET)
+    context: dict[str, Any] = {"form": form, "filters": form.query, "strip": strip()}
     is_fragment = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-History-Restore-Request")
-    context: dict[str, Any] = {"title": _("Logs"), "form": form, "filters": form.query, "strip": strip()}
-    if not form.is_valid():
-        template = "monitoring/_log_list.html" if is_fragment else "monitoring/logs.html"
-        return page(request, template, context | _saved(request, is_fragment), status=200 if is_fragment else 400)
-    if is_fragment and (after := Frontier.parse(request.GET.get("after", ""))):
-        return page(request, "monitoring/_log_newer.html", context | _newer(organization, form.search, after))
-    context |= _page_of(organization, form.search, Position.parse(request.GET.get("before", "")))
-    template = "monitoring/_log_list.html" if is_fragment else "monitoring/logs.html"
-    return page(request, template, context | _saved(request, is_fragment))
+    if is_fragment and form.is_valid() and (after := Frontier.parse(request.GET.get("after", ""))):
+        return fragment(request, "monitoring/_log_newer.html", context | _newer(organization, form.search, after))
+    if form.is_valid():
+        context |= _page_of(organization, form.search, Position.parse(request.GET.get("before", "")))
+    if is_fragment:
+        return fragment(request, "monitoring/_log_list.html", context)
+    context |= {"title": _("Logs"), "searches": searches_for(organization, request.user)}
+    return page(request, "monitoring/logs.html", context, status=200 if form.is_valid() else 400)
 
 
 def _page_of(organization: Organization, search: LogSearch, before: Position | None) -> dict[str, Any]:
@@ -90,10 +91,3 @@ def names_of(organization: Organization, calls: list[CallLog]) -> dict[uuid.UUID
 def _place(place: Frontier | Position) -> str:
     """Ready for a query string."""
     return quote(str(place))
-
-
-def _saved(request: HttpRequest, is_fragment: bool) -> dict[str, Any]:
-    if is_fragment:
-        return {}
-    may_export = request.user.has_perm("monitoring.export_calllog")
-    return {"searches": searches_for(current_organization(request), request.user), "may_export": may_export}
