@@ -122,17 +122,24 @@ class GroupWriter(Generic[Row]):
         Returns what went wrong for all of them: the database is away, say.
         """
         try:
-            self._session.run(lambda cursor: self._insert(cursor, [waiting.row for waiting in group]))
-        except (DataError, IntegrityError) as error:
-            if len(group) == 1:
-                return error
+            self._run([waiting.row for waiting in group])
+        except (DataError, IntegrityError):
+            self._write_apart(group)
         except DatabaseError as error:
             return error
-        else:
-            return None
-        for waiting in group:
-            waiting.error = self._write_group([waiting])
         return None
+
+    def _write_apart(self, group: Sequence[_Waiting[Row]]) -> None:
+        """A row that was by itself already is tried once more, too: on its way to a default partition it is refused
+        there, once, when a partition for it comes to be in that moment."""
+        for waiting in group:
+            try:
+                self._run([waiting.row])
+            except DatabaseError as error:
+                waiting.error = error
+
+    def _run(self, rows: Sequence[Row]) -> None:
+        self._session.run(lambda cursor: self._insert(cursor, rows))
 
 
 def close_sessions() -> None:

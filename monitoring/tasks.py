@@ -5,7 +5,7 @@ from celery import shared_task
 from integrations.models import Connection
 from integrations.tenancy import acting_for
 
-from . import alerts, destination_alerts, health, log_export_work, log_exports, partitions, payment_alerts
+from . import alerts, destination_alerts, health, log_export_work, log_exports, log_keeping, partitions, payment_alerts
 from . import rollup as rollups
 
 
@@ -58,3 +58,9 @@ def check_connection(connection_id: str) -> str:
         return ""
     with acting_for(found.organization_id):
         return str(health.check_connection(found).status)
+
+
+@shared_task
+def archive_logs() -> int:
+    """Every hour, for as long as a task may take: a month goes on where it was left."""
+    return log_keeping.keep_in_order()

@@ -6,6 +6,7 @@ from .alerts import Alert
 from .audit import AuditLog
 from .call_log import CallLog
 from .health import HealthCheck
+from .log_archives import LogArchive
 from .log_exports import LogExport
 from .metrics import DailyAnalytics, HourlyMetrics, RollupWatermark
 from .saved_searches import SavedSearch
@@ -17,6 +18,7 @@ __all__ = [
     "DailyAnalytics",
     "HealthCheck",
     "HourlyMetrics",
+    "LogArchive",
     "LogExport",
     "RollupWatermark",
     "SavedSearch",
