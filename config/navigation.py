@@ -116,6 +116,7 @@ SIDEBAR: list[Item] = [
         _model(_("Webhook deliveries"), "outbox", "webhooks", "webhookdelivery"),
         _model(_("Webhook access log"), "visibility", "webhooks", "webhookaccesslog"),
         _model(_("Calls"), "sync_alt", "monitoring", "calllog"),
+        _model(_("Archives of calls"), "inventory_2", "monitoring", "logarchive"),
         _model(_("Health checks"), "favorite", "monitoring", "healthcheck"),
         _model(_("Hourly metrics"), "schedule", "monitoring", "hourlymetrics"),
         _model(_("Daily analytics"), "calendar_month", "monitoring", "dailyanalytics"),

@@ -2,8 +2,8 @@
 
 A month goes in steps; whoever dies in between leaves what the next run goes on with:
 
-1. Organization by organization its calls are written down, part by part: a row of the manifest with a key, the file, and
-   the row again (`written`).
+1. Organization by organization its calls are written down, part by part: a row of the manifest with a key, the file,
+   and the row again (`written`).
 2. Each file is read back (`verified`).
 3. The table is taken out of the log: from now on its calls are found no more, and none can come to it.
 4. What came meanwhile is written as well. Each part is compared with the table, call by call (`matched`).

@@ -1,7 +1,7 @@
 """A part of the log's archive: the calls of a table as lines, the lines as a sealed file, and the way back.
 
-A line is a call as JSON. PostgreSQL makes it and reads it, so that every value comes back as it was; and of the same call
-it always makes the same line, by which a file can be compared with a table.
+A line is a call as JSON. PostgreSQL makes it and reads it, so that every value comes back as it was; and of the same
+call it always makes the same line, by which a file can be compared with a table.
 """
 
 from __future__ import annotations

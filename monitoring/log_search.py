@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -27,9 +27,23 @@ STATUS_CLASSES = {"2xx": 200, "3xx": 300, "4xx": 400, "5xx": 500}
 NO_ANSWER = "none"
 # A row is dated by the beginning of its call and written at its end.
 LONGEST_CALL = timedelta(minutes=10)
+_AROUND_KEY = timedelta(days=1)
 _KEY_BEFORE_COMMIT = timedelta(seconds=3)
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
 HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
+
+
+def around_key(pk: uuid.UUID) -> Q:
+    """When the call with that key can have begun: it has the key from its end, so one month or two are looked into.
+
+    A key that is no version 7 UUID is of no time at all, and nothing is found under it.
+    """
+    try:
+        moment = datetime.fromtimestamp((pk.int >> 80) / 1000, tz=UTC)
+        bounds = moment - _AROUND_KEY, moment + _AROUND_KEY
+    except (OverflowError, ValueError):
+        return Q(pk__in=[])
+    return Q(created_at__range=bounds) if pk.version == 7 else Q(pk__in=[])
 
 
 @dataclass(frozen=True)

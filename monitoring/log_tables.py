@@ -1,8 +1,9 @@
 """The tables of the call log's months: made beside the log, brought into it, and taken out of it, while calls are
 written.
 
-Whoever brings a table in or takes one out needs a lock that writers would wait behind. So it is asked for for a fraction
-of a second at a time: between two tries everybody else has their turn. Two that change the tables at once take turns.
+Whoever brings a table in or takes one out needs a lock that writers would wait behind. So it is asked for for a
+fraction of a second at a time: between two tries everybody else has their turn. Two that change the tables at once take
+turns.
 A month is its first day; its bounds are UTC, so that it is one table whatever the session's time zone.
 """
 

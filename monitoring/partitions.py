@@ -103,7 +103,8 @@ def create_first_partitions(apps: object, schema_editor: BaseDatabaseSchemaEdito
     for month in (later(this, ahead) for ahead in range(MONTHS_AHEAD + 1)):
         first, last = (moment.isoformat() for moment in bounds(month))
         schema_editor.execute(
-            f"CREATE TABLE IF NOT EXISTS {table_of(month)} PARTITION OF {TABLE} FOR VALUES FROM ('{first}') TO ('{last}')"
+            f"CREATE TABLE IF NOT EXISTS {table_of(month)} PARTITION OF {TABLE}"
+            f" FOR VALUES FROM ('{first}') TO ('{last}')"
         )
     schema_editor.execute(f"CREATE TABLE IF NOT EXISTS {DEFAULT} PARTITION OF {TABLE} DEFAULT")
 

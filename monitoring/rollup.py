@@ -18,7 +18,8 @@ from django.utils import timezone
 from integrations.models.base import first_uuid7
 from integrations.operations.locks import AdvisoryLock
 
-from .models import CallLog, RollupWatermark
+from .log_archive import oldest_call
+from .models import RollupWatermark
 
 BUCKETS = 128  # up to 1.1 ** 128 ms, which is more than three minutes
 GROWTH = 1.1
@@ -176,8 +177,7 @@ def _unread_since(now: datetime) -> datetime:
     watermark = RollupWatermark.objects.filter(level="hourly").first()
     if watermark:
         return _hour_of(watermark.read_until - LATENESS)
-    oldest = CallLog.objects.order_by("created_at").values_list("created_at", flat=True).first()
-    return _hour_of(oldest or now - _HOUR)
+    return _hour_of(oldest_call() or now - _HOUR)
 
 
 def _hour_of(moment: datetime) -> datetime:

@@ -6,6 +6,7 @@ from .alerts import AlertAdmin
 from .audit import AuditLogAdmin
 from .call_log import CallLogAdmin
 from .health import HealthCheckAdmin
+from .log_archives import LogArchiveAdmin
 from .metrics import DailyAnalyticsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "DailyAnalyticsAdmin",
     "HealthCheckAdmin",
     "HourlyMetricsAdmin",
+    "LogArchiveAdmin",
     "RollupWatermarkAdmin",
 ]

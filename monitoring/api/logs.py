@@ -13,6 +13,7 @@ from rest_framework import mixins, serializers
 from integrations.api.pagination import NewestByTime
 from integrations.api.viewsets import OrganizationViewSet
 
+from ..log_search import around_key
 from ..models import CallLog
 
 # The log is partitioned by time: a question without a beginning is about the newest month.
@@ -65,6 +66,8 @@ class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationV
 
     def get_queryset(self) -> QuerySet[CallLog]:
         rows = super().get_queryset()
-        if self.action != "list" or "since" in self.request.query_params:
+        if self.action != "list":
+            return rows.filter(around_key(self.kwargs["pk"])) if "pk" in self.kwargs else rows
+        if self.request.query_params.get("since", "").strip():
             return rows
         return rows.filter(created_at__gte=timezone.now() - UNLESS_SAID)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from integrations.bounded import TookTooLong, reading_within
@@ -20,7 +19,7 @@ from integrations.pages.rendering import current_organization, page, staff_page
 from webhooks.pages.outline import Branch, outline
 
 from ..curl import curl_command
-from ..log_search import HEAVY, LogSearch, Position
+from ..log_search import HEAVY, LogSearch, Position, around_key
 from ..models import CallLog
 from .log_filters import LogFilter
 from .logs import names_of
@@ -75,23 +74,10 @@ def log(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 
 
 def _found(organization: Organization, pk: uuid.UUID) -> CallLog:
-    """A row is dated by its call's beginning and keyed at its end, so that one month's partition is looked into."""
-    moment = _time_of(pk)
-    near = CallLog.objects.filter(organization=organization, created_at__range=(moment - _AROUND, moment + _AROUND))
-    found = near.filter(pk=pk).first()
+    found = CallLog.objects.filter(around_key(pk), organization=organization, pk=pk).first()
     if found is None:
         raise Http404
     return found
-
-
-def _time_of(pk: uuid.UUID) -> datetime:
-    """When a version 7 UUID was made; any other one is of no time at all and is not found."""
-    if pk.version != 7:
-        raise Http404
-    try:
-        return datetime.fromtimestamp((pk.int >> 80) / 1000, tz=timezone.get_default_timezone())
-    except (OverflowError, ValueError) as error:
-        raise Http404 from error
 
 
 def _around(call: CallLog) -> LogSearch:

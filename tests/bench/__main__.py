@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 BENCHMARKS = (
-    "decrypt", "gateway_call", "log_page", "log_write", "payment_create", "rate_limit_check", "webhook_forward", "webhook_ingest",
-    "webhook_process",
+    "decrypt", "gateway_call", "log_page", "log_write", "payment_create", "rate_limit_check", "webhook_forward",
+    "webhook_ingest", "webhook_process",
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Calls written to the log a second, each durable before its thread goes on, as the gateway has them written.
 
 The floor is a bare INSERT of the same row in its best form: one prepared statement a call, on an open session a thread,
-into the same table with the same indexes. Both are measured by turns at 1, 8 and 32 threads; `log_write` is the ratio at
+into the same table with the same indexes. Both are measured by turns at 1, 8 and 32 threads; `log_write` is the one at
 eight, as many as `gateway_call` has.
 """
 

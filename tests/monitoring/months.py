@@ -12,17 +12,12 @@ from integrations.models import Connection
 from integrations.models.base import first_uuid7
 from monitoring.log_tables import bounds, first_of, later
 from monitoring.models import CallLog
-from monitoring.partitions import ensure_partitions
 
 from .calls import write_call
 
 
 def month_ago(months: int) -> date:
     return later(first_of(timezone.now()), -months)
-
-
-def make_month(month: date) -> None:
-    ensure_partitions(month)
 
 
 def call_of(connection: Connection, month: date, path: str = "v1/charges", *, day: int = 3, **fields: Any) -> CallLog:

@@ -20,7 +20,7 @@ from integrations.models import (
     ShippingSettings,
     SocialAccount,
 )
-from monitoring.models import Alert, AuditLog, CallLog, DailyAnalytics, HealthCheck, HourlyMetrics
+from monitoring.models import Alert, AuditLog, CallLog, DailyAnalytics, HealthCheck, HourlyMetrics, LogArchive
 from tests.factories import (
     ConnectionFactory,
     CredentialFactory,
@@ -101,6 +101,9 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         WebhookAccessLog.objects.create(organization=organization, webhook_event=event, actor=f"{mark} reader"),
         WebhookReplay.objects.create(organization=organization, created_by=f"{mark} actor"),
         CallLog.objects.create(**own, log_type="api_request", method="GET", endpoint=f"/{mark}"),
+        LogArchive.objects.create(
+            organization=organization, month=date(2025, 1, 1), part=0, file=f"ae/logs/{mark}", file_key=SECRET
+        ),
         HealthCheck.objects.create(**own, check_timestamp=now, status="healthy"),
         HourlyMetrics.objects.create(**own, hour=now),
         DailyAnalytics.objects.create(**own, date=date(2026, 1, 2)),

@@ -16,9 +16,9 @@ from ...log_retention import months_too_old
 
 
 class Command(BaseCommand):
-    help = """Move the months of the call log that are old from the database to object storage, and delete what is too old
-to be kept (HUB_LOG_HOT_MONTHS, HUB_LOG_RETENTION_MONTHS). It happens every hour by itself; interrupted, it goes on from
-there when it is called again."""
+    help = """Move the months of the call log that are old from the database to object storage, and delete what is
+too old to be kept (HUB_LOG_HOT_MONTHS, HUB_LOG_RETENTION_MONTHS). It happens every hour by itself; interrupted, it goes
+on from there when it is called again."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="count only")

@@ -19,8 +19,8 @@ from ...log_restore import archived_parts, release, restore
 
 
 class Command(BaseCommand):
-    help = """Bring an archived month of the call log back into the database, where pages and REST find it, until it is let
-go by --release or its days are over. Interrupted, it is called again."""
+    help = """Bring an archived month of the call log back into the database, where pages and REST find it, until it
+is let go by --release or its days are over. Interrupted, it is called again."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--month", type=_month, required=True, metavar="YYYY-MM", help="months are those of UTC")
