@@ -13,7 +13,6 @@ from unfold.decorators import display
 from integrations.admin.base import TenantRecordAdmin
 from monitoring.models import LogArchive
 
-
 _LABELS = {"archived": "success", "restored": "info", **dict.fromkeys(map(str, LogArchive.OPEN), "warning")}
 
 

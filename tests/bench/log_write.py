@@ -26,8 +26,8 @@ from integrations.gateway import FinishedCall
 
 THREADS = (1, 8, 32)
 NAMED = 8
-CALLS = 1600
-ROUNDS = 7
+CALLS = 960
+ROUNDS = 15
 _SENT = '{"amount":12500,"currency":"aed","reference":"order-4711","customer":{"email":"buyer@example.com"}}'
 _ANSWERED = (
     '{"id":"pi_3NxKAbcD1efG","object":"payment_intent","amount":12500,"currency":"aed","status":"succeeded",'
