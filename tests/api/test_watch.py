@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from integrations.models import Connection
+from integrations.models.base import first_uuid7
 from monitoring.models import CallLog, DailyAnalytics, HealthCheck, HourlyMetrics
 
 from .client import ApiClient
@@ -49,7 +50,8 @@ def test_pages_of_the_log_go_on_where_times_are_equal(api: ApiClient, own: dict[
 
 
 def test_the_log_is_asked_for_older_days_by_name(api: ApiClient, own: dict[str, Any]) -> None:
-    old = CallLog.objects.create(**own, log_type="system", created_at=NOW - timedelta(days=40))
+    then = NOW - timedelta(days=40)
+    old = CallLog.objects.create(**own, id=first_uuid7(then), log_type="system", created_at=then)
     assert _ids(api, "logs/") == []
     assert _ids(api, "logs/", since=(NOW - timedelta(days=41)).isoformat()) == [str(old.pk)]
     assert api.get(f"logs/{old.pk}/").json()["id"] == str(old.pk)
