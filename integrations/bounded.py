@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
@@ -15,11 +17,22 @@ class TookTooLong(Exception):
 
 @contextmanager
 def reading_within(seconds: float) -> Iterator[None]:
-    """Ends each statement of the block after `seconds`. Raises TookTooLong; nothing was read then."""
+    """Ends each statement of the block after `seconds`, and lets none begin later than that.
+
+    Raises TookTooLong; nothing was read then.
+    """
+    deadline = time.monotonic() + seconds
+
+    def in_time(execute: Callable[..., Any], *statement: Any) -> Any:
+        if time.monotonic() > deadline:
+            raise TookTooLong
+        return execute(*statement)
+
     try:
         with transaction.atomic():
             _limit(f"{int(seconds * 1000)}ms")
-            yield
+            with connection.execute_wrapper(in_time):
+                yield
             _limit("0")
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
@@ -27,6 +40,6 @@ def reading_within(seconds: float) -> Iterator[None]:
         raise
 
 
-def _limit(time: str) -> None:
+def _limit(duration: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [time])
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [duration])

@@ -33,7 +33,7 @@ from integrations.operations.announce import record_action
 from integrations.operations.locks import AdvisoryLock
 
 from .log_archive_files import archived_columns, digest_in, read_file, read_on, save_file
-from .log_search import Position
+from .log_places import Position
 from .log_tables import (
     bounds,
     drop_table,

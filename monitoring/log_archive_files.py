@@ -24,7 +24,7 @@ from integrations.envelope import open_file, seal_file
 from integrations.errors import BodyDamaged
 from integrations.vault import VaultError
 
-from .log_search import Position
+from .log_places import Position
 from .log_tables import TABLE, columns_of
 from .models import CallLog, LogArchive
 

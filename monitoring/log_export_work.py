@@ -28,7 +28,8 @@ from integrations.tenancy import acting_for
 
 from .log_export_rows import ROWS_A_PART, content_of
 from .log_exports import MOST_ROWS, end_export, sealed_part
-from .log_search import LogSearch, Position
+from .log_places import Position
+from .log_search import LogSearch
 from .models import CallLog, LogExport
 
 logger = logging.getLogger(__name__)

@@ -6,20 +6,21 @@ Every question has a beginning and an end in time, so that no more partitions ar
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 from django.utils import timezone
 
 from integrations.models import Connection, Organization
 from integrations.models.base import first_uuid7
 
+from .log_places import Frontier, Position
 from .log_text import Words, windows
 from .models import CallLog
 
@@ -27,91 +28,8 @@ STATUS_CLASSES = {"2xx": 200, "3xx": 300, "4xx": 400, "5xx": 500}
 NO_ANSWER = "none"
 # A row is dated by the beginning of its call and written at its end.
 LONGEST_CALL = timedelta(minutes=10)
-_AROUND_KEY = timedelta(days=1)
-_KEY_BEFORE_COMMIT = timedelta(seconds=3)
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
 HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
-
-
-def around_key(pk: uuid.UUID) -> Q:
-    """When the call with that key can have begun: it has the key from its end, so one month or two are looked into.
-
-    A key that is no version 7 UUID is of no time at all, and nothing is found under it.
-    """
-    try:
-        moment = datetime.fromtimestamp((pk.int >> 80) / 1000, tz=UTC)
-        bounds = moment - _AROUND_KEY, moment + _AROUND_KEY
-    except (OverflowError, ValueError):
-        return Q(pk__in=[])
-    return Q(created_at__range=bounds) if pk.version == 7 else Q(pk__in=[])
-
-
-@dataclass(frozen=True)
-class Position:
-    """A place in the log: a row's time and id, as text `2026-11-20T10:00:00.123456+00:00~<uuid>`."""
-
-    created_at: datetime
-    pk: uuid.UUID
-
-    @classmethod
-    def of(cls, row: CallLog) -> Position:
-        return cls(row.created_at, row.pk)
-
-    @classmethod
-    def parse(cls, text: str) -> Position | None:
-        moment, _separator, key = text.partition("~")
-        try:
-            position = cls(datetime.fromisoformat(moment), uuid.UUID(key))
-        except ValueError:
-            return None
-        return position if timezone.is_aware(position.created_at) else None
-
-    def __str__(self) -> str:
-        return f"{self.created_at.isoformat()}~{self.pk}"
-
-    @property
-    def older(self) -> Q:
-        """Said twice, since an index is entered by the first condition alone."""
-        same_time = Q(created_at=self.created_at, pk__lt=self.pk)
-        return Q(created_at__lte=self.created_at) & (Q(created_at__lt=self.created_at) | same_time)
-
-    @property
-    def newer(self) -> Q:
-        same_time = Q(created_at=self.created_at, pk__gt=self.pk)
-        return Q(created_at__gte=self.created_at) & (Q(created_at__gt=self.created_at) | same_time)
-
-
-@dataclass(frozen=True)
-class Frontier:
-    """What somebody has seen of a log that grows: all that was written before `moment`, and `seen` of what came since.
-
-    As text `2026-11-20T10:00:00+00:00~<uuid>,<uuid>`. The moment lies a little back: a row's key is older than its
-    commit.
-    """
-
-    moment: datetime
-    seen: tuple[uuid.UUID, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Frontier | None:
-        moment, _separator, keys = text.partition("~")
-        try:
-            frontier = cls(datetime.fromisoformat(moment), tuple(uuid.UUID(key) for key in keys.split(",") if key))
-        except ValueError:
-            return None
-        return frontier if timezone.is_aware(frontier.moment) else None
-
-    @classmethod
-    def now(cls) -> Frontier:
-        """To be taken before the rows are read."""
-        return cls(timezone.now() - _KEY_BEFORE_COMMIT)
-
-    def with_seen(self, keys: Iterable[uuid.UUID]) -> Frontier:
-        first = first_uuid7(self.moment)
-        return replace(self, seen=tuple(key for key in keys if key >= first))
-
-    def __str__(self) -> str:
-        return f"{self.moment.isoformat()}~{','.join(map(str, self.seen))}"
 
 
 @dataclass(frozen=True)

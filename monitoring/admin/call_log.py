@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import (
 )
 
 from integrations.admin.base import LoggedAdmin
-from monitoring.log_search import around_key
+from monitoring.log_places import around
 from monitoring.models import CallLog
 
 UNLESS_SAID = timedelta(days=31)
@@ -52,5 +52,8 @@ class CallLogAdmin(LoggedAdmin):
             pk = uuid.UUID(str(object_id))
         except ValueError:
             return None
-        found: CallLog | None = self.get_queryset(request).filter(around_key(pk), pk=pk).first()
+        when = around(pk)
+        if when is None:
+            return None
+        found: CallLog | None = self.get_queryset(request).filter(when, pk=pk).first()
         return found

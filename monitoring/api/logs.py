@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+from django.http import Http404
 from django.utils import timezone
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, serializers
 
 from integrations.api.pagination import NewestByTime
 from integrations.api.viewsets import OrganizationViewSet
+from integrations.bounded import TookTooLong, reading_within
+from integrations.errors import InvalidRequest
+from integrations.models import Connection
 
-from ..log_search import around_key
+from ..log_places import around
+from ..log_search import NO_ANSWER, STATUS_CLASSES
+from ..log_text import Words, windows
 from ..models import CallLog
 
 # The log is partitioned by time: a question without a beginning is about the newest month.
 UNLESS_SAID = timedelta(days=31)
+_SECONDS = 10.0
 
 
 class LogRow(serializers.ModelSerializer[CallLog]):
@@ -40,21 +49,40 @@ class LogDetail(LogRow):
 
 class LogFilter(django_filters.FilterSet):
     status = django_filters.NumberFilter(field_name="response_status")
+    status_class = django_filters.ChoiceFilter(
+        method="by_status_class", choices=[(name, name) for name in (*STATUS_CLASSES, NO_ANSWER)]
+    )
     since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     until = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
     connection = django_filters.UUIDFilter()
-    q = django_filters.CharFilter(method="by_text", max_length=200)
+    provider = django_filters.CharFilter(method="by_provider", max_length=50)
+    user = django_filters.UUIDFilter()
+    q = django_filters.CharFilter(method="by_words", max_length=200)
 
     class Meta:
         model = CallLog
         fields = ("log_type", "method", "operation", "request_id", "error_code")
 
-    def by_text(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return queryset.filter(Q(endpoint__icontains=value) | Q(error_message__icontains=value))
+    def by_status_class(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        if value == NO_ANSWER:
+            return queryset.filter(response_status__isnull=True)
+        low = STATUS_CLASSES[value]
+        return queryset.filter(response_status__gte=low, response_status__lt=low + 100)
+
+    def by_provider(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return queryset.filter(connection__in=Connection.objects.filter(provider__slug=value))
+
+    def by_words(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Left to `LogViewSet.paginate_queryset`: from where on they are looked for is in the cursor."""
+        return queryset
 
 
 class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
-    """Each attempt of each call, secrets taken out. Without `since`, of the last 31 days."""
+    """Each attempt of each call, secrets taken out. Without `since`, of the last 31 days.
+
+    `q` looks for words in the endpoint, the request id, the error and the beginning of the bodies, as the log's page
+    does: `/v1/charges`, `card_declined`, the beginning of an id.
+    """
 
     queryset = CallLog.objects.all()
     serializer_class = LogRow
@@ -65,9 +93,56 @@ class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationV
         return LogRow if self.action == "list" else LogDetail
 
     def get_queryset(self) -> QuerySet[CallLog]:
-        rows = super().get_queryset()
-        if self.action != "list":
-            return rows.filter(around_key(self.kwargs["pk"])) if "pk" in self.kwargs else rows
+        rows: QuerySet[CallLog] = super().get_queryset()
+        if "pk" in self.kwargs:
+            when = around(self.kwargs["pk"])
+            return rows.none() if when is None else rows.filter(when)
         if self.request.query_params.get("since", "").strip():
             return rows
         return rows.filter(created_at__gte=timezone.now() - UNLESS_SAID)
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        try:
+            with reading_within(_SECONDS):
+                return super().paginate_queryset(self._with_words(queryset))
+        except TookTooLong as error:
+            raise InvalidRequest("The search took too long: narrow it.", field="since") from error
+
+    def _with_words(self, rows: QuerySet[CallLog]) -> QuerySet[CallLog]:
+        """As many of the rows that have the words as a page needs, from its place on."""
+        asked = self._asked(rows)
+        if not asked.get("q"):
+            return rows
+        words = Words.of(asked["q"])
+        if words is None:
+            return rows.none()
+        cursor = self.paginator.decode_cursor(self.request)  # type: ignore[union-attr]
+        since = asked["since"] or timezone.now() - UNLESS_SAID
+        until = asked["until"] or timezone.now() + timedelta(minutes=1)
+        is_reverse = bool(cursor and cursor.reverse)
+        if cursor and cursor.position:
+            place = _moment(cursor.position)
+            after = place + timedelta(microseconds=1)
+            since, until = (max(since, after), until) if is_reverse else (since, min(until, place))
+        size = self.paginator.get_page_size(self.request) + (cursor.offset if cursor else 0) + 2  # type: ignore[union-attr]
+        ordered = rows.order_by(*(("created_at", "pk") if is_reverse else ("-created_at", "-pk")))
+        found = (
+            call.pk
+            for first, last in windows(since, until, ascending=is_reverse)
+            for call in words.among(ordered, first, last, ascending=is_reverse)
+        )
+        return rows.filter(pk__in=list(islice(found, size)))
+
+    def _asked(self, rows: QuerySet[CallLog]) -> dict[str, Any]:
+        """The filters' values; they are valid, since the rows have passed them."""
+        filters = DjangoFilterBackend().get_filterset(self.request, rows, self)
+        filters.is_valid()
+        return dict(filters.form.cleaned_data)
+
+
+def _moment(position: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(position)
+    except ValueError as error:
+        raise Http404 from error
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

@@ -19,13 +19,14 @@ from integrations.pages.rendering import current_organization, page, staff_page
 from webhooks.pages.outline import Branch, outline
 
 from ..curl import curl_command
-from ..log_search import HEAVY, LogSearch, Position, around_key
+from ..log_places import Position, around
+from ..log_search import HEAVY, LogSearch
 from ..models import CallLog
 from .log_filters import LogFilter
 from .logs import names_of
 
 _SECONDS = 3.0
-_AROUND = timedelta(days=1)
+_DAY = timedelta(days=1)
 _MOST_SIBLINGS = 20
 
 
@@ -67,21 +68,22 @@ def log(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         "answered": Body.read(found.response_body),
         "curl": curl_command(found.method, found.endpoint, found.request_headers, found.request_body),
         "filters": form.query if is_from_list else "",
-        **_neighbours(organization, found, form.search if is_from_list else _around(found)),
+        **_neighbours(organization, found, form.search if is_from_list else _near(found)),
         **_siblings(organization, found),
     }
     return page(request, "monitoring/log.html", context)
 
 
 def _found(organization: Organization, pk: uuid.UUID) -> CallLog:
-    found = CallLog.objects.filter(around_key(pk), organization=organization, pk=pk).first()
+    when = around(pk)
+    found = CallLog.objects.filter(when, organization=organization, pk=pk).first() if when is not None else None
     if found is None:
         raise Http404
     return found
 
 
-def _around(call: CallLog) -> LogSearch:
-    return LogSearch(since=call.created_at - _AROUND, until=call.created_at + _AROUND)
+def _near(call: CallLog) -> LogSearch:
+    return LogSearch(since=call.created_at - _DAY, until=call.created_at + _DAY)
 
 
 def _neighbours(organization: Organization, call: CallLog, search: LogSearch) -> dict[str, Any]:

@@ -188,6 +188,20 @@ class LogFilter(forms.Form):
         return (self[name] for name in _IN_DETAIL)
 
     @property
+    def described(self) -> list[tuple[str, str]]:
+        """What is set, as people read it; what is no more, as it was given."""
+        self.is_valid()
+        return [(str(self.fields[name].label), self._told(name, text)) for name, text in self.chosen.items() if text]
+
+    def _told(self, name: str, text: str) -> str:
+        field, found = self.fields[name], self.cleaned_data.get(name)
+        if isinstance(field, forms.ModelChoiceField):
+            return field.label_from_instance(found) if found else text
+        if isinstance(field, forms.ChoiceField):
+            return str(dict(field.choices).get(text, text))  # type: ignore[arg-type]
+        return text
+
+    @property
     def mistakes(self) -> list[str]:
         """Each with the name of its field."""
         told = []

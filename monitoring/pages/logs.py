@@ -14,7 +14,8 @@ from integrations.bounded import TookTooLong, reading_within
 from integrations.models import Connection, Organization
 from integrations.pages.rendering import current_organization, fragment, page, staff_page
 
-from ..log_search import Frontier, LogSearch, Position
+from ..log_places import Frontier, Position
+from ..log_search import LogSearch
 from ..log_text import INDEXED_CHARACTERS, Words
 from ..models import CallLog
 from ..saved_searches import searches_for
@@ -37,14 +38,15 @@ def logs(request: HttpRequest) -> HttpResponse:
     if is_fragment and form.is_valid() and (after := Frontier.parse(request.GET.get("after", ""))):
         return fragment(request, "monitoring/_log_newer.html", context | _newer(organization, form.search, after))
     if form.is_valid():
-        context |= _page_of(organization, form.search, Position.parse(request.GET.get("before", "")))
+        context |= page_of(organization, form.search, Position.parse(request.GET.get("before", "")))
     if is_fragment:
         return fragment(request, "monitoring/_log_list.html", context)
     context |= {"title": _("Logs"), "searches": searches_for(organization, request.user)}
     return page(request, "monitoring/logs.html", context, status=200 if form.is_valid() else 400)
 
 
-def _page_of(organization: Organization, search: LogSearch, before: Position | None) -> dict[str, Any]:
+def page_of(organization: Organization, search: LogSearch, before: Position | None) -> dict[str, Any]:
+    """What a page of the list shows: the calls from that place on, or why there are none."""
     frontier = Frontier.now()
     if search.text and Words.of(search.text) is None:
         return {"calls": [], "is_wordless": True}

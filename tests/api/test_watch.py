@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -55,6 +56,49 @@ def test_the_log_is_asked_for_older_days_by_name(api: ApiClient, own: dict[str, 
     assert _ids(api, "logs/") == []
     assert _ids(api, "logs/", since=(NOW - timedelta(days=41)).isoformat()) == [str(old.pk)]
     assert api.get(f"logs/{old.pk}/").json()["id"] == str(old.pk)
+
+
+def test_a_call_of_long_ago_is_read_by_its_key(api: ApiClient, own: dict[str, Any]) -> None:
+    when = NOW - timedelta(days=400)
+    old = CallLog.objects.create(**own, id=first_uuid7(when), log_type="system", created_at=when)
+    assert api.get(f"logs/{old.pk}/").json()["id"] == str(old.pk)
+    assert api.get(f"logs/{uuid.uuid4()}/").status_code == 404
+
+
+def test_the_log_is_filtered_as_on_its_page(api: ApiClient, own: dict[str, Any], connection: Connection) -> None:
+    user = uuid.uuid4()
+    lost = CallLog.objects.create(**own, log_type="error", created_at=NOW, user_id=user)
+    broken = CallLog.objects.create(**own, log_type="api_response", created_at=NOW, response_status=503)
+    assert _ids(api, "logs/", status_class="5xx") == [str(broken.pk)]
+    assert _ids(api, "logs/", status_class="none") == [str(lost.pk)]
+    assert _ids(api, "logs/", user=str(user)) == [str(lost.pk)]
+    assert _ids(api, "logs/", provider=connection.provider.slug) == [str(broken.pk), str(lost.pk)]
+    assert _ids(api, "logs/", provider="tap") == []
+    assert api.get("logs/", {"status_class": "6xx"}).status_code == 400
+
+
+def _there_and_back(api: ApiClient, query: str) -> list[list[str]]:
+    """The pages by their rows: forwards to the last one, and from there backwards to the first."""
+    seen, direction, address = [], "next", f"/api/v1/logs/?page_size=5&{query}"
+    while address:
+        page = api.get(address).json()
+        seen.append([row["id"] for row in page["results"]])
+        if direction == "next" and not page["next"]:
+            direction = "previous"
+        address = (page[direction] or "").partition("testserver")[2]
+    return seen
+
+
+def test_words_are_looked_for_page_by_page_and_back(api: ApiClient, own: dict[str, Any]) -> None:
+    for n in range(24):
+        name = "refund" if n % 2 else "charge"
+        CallLog.objects.create(
+            **own, log_type="system", endpoint=f"https://example.com/v1/{name}s", operation=name,
+            response_body='{"code":"card_declined"}', created_at=NOW - timedelta(minutes=n // 6),
+        )  # fmt: skip
+    pages = _there_and_back(api, "q=/v1/refunds+card_decl")
+    assert [len(page) for page in pages[:3]] == [5, 5, 2]
+    assert pages == _there_and_back(api, "operation=refund")
 
 
 def test_health_checks_are_listed(api: ApiClient, own: dict[str, Any], connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from integrations.bounded import TookTooLong, reading_within
 from integrations.models import Connection, Membership, Organization
 from monitoring.pages import logs as page_of_logs
 from monitoring.rollup import rollup
@@ -90,6 +92,21 @@ def test_a_search_that_takes_too_long_says_so(client: Client, own: Connection, m
     response = client.get("/integrations/logs/?q=charges")
     assert response.status_code == 200
     assert "The search took too long" in response.content.decode()
+
+
+def test_many_short_statements_are_bounded_together() -> None:
+    def read() -> None:
+        with reading_within(0.3), database.cursor() as cursor:
+            for _ in range(200):
+                cursor.execute("SELECT pg_sleep(0.05)")
+
+    started = time.monotonic()
+    with pytest.raises(TookTooLong):
+        read()
+    assert time.monotonic() - started < 5
+    with database.cursor() as cursor:  # and what comes after it is bounded no more
+        cursor.execute("SELECT current_setting('statement_timeout')")
+        assert cursor.fetchone() == ("0",)
 
 
 def test_the_page_costs_few_queries(

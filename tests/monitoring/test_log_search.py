@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from integrations.models import Connection, Membership, Organization
 from integrations.tenancy import acting_for
-from monitoring.log_search import LogSearch, Position
+from monitoring.log_places import Position
+from monitoring.log_search import LogSearch
 from monitoring.models import CallLog
 from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
 

@@ -43,6 +43,7 @@ def test_a_search_is_saved_opened_renamed_and_deleted(organization: Organization
     opened = client.get(f"{LOGS}?{listed[0].query}").context["form"]
     assert opened.search.text == "card_declined"
     assert (opened.search.status, opened.search.connection) == ("4xx", connection.pk)
+    assert 'aria-current="true"' in client.get(f"{LOGS}?{listed[0].query}").content.decode()
     client.post(f"{LOGS}searches/{search.pk}/change/", {"name": "Refused"})
     assert "Refused" in client.get(f"{LOGS}searches/").content.decode()
     client.post(f"{LOGS}searches/{search.pk}/delete/")

@@ -9,10 +9,10 @@ from integrations.models.base import IdentifiedModel
 
 
 class FileToRemove(IdentifiedModel):
-    """The archived body of an event that was deleted; its key is the event's.
+    """The archived body of an event that was deleted (its key is the event's), or a part of a log export that was.
 
-    A trigger of `webhook_events` writes it within the deletion, whoever deletes: a cascade, a person, SQL. It is no
-    organization's, since it outlives them, and tenants have no part in it.
+    A trigger of `webhook_events` or `log_exports` writes it within the deletion, whoever deletes: a cascade, a person,
+    SQL. It is no organization's, since it outlives them, and tenants have no part in it.
     """
 
     name = models.CharField(_("name"), max_length=255)
