@@ -305,11 +305,26 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600},
     },
-    "make log partitions ahead": {"task": "monitoring.tasks.ensure_partitions", "schedule": timedelta(days=1)},
+    "make log partitions ahead": {
+        "task": "monitoring.tasks.ensure_partitions",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
+    "archive old logs": {
+        "task": "monitoring.tasks.archive_logs",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
 }
 
 # What goes wrong is told without anybody's secrets, while DEBUG is on as well.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_reports.ReportFilter"
+
+# Months of the call log: in the database, and in all. What is older than the first moves to the archive.
+LOG_HOT_MONTHS = env.number("HUB_LOG_HOT_MONTHS", default=13, low=1, high=600)
+LOG_RETENTION_MONTHS = env.number("HUB_LOG_RETENTION_MONTHS", default=60, low=1, high=600)
+if LOG_HOT_MONTHS > LOG_RETENTION_MONTHS:
+    raise ImproperlyConfigured("HUB_LOG_HOT_MONTHS must not be more than HUB_LOG_RETENTION_MONTHS.")
 
 # People
 AUTH_USER_MODEL = "integrations.User"

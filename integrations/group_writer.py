@@ -4,8 +4,8 @@ What comes while a statement is under way is written together by the next one: i
 disk. The first thread to come leads; when it is done it wakes those whose rows it wrote, and the oldest of those that
 came meanwhile leads next. Alone, a row waits for nobody. `write` returns when its own row is durable.
 
-The leader writes as the service, over a database session that the writer keeps for itself: threads whose own sessions
-act for other organizations share its statements.
+The leader writes as the service, over a database session that the writer keeps for its leaders: threads whose own
+sessions act for other organizations share its statements.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 
 _MAX_ROWS = 64
 _MAX_BYTES = 4_194_304
+_WORTH_ANOTHER_LEADER = 8
 
 Row = TypeVar("Row")
 _writers: WeakSet[GroupWriter[Any]] = WeakSet()
@@ -36,8 +37,8 @@ class _Waiting(Generic[Row]):
 
     def __init__(self, row: Row) -> None:
         self.row = row
-        self.is_over = False
         self.error: DatabaseError | None = None
+        self.charge: tuple[_Session, list[_Waiting[Row]]] | None = None  # of the thread that is to lead
         self._turn = threading.Lock()
         self._turn.acquire()
 
@@ -50,17 +51,25 @@ class _Waiting(Generic[Row]):
 
 
 class GroupWriter(Generic[Row]):
-    """`insert` writes rows by one statement, which may be repeated: one that is there already is left as it is."""
+    """`insert` writes rows by one statement, which may be repeated: one that is there already is left as it is.
+
+    With more than one of `sessions`, another thread leads beside the first where many rows wait, and the database works
+    on two statements at once. That is for rows that cannot clash: two that write the same ones wait for each other.
+    """
 
     def __init__(
-        self, insert: Callable[[Cursor, Sequence[Row]], None], *, size_of: Callable[[Row], int] = lambda row: 0
+        self,
+        insert: Callable[[Cursor, Sequence[Row]], None],
+        *,
+        size_of: Callable[[Row], int] = lambda row: 0,
+        sessions: int = 1,
     ) -> None:
         self._insert = insert
         self._size_of = size_of
-        self._lock = threading.Lock()  # guards the two below
+        self._lock = threading.Lock()  # guards the queue and which sessions are idle
         self._queue: list[_Waiting[Row]] = []
-        self._is_led = False
-        self._session = _Session()  # the leader's
+        self._sessions = [_Session() for _ in range(sessions)]  # the leaders'
+        self._idle = list(self._sessions)
         _writers.add(self)
 
     def write(self, row: Row) -> None:
@@ -72,36 +81,47 @@ class GroupWriter(Generic[Row]):
         mine = _Waiting(row)
         with self._lock:
             self._queue.append(mine)
-            leads, self._is_led = not self._is_led, True
-        if not leads:
+            leader = self._appoint()
+        if leader is not mine:
+            if leader is not None:
+                leader.wake()
             mine.wait()
-        if not mine.is_over:
-            self._lead()
+        if mine.charge is not None:
+            self._lead(mine, *mine.charge)
         if mine.error is not None:
             raise mine.error
 
     def close(self) -> None:
-        """Let go of the database session; the next row opens another."""
-        self._session.close()
+        """Let go of the database sessions; the next row opens another."""
+        for session in self._sessions:
+            session.close()
 
-    def _lead(self) -> None:
-        """Write what waits, of which our own row is the oldest, and hand on to the next."""
-        with self._lock:
-            group = self._take_group()
+    def _appoint(self) -> _Waiting[Row] | None:
+        """The oldest of those that wait is to write what waits, where there is a session for it. Under the lock."""
+        is_led = len(self._idle) < len(self._sessions)
+        if not self._idle or len(self._queue) < (_WORTH_ANOTHER_LEADER if is_led else 1):
+            return None
+        leader = self._queue[0]
+        leader.charge = self._idle.pop(), self._take_group()
+        return leader
+
+    def _lead(self, mine: _Waiting[Row], session: _Session, group: list[_Waiting[Row]]) -> None:
+        """Write the group, of which our own row is the oldest, and hand on to the next."""
         failure: DatabaseError | None = DatabaseError("The thread that led was ended.")
         try:
-            failure = self._write_group(group)
+            failure = self._write_group(session, group)
         finally:
             with self._lock:
                 if failure is not None:
                     # The database is away: those that waited behind it need not find that out one after the other.
                     group += self._queue
                     self._queue.clear()
-                heir = self._queue[0] if self._queue else None
-                self._is_led = heir is not None
+                self._idle.append(session)
+                heir = self._appoint()
             for waiting in group:
-                waiting.is_over, waiting.error = True, waiting.error or failure
-                waiting.wake()
+                waiting.error = waiting.error or failure
+                if waiting is not mine:
+                    waiting.wake()
             if heir is not None:
                 heir.wake()
 
@@ -116,23 +136,30 @@ class GroupWriter(Generic[Row]):
         del self._queue[:count]
         return group
 
-    def _write_group(self, group: Sequence[_Waiting[Row]]) -> DatabaseError | None:
+    def _write_group(self, session: _Session, group: Sequence[_Waiting[Row]]) -> DatabaseError | None:
         """Write all; where one of them cannot be written, each by itself, so that it alone bears the error.
 
         Returns what went wrong for all of them: the database is away, say.
         """
         try:
-            self._session.run(lambda cursor: self._insert(cursor, [waiting.row for waiting in group]))
-        except (DataError, IntegrityError) as error:
-            if len(group) == 1:
-                return error
+            self._write_rows(session, [waiting.row for waiting in group])
+        except (DataError, IntegrityError):
+            self._write_apart(session, group)
         except DatabaseError as error:
             return error
-        else:
-            return None
-        for waiting in group:
-            waiting.error = self._write_group([waiting])
         return None
+
+    def _write_apart(self, session: _Session, group: Sequence[_Waiting[Row]]) -> None:
+        """A row that was by itself already is tried once more, too: on its way to a default partition it is refused
+        there, once, when a partition for it comes to be in that moment."""
+        for waiting in group:
+            try:
+                self._write_rows(session, [waiting.row])
+            except DatabaseError as error:
+                waiting.error = error
+
+    def _write_rows(self, session: _Session, rows: Sequence[Row]) -> None:
+        session.run(lambda cursor: self._insert(cursor, rows))
 
 
 def close_sessions() -> None:

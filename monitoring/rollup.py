@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from integrations.operations.locks import AdvisoryLock
 
+from .log_archive import oldest_call
 from .models import CallLog, RollupWatermark
 from .rollup_again import count_again
 from .rollup_days import sum_up, sum_up_between
@@ -155,7 +156,8 @@ def _begin_anew(watermark: RollupWatermark, now: datetime) -> None:
     watermark.server, watermark.upcoming_transaction = server.identity, server.ended.upcoming
     watermark.open_transactions = sorted(server.ended.under_way)
     watermark.read_until, watermark.recount_since = now, oldest
-    newest = CallLog.objects.order_by("-created_at").values_list("created_at", flat=True).first()
+    calls = CallLog.objects.filter(created_at__gte=oldest).order_by("-created_at")
+    newest = calls.values_list("created_at", flat=True).first()
     watermark.recount_until = max(now, newest + _HOUR) if newest else now
 
 
@@ -174,5 +176,5 @@ def _stretches(first: datetime, last: datetime) -> list[tuple[datetime, datetime
 
 
 def _oldest_hour() -> datetime | None:
-    oldest = CallLog.objects.order_by("created_at").values_list("created_at", flat=True).first()
+    oldest = oldest_call()
     return oldest and oldest.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

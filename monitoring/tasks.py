@@ -14,6 +14,7 @@ from . import (
     health_alerts,
     log_export_work,
     log_exports,
+    log_keeping,
     partitions,
     payment_alerts,
 )
@@ -95,3 +96,9 @@ def check_connection(connection_id: str) -> str:
         return ""
     with acting_for(found.organization_id):
         return str(health.check_connection(found).status)
+
+
+@shared_task
+def archive_logs() -> int:
+    """Every hour, for as long as a task may take: a month goes on where it was left."""
+    return log_keeping.keep_in_order()

@@ -93,6 +93,16 @@ def _empty_redis() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_query_reads_all_of_the_log() -> Iterator[None]:
+    """The call log grows for years: whatever a test has our code do, each of its questions has a bound in time."""
+    from tests.log_bounds import watched
+
+    with watched() as unbounded:
+        yield
+    assert unbounded == []
+
+
+@pytest.fixture(autouse=True)
 def _lanes_are_left() -> Iterator[None]:
     """A test ends with what it has set going: who still asks a provider has a lane that the next one may want."""
     yield

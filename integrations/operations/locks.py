@@ -16,6 +16,8 @@ class AdvisoryLock(IntEnum):
     HEALTH_SWEEP = 7_411_003
     ROLLUP = 7_411_004
     MASTER_KEY_ROTATION = 7_411_005
+    LOG_PARTITIONS = 7_411_006
+    LOG_ARCHIVE = 7_411_007
 
 
 def lock_until_commit(*name: object) -> None:

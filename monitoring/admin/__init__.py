@@ -7,6 +7,7 @@ from .audit import AuditLogAdmin
 from .call_log import CallLogAdmin
 from .health import HealthCheckAdmin, HealthRuleAdmin, UptimeDayAdmin
 from .incidents import MaintenanceWindowAdmin, ProviderIncidentAdmin
+from .log_archives import LogArchiveAdmin
 from .metrics import DailyAnalyticsAdmin, DailyTotalsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "HealthCheckAdmin",
     "HealthRuleAdmin",
     "HourlyMetricsAdmin",
+    "LogArchiveAdmin",
     "MaintenanceWindowAdmin",
     "ProviderIncidentAdmin",
     "RollupWatermarkAdmin",

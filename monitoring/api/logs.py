@@ -97,7 +97,7 @@ class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationV
         if "pk" in self.kwargs:
             when = around(self.kwargs["pk"])
             return rows.none() if when is None else rows.filter(when)
-        if "since" in self.request.query_params:
+        if self.request.query_params.get("since", "").strip():
             return rows
         return rows.filter(created_at__gte=timezone.now() - UNLESS_SAID)
 

@@ -19,8 +19,8 @@ from prometheus_client.metrics_core import Metric
 from psycopg.errors import QueryCanceled
 
 from integrations.models import Connection
+from monitoring.log_tables import TABLE
 from monitoring.models import Alert
-from monitoring.partitions import TABLE
 
 from .calls import label_of
 

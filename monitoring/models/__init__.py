@@ -9,6 +9,7 @@ from .audit import AuditLog
 from .call_log import CallLog
 from .health import HealthCheck, HealthRule, UptimeDay
 from .incidents import MaintenanceWindow, ProviderIncident
+from .log_archives import LogArchive
 from .log_exports import LogExport
 from .metrics import DailyAnalytics, HourlyMetrics, RestlessEvent, RollupWatermark
 from .saved_searches import SavedSearch
@@ -29,6 +30,7 @@ __all__ = [
     "HealthCheck",
     "HealthRule",
     "HourlyMetrics",
+    "LogArchive",
     "LogExport",
     "MaintenanceWindow",
     "ProviderIncident",

@@ -51,7 +51,8 @@ def test_pages_of_the_log_go_on_where_times_are_equal(api: ApiClient, own: dict[
 
 
 def test_the_log_is_asked_for_older_days_by_name(api: ApiClient, own: dict[str, Any]) -> None:
-    old = CallLog.objects.create(**own, log_type="system", created_at=NOW - timedelta(days=40))
+    then = NOW - timedelta(days=40)
+    old = CallLog.objects.create(**own, id=first_uuid7(then), log_type="system", created_at=then)
     assert _ids(api, "logs/") == []
     assert _ids(api, "logs/", since=(NOW - timedelta(days=41)).isoformat()) == [str(old.pk)]
     assert api.get(f"logs/{old.pk}/").json()["id"] == str(old.pk)

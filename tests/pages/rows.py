@@ -29,6 +29,7 @@ from monitoring.models import (
     HealthCheck,
     HealthRule,
     HourlyMetrics,
+    LogArchive,
     MaintenanceWindow,
     UptimeDay,
 )
@@ -112,6 +113,9 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         WebhookAccessLog.objects.create(organization=organization, webhook_event=event, actor=f"{mark} reader"),
         WebhookReplay.objects.create(organization=organization, created_by=f"{mark} actor"),
         CallLog.objects.create(**own, log_type="api_request", method="GET", endpoint=f"/{mark}"),
+        LogArchive.objects.create(
+            organization=organization, month=date(2025, 1, 1), part=0, file=f"ae/logs/{mark}", file_key=SECRET
+        ),
         HealthCheck.objects.create(**own, check_timestamp=now, status="healthy"),
         HealthRule.objects.create(**own),
         MaintenanceWindow.objects.create(
