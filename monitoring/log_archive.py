@@ -18,7 +18,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -48,6 +48,7 @@ from .log_tables import (
 from .models import CallLog, LogArchive
 
 _TRIES = 3
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 STEPS = 3  # how often `archive_month` passes each call
 
 Status = LogArchive.Status
@@ -96,10 +97,8 @@ def archive_month(month: date) -> Generator[int]:
 def oldest_call() -> datetime | None:
     """The first call since when all are in the database: what is older must not be counted anew from what is left."""
     newest = LogArchive.objects.aggregate(month=Max("month"))["month"]
-    months = [month for month in months_in_log() if newest is None or month > newest]
-    if not months:
-        return None
-    calls = CallLog.objects.filter(created_at__gte=bounds(months[0])[0]).order_by("created_at")
+    since = bounds(newest)[1] if newest else _BEFORE_ALL
+    calls = CallLog.objects.filter(created_at__gte=since).order_by("created_at")
     return calls.values_list("created_at", flat=True).first()
 
 

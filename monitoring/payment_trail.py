@@ -138,7 +138,9 @@ def _events(payment: Payment, operations: Sequence[PaymentOperation]) -> list[We
     events = WebhookEvent.objects.filter(
         _within(windows, "pk"), webhook_endpoint__in=endpoints, subject=payment.provider_reference, is_test=False
     )
-    without_bodies = events.defer("raw_body", "payload", "headers", "body_key", "attempts")
+    without_bodies = events.select_related("webhook_endpoint").defer(
+        "raw_body", "payload", "headers", "body_key", "attempts", "webhook_endpoint__webhook_secret"
+    )
     return list(without_bodies.order_by("-pk")[: MOST + 1])
 
 

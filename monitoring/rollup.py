@@ -148,7 +148,7 @@ def _begin_anew(watermark: RollupWatermark, now: datetime) -> None:
     The numbers that restored rows carry are the other server's, and must not be taken for this one's.
     """
     oldest = _oldest_hour() or now - _HOUR
-    if watermark.server or has_numbers_of_another_server():
+    if watermark.server or has_numbers_of_another_server(oldest):
         make_numbers_anew()
     if watermark.server:
         oldest = max(oldest, now - REACH)

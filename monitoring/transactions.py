@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -65,11 +66,15 @@ def look() -> Server:
     return Server(identity, ended if own is None else ended.including(own))
 
 
-def has_numbers_of_another_server() -> bool:
-    """Whether calls carry numbers that this server has not come to."""
+def has_numbers_of_another_server(since: datetime) -> bool:
+    """Whether calls from then on carry numbers that this server has not come to."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(max(written_in) > pg_snapshot_xmax(pg_current_snapshot()), false) FROM integration_logs"
+            # The caller's own number may be beyond those that the snapshot knows of.
+            "SELECT coalesce(max(written_in)"
+            " > greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id_if_assigned()), false)"
+            " FROM integration_logs WHERE created_at >= %s",
+            [since],
         )
         return bool(cursor.fetchone()[0])
 

@@ -205,7 +205,7 @@ def test_failing_calls_open_an_alert_from_a_floor_of_calls_and_within_the_last_m
     assert open_alerts() == []
     calls(shop, 9, status=200)
     look()
-    assert open_alerts() == ["Shop: 50 % of 18 calls in 10 minutes have failed."]
+    assert open_alerts() == ["Shop: 50 per cent of 18 calls in 10 minutes have failed."]
     calls(shop, 1, status=200)
     look()
     assert open_alerts() == []
@@ -229,8 +229,8 @@ def test_a_budget_is_warned_of_at_80_and_at_100_percent(organization: Organizati
     spend(till, "40")
     assert watch_budgets() == (2, 0)
     assert open_alerts() == [
-        "85 % of the month's budget is spent: AED 85.00 of AED 100.00.",
-        "Till: 80 % of the month's budget is spent: AED 40.00 of AED 50.00.",
+        "85 per cent of the month's budget is spent: AED 85.00 of AED 100.00.",
+        "Till: 80 per cent of the month's budget is spent: AED 40.00 of AED 50.00.",
     ]
     Alert.objects.update(acknowledged_at=timezone.now(), acknowledged_name="somebody")
     spend(shop, "59")

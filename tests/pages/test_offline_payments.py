@@ -100,7 +100,8 @@ def test_nobody_speaks_of_a_gateway_where_there_is_none(payment: Payment, admini
     assert "The money has arrived" in page
     trail = administrator.get(reverse("payment-trail", args=[payment.pk])).text
     assert "gateway" not in page[page.index('id="main"') :].replace("Payment gateways", "")
-    assert "webhook" not in trail
+    assert "payment.succeeded" in trail, "as destinations are told"
+    assert "Webhook" not in trail
 
 
 def test_a_proof_is_downloaded_and_who_did_is_known(payment: Payment, proof: PaymentProof, client: Client) -> None:
