@@ -173,7 +173,8 @@ def test_a_gap_is_worked_off_in_steps_that_are_each_kept(monkeypatch: pytest.Mon
     first = next(run)
     run.close()
     assert first.left >= 3
-    assert 0 < sum(HourlyMetrics.objects.values_list("requests", flat=True)) <= 3
+    # Of the three transactions some may be those of other databases on this server.
+    assert sum(HourlyMetrics.objects.values_list("requests", flat=True)) <= 3
     assert len(list(steps())) >= 3
     check_sums([target])
 
