@@ -63,8 +63,12 @@ class DayField(forms.DateField):
     input_formats = (_DAY, "%Y-%m-%d")
     default_error_messages = {"invalid": _("Write the day as DD/MM/YYYY, 31/01/2026 for example.")}  # noqa: RUF012
 
+    def __init__(self, *, years: range = _YEARS, **options: Any) -> None:
+        super().__init__(**options)
+        self.years = years
+
     def to_python(self, value: Any) -> date | None:
-        return _within_reach(self, super().to_python(_plain(value)))
+        return _within_reach(self, super().to_python(_plain(value)), self.years)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         return _as_understood(self, data)
@@ -74,13 +78,13 @@ class MomentField(forms.DateTimeField):
     """A day and a time in the current time zone; ISO 8601 is understood as well, with a zone of its own or without."""
 
     widget = MomentInput
-    input_formats = (_MOMENT,)
+    input_formats: tuple[str, ...] = (_MOMENT,)
     default_error_messages = {  # noqa: RUF012
         "invalid": _("Write the day and time as DD/MM/YYYY HH:MM, 31/01/2026 14:30 for example.")
     }
 
     def to_python(self, value: Any) -> datetime | None:
-        return _within_reach(self, super().to_python(_plain(value)))
+        return _within_reach(self, super().to_python(_plain(value)), _YEARS)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         return _as_understood(self, data)
@@ -90,9 +94,9 @@ def _plain(value: Any) -> Any:
     return " ".join(value.translate(_AS_TYPED_IN_ENGLISH).split()) if isinstance(value, str) else value
 
 
-def _within_reach(field: forms.Field, value: _Moment | None) -> _Moment | None:
-    if value is not None and value.year not in _YEARS:
-        raise ValidationError(field.error_messages["invalid"], code="invalid")
+def _within_reach(field: forms.Field, value: _Moment | None, years: range) -> _Moment | None:
+    if value is not None and value.year not in years:
+        raise ValidationError(field.error_messages.get("years", field.error_messages["invalid"]), code="invalid")
     return value
 
 

@@ -13,14 +13,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from ..models import Connection, Organization, Payment
 from ..operations.payment_search import ANY_DIFFERENCE, PaymentSearch
 from ..templatetags.payments import named_methods
+from .filter_form import FilterForm, SearchText
 from .moment_field import DayField
-
-
-class _Text(forms.CharField):
-    """What no row can hold is not looked for."""
-
-    def clean(self, value: Any) -> str:
-        return str(super().clean(str(value or "").replace("\x00", "")))
 
 
 def _amount(label: Any) -> forms.DecimalField:
@@ -28,8 +22,8 @@ def _amount(label: Any) -> forms.DecimalField:
     return forms.DecimalField(label=label, required=False, min_value=0, max_digits=19, decimal_places=4, widget=widget)
 
 
-class PaymentFilter(forms.Form):
-    q = _Text(
+class PaymentFilter(FilterForm):
+    q = SearchText(
         label=gettext_lazy("Search payments"),
         required=False,
         max_length=255,
@@ -66,7 +60,7 @@ class PaymentFilter(forms.Form):
         required=False,
         choices=lambda: named_methods(gettext_lazy("Any method"), told=True),
     )
-    currency = _Text(label=gettext_lazy("Currency"), required=False, max_length=3)
+    currency = SearchText(label=gettext_lazy("Currency"), required=False, max_length=3)
     difference = forms.ChoiceField(
         label=gettext_lazy("Difference"),
         required=False,
@@ -111,12 +105,3 @@ class PaymentFilter(forms.Form):
         return any(
             self.data.get(name) for name in ("method", "currency", "least", "most", "since", "until", "difference")
         )
-
-    @property
-    def mistakes(self) -> list[str]:
-        """Each with the name of its field."""
-        told = []
-        for name, errors in self.errors.items():
-            label = self.fields[name].label if name in self.fields else ""
-            told += [f"{label}: {error}" if label else str(error) for error in errors]
-        return told

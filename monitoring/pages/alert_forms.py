@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from integrations.models import Connection, Organization
+from integrations.pages.moment_field import MomentField
 
 from ..models import Alert, AlertChannel, AlertRule, AlertSilence
 
@@ -109,13 +110,6 @@ class ChannelForm(forms.Form):
         return {name: value for name, value in self.cleaned_data.items() if name != "url" or value}
 
 
-class _MomentInput(forms.DateTimeInput):
-    input_type = "datetime-local"
-
-    def __init__(self) -> None:
-        super().__init__({**_INPUT, "dir": "ltr"}, format="%Y-%m-%dT%H:%M")
-
-
 def _time() -> forms.TimeInput:
     return forms.TimeInput({**_INPUT, "dir": "ltr", "type": "time"}, format="%H:%M")
 
@@ -129,8 +123,8 @@ class SilenceForm(forms.Form):
         widget=forms.Select(_INPUT),
     )  # fmt: skip
     connection = forms.ModelChoiceField(queryset=Connection.objects.none(), required=False)
-    starts_at = forms.DateTimeField(label=_("From"), widget=_MomentInput())
-    ends_at = forms.DateTimeField(label=_("Until"), widget=_MomentInput())
+    starts_at = MomentField(label=_("From"))
+    ends_at = MomentField(label=_("Until"))
     weekdays = forms.TypedMultipleChoiceField(
         label=_("Weekdays"), coerce=int, choices=WEEKDAYS, widget=forms.CheckboxSelectMultiple
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -36,8 +35,7 @@ def silences(request: HttpRequest) -> HttpResponse:
         }
         for silence in rows
     ]
-    with timezone.override(ZoneInfo(organization.timezone)):
-        return page(request, "monitoring/alerts/silences.html", {"title": _("Alert silences"), "silences": shown})
+    return page(request, "monitoring/alerts/silences.html", {"title": _("Alert silences"), "silences": shown})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -64,13 +62,12 @@ def remove_silence(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 
 def _edited(request: HttpRequest, *, is_weekly: bool, silence: AlertSilence | None = None) -> HttpResponseBase:
     organization = current_organization(request)
-    with timezone.override(ZoneInfo(organization.timezone)):
-        form = SilenceForm(request.POST or None, organization=organization, is_weekly=is_weekly, silence=silence)
-        if form.is_valid() and _saved(request, form, silence):
-            return redirect("alert-silences")
-        title = silence.name if silence else _("Silent every week") if is_weekly else _("Silent once")
-        context = {"title": title, "form": form, "silence": silence, "zone": organization.timezone}
-        return page(request, "monitoring/alerts/silence.html", context, status=400 if form.errors else 200)
+    form = SilenceForm(request.POST or None, organization=organization, is_weekly=is_weekly, silence=silence)
+    if form.is_valid() and _saved(request, form, silence):
+        return redirect("alert-silences")
+    title = silence.name if silence else _("Silent every week") if is_weekly else _("Silent once")
+    context = {"title": title, "form": form, "silence": silence, "zone": organization.timezone}
+    return page(request, "monitoring/alerts/silence.html", context, status=400 if form.errors else 200)
 
 
 def _saved(request: HttpRequest, form: SilenceForm, silence: AlertSilence | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integrations.models import Connection, IntegrationProvider, Organization
+from integrations.pages.filter_form import FilterForm
+from integrations.pages.moment_field import DayField, DayInput
 
 from ..analytics import Scope
 from ..connections import Named, connections_of, providers_of
@@ -20,27 +22,31 @@ from ..days import LONGEST_DAYS, Days, today_of
 
 RANGES = {"7": gettext_lazy("Week"), "30": gettext_lazy("Month"), "90": gettext_lazy("Quarter")}
 _USUAL = "30"
-_EARLIEST, _LATEST = date(2000, 1, 1), date(2100, 12, 31)
 _FILTERS = ("provider", "connection", "environment")
 
 
-def _day(label: Any) -> forms.DateField:
-    return forms.DateField(
+def _day(label: Any, name: str) -> DayField:
+    return DayField(
         label=label,
         required=False,
-        error_messages={"invalid": gettext_lazy("Write the day as DD/MM/YYYY.")},
+        years=range(2000, 2101),
+        error_messages={
+            "invalid": gettext_lazy("Write the day as DD/MM/YYYY."),
+            "years": gettext_lazy("Choose a day between 2000 and 2100."),
+        },
+        widget=DayInput({"id": name, "class": "hub-input hub-input--date"}),
     )
 
 
-class AnalyticsForm(forms.Form):
+class AnalyticsForm(FilterForm):
     """`days` back from today, or a free range `since` to `until`; all connections, or those of a filter.
 
     What is not valid is told, and the usual range of all connections is shown.
     """
 
     days = forms.ChoiceField(label=gettext_lazy("Range"), required=False, choices=[*RANGES.items()])
-    since = _day(gettext_lazy("From"))
-    until = _day(gettext_lazy("To"))
+    since = _day(gettext_lazy("From"), "since")
+    until = _day(gettext_lazy("To"), "until")
     provider = forms.SlugField(label=gettext_lazy("Provider"), required=False)
     connection = forms.UUIDField(label=gettext_lazy("Connection"), required=False)
     environment = forms.ChoiceField(
@@ -52,18 +58,6 @@ class AnalyticsForm(forms.Form):
         self.organization = organization
         self.connections: dict[uuid.UUID, Named] = connections_of(organization)
         self.providers: dict[uuid.UUID, IntegrationProvider] = providers_of(self.connections.values())
-
-    def clean_since(self) -> date | None:
-        return self._within_reason("since")
-
-    def clean_until(self) -> date | None:
-        return self._within_reason("until")
-
-    def _within_reason(self, name: str) -> date | None:
-        day: date | None = self.cleaned_data[name]
-        if day and not _EARLIEST <= day <= _LATEST:
-            raise ValidationError(_("Choose a day between 2000 and 2100."))
-        return day
 
     def clean_provider(self) -> uuid.UUID | None:
         slug = self.cleaned_data["provider"]
@@ -142,12 +136,3 @@ class AnalyticsForm(forms.Form):
 
     def _given(self, name: str) -> str:
         return str(self.data.get(name, "")) if self.is_valid() else ""
-
-    @property
-    def mistakes(self) -> list[str]:
-        """Each with the name of its field."""
-        told = []
-        for name, errors in self.errors.items():
-            label = self.fields[name].label if name in self.fields else ""
-            told += [f"{label}: {error}" if label else str(error) for error in errors]
-        return told

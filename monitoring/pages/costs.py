@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from integrations.models import Organization, User
+from integrations.pages.filter_form import FilterForm
 from integrations.pages.rendering import current_organization, page, staff_page
 
 from ..connections import connections_of, providers_of
@@ -27,7 +28,7 @@ SHOWN = 25
 _EARLIEST, _LATEST = 2000, 2100
 
 
-class MonthForm(forms.Form):
+class MonthForm(FilterForm):
     """A month as `MM/YYYY`; this month where none is given, or none that there is."""
 
     month = forms.CharField(label=gettext_lazy("Month"), required=False)
@@ -52,10 +53,6 @@ class MonthForm(forms.Form):
     def chosen(self) -> Days:
         day = self.cleaned_data["month"] if self.is_valid() else None
         return month_of(day or self.today)
-
-    @property
-    def mistakes(self) -> list[str]:
-        return [f"{self.fields['month'].label}: {error}" for error in self.errors.get("month", [])]
 
 
 @require_GET

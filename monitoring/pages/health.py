@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from functools import wraps
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integrations.models import Connection, IntegrationProvider, Organization
 from integrations.models.connections import ConnectionQuerySet
-from integrations.pages.rendering import Page, current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page
 from integrations.tenancy import acting_as_service
 
 from ..health import check_connection
@@ -31,20 +30,8 @@ _WORST_FIRST = ("down", "degraded", "unknown", "healthy")
 _STATES = Connection.Health
 
 
-def in_zone(view: Page) -> Page:
-    """Times are read and shown in the zone of the organization."""
-
-    @wraps(view)
-    def placed(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        with timezone.override(current_organization(request).timezone):
-            return view(request, *args, **kwargs)
-
-    return placed
-
-
 @require_safe
 @staff_page("monitoring.view_healthcheck")
-@in_zone
 def health(request: HttpRequest) -> HttpResponse:
     """Whole at first; htmx then fetches the connections alone, every 30 seconds and at each choice of a filter."""
     organization = current_organization(request)
@@ -62,7 +49,6 @@ def health(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_page("integrations.change_connection")
-@in_zone
 def check_now(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
     """Check it at once, and show how it is then: in its row, or on its page."""
     organization = current_organization(request)

@@ -17,20 +17,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations.errors import InvalidRequest
 from integrations.models import Connection, IntegrationProvider, Organization, User
+from integrations.pages.moment_field import MomentField
 from integrations.pages.rendering import current_organization, page, staff_page
 
 from ..maintenance import end_window, schedule_window
 from ..models import MaintenanceWindow
-from .health import in_zone
-
-_FORMAT = "%d/%m/%Y %H:%M"
-_PLACEHOLDER = gettext_lazy("DD/MM/YYYY HH:MM")
-
-
-def _moment(label: Any) -> forms.DateTimeField:
-    attributes = {"class": "hub-input hub-input--inline", "dir": "ltr", "autocomplete": "off", "inputmode": "numeric"}
-    widget = forms.DateTimeInput({**attributes, "placeholder": _PLACEHOLDER}, format=_FORMAT)
-    return forms.DateTimeField(label=label, input_formats=[_FORMAT], widget=widget)
 
 
 class WindowForm(forms.Form):
@@ -39,8 +30,8 @@ class WindowForm(forms.Form):
     scope = forms.ChoiceField(
         label=gettext_lazy("What it concerns"), required=False, widget=forms.Select({"class": "hub-input"})
     )
-    starts_at = _moment(gettext_lazy("From"))
-    ends_at = _moment(gettext_lazy("Until"))
+    starts_at = MomentField(label=gettext_lazy("From"))
+    ends_at = MomentField(label=gettext_lazy("Until"))
     reason = forms.CharField(
         label=gettext_lazy("Reason"), max_length=200, widget=forms.TextInput({"class": "hub-input"}),
         help_text=gettext_lazy("What is being done: whoever sees the connection fail reads it."),
@@ -68,7 +59,6 @@ class WindowForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_page("monitoring.add_maintenancewindow")
-@in_zone
 def new(request: HttpRequest) -> HttpResponse:
     organization = current_organization(request)
     form = WindowForm(request.POST or None, organization=organization, initial=_initial(request))

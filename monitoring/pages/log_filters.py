@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integrations.models import Connection, IntegrationProvider, Membership, Organization, User
+from integrations.pages.filter_form import FilterForm, SearchText
+from integrations.pages.moment_field import MomentField
 
 from ..log_search import NO_ANSWER, STATUS_CLASSES, LogSearch
 from ..models import CallLog
@@ -24,24 +26,21 @@ PERIODS = {
 }  # fmt: skip
 DEFAULT_PERIOD = "24h"
 LONGEST = timedelta(days=5 * 366)  # calls are kept for five years
-_FORMATS = ["%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 _IN_DETAIL = ("provider", "log_type", "method", "user", "request_id", "since", "until")
 
 
-class _Text(forms.CharField):
-    """What no row can hold is not looked for."""
+class _Moment(MomentField):
+    """With or without a time, and with seconds in an address; `ends`: a day without a time is meant to its end."""
 
-    def clean(self, value: Any) -> str:
-        return str(super().clean(str(value or "").replace("\x00", "")))
-
-
-class _Moment(forms.DateTimeField):
-    """`DD/MM/YYYY`, with or without a time; `ends`: a day without one is meant to its end."""
+    input_formats = (*MomentField.input_formats, "%d/%m/%Y %H:%M:%S", "%d/%m/%Y")
 
     def __init__(self, *, ends: bool = False, **options: Any) -> None:
-        widget = forms.TextInput({"placeholder": gettext_lazy("DD/MM/YYYY HH:MM"), "dir": "ltr", "autocomplete": "off"})
-        super().__init__(required=False, input_formats=_FORMATS, widget=widget, **options)
+        super().__init__(required=False, **options)
         self._ends = ends
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """As it was asked for: a day is no moment."""
+        return data
 
     def clean(self, value: Any) -> Any:
         moment = super().clean(value)
@@ -54,8 +53,8 @@ class _Person(forms.ModelChoiceField):  # type: ignore[type-arg]
         return str(obj.get_username())
 
 
-class LogFilter(forms.Form):
-    q = _Text(
+class LogFilter(FilterForm):
+    q = SearchText(
         label=gettext_lazy("Search the log"),
         required=False,
         max_length=200,
@@ -114,7 +113,7 @@ class LogFilter(forms.Form):
         required=False,
         empty_label=gettext_lazy("Anybody"),
     )
-    request_id = _Text(
+    request_id = SearchText(
         label=gettext_lazy("Request id"),
         required=False,
         max_length=64,
@@ -200,15 +199,6 @@ class LogFilter(forms.Form):
         if isinstance(field, forms.ChoiceField):
             return str(dict(field.choices).get(text, text))  # type: ignore[arg-type]
         return text
-
-    @property
-    def mistakes(self) -> list[str]:
-        """Each with the name of its field."""
-        told = []
-        for name, errors in self.errors.items():
-            label = self.fields[name].label if name in self.fields else ""
-            told += [f"{label}: {error}" if label else str(error) for error in errors]
-        return told
 
     def _time(self) -> tuple[datetime, datetime | None]:
         """The days that were named, or the period up to now, which goes on."""

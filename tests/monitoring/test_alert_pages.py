@@ -198,7 +198,7 @@ def test_silences_are_planned_by_the_organization_s_clock(shop: Connection) -> N
     listed = text(admin, "silences/")
     assert "01/07/2031 10:00" in listed
     assert "Monday, Friday" in listed
-    assert "2031-07-01T10:00" in text(admin, f"silences/{move.pk}/")
+    assert "01/07/2031 10:00" in text(admin, f"silences/{move.pk}/")
     admin.post(f"{ALERTS}silences/{move.pk}/delete/")
     assert AlertSilence.objects.get().name == "Nights"
 
