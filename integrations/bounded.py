@@ -28,12 +28,14 @@ def reading_within(seconds: float) -> Iterator[None]:
             raise TookTooLong
         return execute(*statement)
 
+    is_nested = connection.in_atomic_block
     try:
         with transaction.atomic():
             _limit(f"{int(seconds * 1000)}ms")
             with connection.execute_wrapper(in_time):
                 yield
-            _limit("0")
+            if is_nested:  # else the limit ends with the transaction
+                _limit("0")
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise TookTooLong from error

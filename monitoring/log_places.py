@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 
 from integrations.models.base import first_uuid7
-
-from .models import CallLog
 
 _LONGEST_WAY = timedelta(days=1)
 _KEY_BEFORE_COMMIT = timedelta(seconds=3)
@@ -38,7 +37,7 @@ class Position:
     pk: uuid.UUID
 
     @classmethod
-    def of(cls, row: CallLog) -> Position:
+    def of(cls, row: Any) -> Position:
         return cls(row.created_at, row.pk)
 
     @classmethod

@@ -60,7 +60,7 @@ def figures_of(search: LogSearch, organization: Organization) -> Figures:
 
 def _newest(search: LogSearch, organization: Organization) -> Figures:
     if search.text:
-        keys = [call.pk for call in search.calls(organization, size=FOUND_AT_MOST)]
+        keys = [call.pk for call in search.calls(organization, size=FOUND_AT_MOST, columns=["pk"])]
         bound, rows = FOUND_AT_MOST, search.but(text="").rows(organization).filter(pk__in=keys)
     else:
         bound, rows = READ_AT_MOST, search.rows(organization)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import django_filters
@@ -21,7 +20,7 @@ from integrations.models import Connection
 
 from ..log_places import around
 from ..log_search import NO_ANSWER, STATUS_CLASSES
-from ..log_text import Words, windows
+from ..log_text import Words
 from ..models import CallLog
 
 # The log is partitioned by time: a question without a beginning is about the newest month.
@@ -126,12 +125,8 @@ class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationV
             since, until = (max(since, after), until) if is_reverse else (since, min(until, place))
         size = self.paginator.get_page_size(self.request) + (cursor.offset if cursor else 0) + 2  # type: ignore[union-attr]
         ordered = rows.order_by(*(("created_at", "pk") if is_reverse else ("-created_at", "-pk")))
-        found = (
-            call.pk
-            for first, last in windows(since, until, ascending=is_reverse)
-            for call in words.among(ordered, first, last, ascending=is_reverse)
-        )
-        return rows.filter(pk__in=list(islice(found, size)))
+        keys = ordered.values_list("pk", flat=True)
+        return rows.filter(pk__in=words.among(keys, since, until, size, ascending=is_reverse))
 
     def _asked(self, rows: QuerySet[CallLog]) -> dict[str, Any]:
         """The filters' values; they are valid, since the rows have passed them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +18,6 @@ from integrations.pages.rendering import current_organization, fragment, page, s
 from ..log_places import Frontier, Position
 from ..log_search import LogSearch
 from ..log_text import INDEXED_CHARACTERS, Words
-from ..models import CallLog
 from ..saved_searches import searches_for
 from .log_filters import LogFilter
 from .log_statistics import strip
@@ -25,6 +25,10 @@ from .log_statistics import strip
 PAGE_SIZE = 50
 NEWER_AT_MOST = 200
 SECONDS = 5.0
+_SHOWN = (
+    "pk", "created_at", "connection_id", "method", "endpoint", "response_status", "response_time_ms", "error_message",
+    "operation", "attempt",
+)  # fmt: skip
 
 
 @require_GET
@@ -52,7 +56,7 @@ def page_of(organization: Organization, search: LogSearch, before: Position | No
         return {"calls": [], "is_wordless": True}
     try:
         with reading_within(SECONDS):
-            found = search.calls(organization, before, size=PAGE_SIZE + 1)
+            found = search.calls(organization, before, size=PAGE_SIZE + 1, columns=_SHOWN)
     except TookTooLong:
         return {"calls": [], "took_too_long": True, "searched_characters": INDEXED_CHARACTERS}
     shown = found[:PAGE_SIZE]
@@ -72,7 +76,7 @@ def _newer(organization: Organization, search: LogSearch, after: Frontier) -> di
     frontier = Frontier.now()
     try:
         with reading_within(SECONDS):
-            found = search.written_since(organization, after, size=NEWER_AT_MOST + 1)
+            found = search.written_since(organization, after, size=NEWER_AT_MOST + 1, columns=_SHOWN)
     except TookTooLong:
         return {"calls": [], "newest": _place(after)}
     known = [*after.seen, *(call.pk for call in found)]
@@ -81,7 +85,7 @@ def _newer(organization: Organization, search: LogSearch, after: Frontier) -> di
     return context | {"connections": names_of(organization, shown)}
 
 
-def names_of(organization: Organization, calls: list[CallLog]) -> dict[uuid.UUID, str]:
+def names_of(organization: Organization, calls: Iterable[Any]) -> dict[uuid.UUID, str]:
     """Of the connections of these calls; the log outlives them."""
     keys = {call.connection_id for call in calls if call.connection_id}
     if not keys:

@@ -48,15 +48,19 @@ def refresh(client: Client, place: str, query: str = "") -> Any:
     return response.context
 
 
+def shown(context: Any) -> list[Any]:
+    return [call.pk for call in context["calls"]]
+
+
 def test_a_slow_call_is_not_missed_by_a_refresh(client: Client, own: Connection) -> None:
     """It began before calls that are shown by now, and is written down after them."""
     quick = write_call(own, "v1/quick", minutes_ago=0)
     first = client.get("/integrations/logs/")
-    assert list(first.context["calls"]) == [quick]
+    assert shown(first.context) == [quick.pk]
     slow = write_call(own, "v1/slow", minutes_ago=0.5)
     then = refresh(client, first.context["newest"])
-    assert list(then["calls"]) == [slow]
-    assert list(refresh(client, then["newest"])["calls"]) == []
+    assert shown(then) == [slow.pk]
+    assert shown(refresh(client, then["newest"])) == []
 
 
 def test_a_refresh_keeps_to_the_filters(client: Client, own: Connection) -> None:
@@ -64,7 +68,7 @@ def test_a_refresh_keeps_to_the_filters(client: Client, own: Connection) -> None
     write_call(own, "v1/refunds")
     write_call(own, "v1/charges", status=503)
     meant = write_call(own, "v1/refunds", status=503)
-    assert list(refresh(client, place, "status=5xx&q=refunds")["calls"]) == [meant]
+    assert shown(refresh(client, place, "status=5xx&q=refunds")) == [meant.pk]
 
 
 def test_more_than_a_refresh_shows_is_told(client: Client, own: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

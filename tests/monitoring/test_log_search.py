@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from integrations.models import Connection, Membership, Organization
 from integrations.tenancy import acting_for
+from monitoring import log_text
 from monitoring.log_places import Position
 from monitoring.log_search import LogSearch
 from monitoring.models import CallLog
@@ -47,12 +48,19 @@ def client(organization: Organization) -> Client:
     return client
 
 
+@pytest.fixture(params=[0, 300], ids=["by the index", "one by one"])
+def nearest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many of the nearest rows are looked through for words before the index is asked."""
+    monkeypatch.setattr(log_text, "_NEAREST_ROWS", request.param)
+
+
 def found(client: Client, **query: object) -> list[object]:
     response = client.get("/integrations/logs/", {"period": "30d", **query})
     assert response.status_code == 200
     return [call.pk for call in response.context["calls"]]
 
 
+@pytest.mark.usefixtures("nearest")
 @pytest.mark.parametrize(
     "text",
     [
@@ -74,6 +82,7 @@ def test_a_call_is_found_by_what_people_type(text: str, client: Client, own: Con
     assert found(client, q=text) == [meant.pk]
 
 
+@pytest.mark.usefixtures("nearest")
 @pytest.mark.parametrize(
     "text", ["harges", "charges_v1", "card declined_", "'; DROP", "charges & !nothing", "471", "%"]
 )
@@ -82,6 +91,7 @@ def test_what_is_not_there_as_it_was_typed_is_not_found(text: str, client: Clien
     assert found(client, q=text) == []
 
 
+@pytest.mark.usefixtures("nearest")
 def test_a_word_is_found_however_long_ago_and_however_long_the_words_around_it(client: Client, own: Connection) -> None:
     blob = "A" * 1400
     old = write_call(own, minutes_ago=29 * 24 * 60, response_body=f'{{"label":"{blob}","tracking":"AWB9001"}}')
@@ -90,6 +100,7 @@ def test_a_word_is_found_however_long_ago_and_however_long_the_words_around_it(c
     assert found(client, q="AWB9001", period="7d") == []
 
 
+@pytest.mark.usefixtures("nearest")
 def test_words_are_looked_for_within_the_other_filters_and_over_pages(client: Client, own: Connection) -> None:
     failed = [write_call(own, "v1/refunds", minutes_ago=n, status=503) for n in range(1, 61)]
     for n in range(1, 61):
@@ -98,6 +109,24 @@ def test_words_are_looked_for_within_the_other_filters_and_over_pages(client: Cl
     assert [call.pk for call in first.context["calls"]] == [call.pk for call in failed[:50]]
     older = client.get(f"/integrations/logs/?period=7d&q=refunds&status=5xx&before={first.context['older']}")
     assert [call.pk for call in older.context["calls"]] == [call.pk for call in failed[50:]]
+
+
+@pytest.mark.parametrize("nearest_rows", [0, 3, 7, 100])
+def test_no_word_is_lost_or_told_twice_where_the_index_takes_over(
+    nearest_rows: int, organization: Organization, own: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newest first and oldest first, with calls of the same moment on both sides of that place."""
+    monkeypatch.setattr(log_text, "_NEAREST_ROWS", nearest_rows)
+    calls = [write_call(own, "v1/refunds" if n % 3 else "v1/charges") for n in range(15)]
+    for n, call in enumerate(calls):
+        CallLog.objects.filter(pk=call.pk, created_at=call.created_at).update(
+            created_at=timezone.now().replace(microsecond=0) - timedelta(minutes=n // 4)
+        )
+    meant = [call.pk for call in CallLog.objects.filter(pk__in=[call.pk for n, call in enumerate(calls) if n % 3])]
+    search = LogSearch(since=timezone.now() - timedelta(hours=1), text="refunds")
+    with acting_for(organization.pk):
+        assert [call.pk for call in search.calls(organization, size=20)] == meant
+        assert [call.pk for call in search.calls(organization, size=20, ascending=True)] == meant[::-1]
 
 
 def test_the_search_for_words_stays_behind_the_wall(organization: Organization, own: Connection) -> None:
