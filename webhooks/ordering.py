@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from .models import WebhookEvent
 
+# What lies beyond is no time of an event, and near the end of what PostgreSQL, Python and pages can reckon with.
+_YEARS = range(1970, 2200)
+
 
 class Waiting(NamedTuple):
     """An event as a claim sees it. `moment` is the provider's time of it, or else when it was received."""
@@ -27,6 +30,11 @@ class Waiting(NamedTuple):
     @property
     def group(self) -> tuple[uuid.UUID, str]:
         return self.endpoint_id, self.subject or str(self.id)
+
+
+def plausible(moment: datetime | None) -> datetime | None:
+    """The provider's time of an event; None for one that cannot be. It would stop whoever reads it back."""
+    return moment if moment is not None and moment.tzinfo is not None and moment.year in _YEARS else None
 
 
 def in_turn(candidates: Sequence[Waiting], others: Iterable[Waiting]) -> list[Waiting]:

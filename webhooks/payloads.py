@@ -12,6 +12,7 @@ from integrations.providers.registry import get_provider
 
 from .bodies import TooLarge, read_payload
 from .models import WebhookEvent
+from .ordering import plausible
 from .stored_body import body_of
 
 
@@ -27,4 +28,7 @@ def normalized_of(event: WebhookEvent, payload: Mapping[str, Any]) -> list[Norma
     """What the payload says in our words, each with its position. Raises what the provider makes of it."""
     provider = get_provider(event.webhook_endpoint.connection.provider.slug)
     said = provider.parse_events(payload, event.headers)
-    return [replace(one, position=position, received_at=event.received_at) for position, one in enumerate(said)]
+    return [
+        replace(one, position=position, received_at=event.received_at, occurred_at=plausible(one.occurred_at))
+        for position, one in enumerate(said)
+    ]

@@ -30,6 +30,7 @@ from .certificates import fetch_certificate
 from .confirmations import arrange_visit
 from .ingress_limit import count_call
 from .known_endpoints import KnownEndpoint, changed_since, find_endpoint
+from .ordering import plausible
 from .store import ReceivedEvent, body_digest, store_event
 
 logger = logging.getLogger(__name__)
@@ -189,7 +190,8 @@ def _identify(provider: Provider, inbound: InboundRequest) -> EventIdentity:
             raise UnreadablePayload("The event's id or type is not one.")
     # One that cannot be kept has no events to be in order with.
     is_subject = len(identity.subject) <= 255 and identity.subject.isprintable()
-    return EventIdentity(event_id, identity.event_type, identity.subject if is_subject else "", identity.occurred_at)
+    subject = identity.subject if is_subject else ""
+    return EventIdentity(event_id, identity.event_type, subject, plausible(identity.occurred_at))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from webhooks.inbox import drain
 from webhooks.models import WebhookEndpoint, WebhookEvent
 from webhooks.signals import event_processed
 
+from .outside import connect, deliver
 from .queue_rows import of, queue
 from .stripe_sender import event, post
 
@@ -149,6 +151,18 @@ def test_a_backlog_that_came_in_reverse_does_not_stall(
     times = [moment for _, moment in told]
     assert times == sorted(times)
     assert of(endpoint, "completed") == 300
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+04:00", "9999-12-31T23:59:59-12:00"])
+def test_a_time_that_cannot_be_holds_up_nobody(endpoint: WebhookEndpoint, moment: str) -> None:
+    """PostgreSQL takes both, and Python reads neither back."""
+    secret = StandardWebhooks().generate_secret()
+    odd = json.dumps({"id": "evt_odd", "type": "payment.created", "created_at": moment, "data": {"id": "pay_1"}})
+    assert deliver(connect("sandbox", secret), odd.encode(), secret=secret).status_code == 200
+    receive(endpoint, at=1)
+    assert drain() == 2
+    assert WebhookEvent.objects.get(event_id="evt_odd").occurred_at is None
+    assert of(endpoint, "completed") == 1
 
 
 def test_workers_at_once_keep_the_order(endpoint: WebhookEndpoint, told: list[tuple[str, datetime]]) -> None:
