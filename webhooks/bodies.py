@@ -17,6 +17,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
@@ -25,8 +26,8 @@ from django.utils.http import parse_header_parameters
 
 from integrations.errors import IntegrationError, UnreadablePayload
 
-MAX_BODY_BYTES = 1_048_576
 _MOST_FIELDS = 1_000
+_MOST_MEMBERS = 64  # of a gzip file; those that are empty cost time, and no limit of size ends them
 _FORM, _FORM_WITH_FILES = "application/x-www-form-urlencoded", "multipart/form-data"
 _AS_IT_IS = ("", "identity")
 _GZIP = ("gzip", "x-gzip")
@@ -46,7 +47,7 @@ def read_payload(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     than a body may be once it is unpacked.
     """
     text = unpacked(body, headers)
-    content_type, parameters = parse_header_parameters(headers.get("content-type", ""))
+    content_type, parameters = _content_type(headers.get("content-type", ""))
     charset = _charset(parameters.get("charset", ""))
     if content_type == _FORM_WITH_FILES:
         return _form_with_files(text, headers["content-type"], charset)
@@ -54,6 +55,12 @@ def read_payload(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     if content_type == _FORM and text.lstrip()[:1] not in (b"{", b"["):
         return _form(text, charset)
     return _json(text, charset)
+
+
+def check_size(size: int) -> None:
+    """Raises TooLarge."""
+    if size > settings.MAX_WEBHOOK_BYTES:
+        raise TooLarge("A body has at most {most} bytes.", most=settings.MAX_WEBHOOK_BYTES)
 
 
 def write_payload(payload: Mapping[str, Any], content_type: str) -> bytes:
@@ -77,18 +84,25 @@ def unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
 def _gunzip(body: bytes) -> bytes:
     """A file may have several members, one after the other (RFC 1952, 2.2)."""
     text = b""
-    while body:
+    for _ in range(_MOST_MEMBERS):
         member = zlib.decompressobj(_GZIP_WINDOW)
         try:
-            text += member.decompress(body, MAX_BODY_BYTES + 1 - len(text))
+            text += member.decompress(body, settings.MAX_WEBHOOK_BYTES + 1 - len(text))
         except zlib.error as error:
             raise UnreadablePayload("The body is not gzip.") from error
-        if len(text) > MAX_BODY_BYTES:
-            raise TooLarge("A body has at most {most} bytes.", most=MAX_BODY_BYTES)
+        check_size(len(text))
         if not member.eof:
             raise UnreadablePayload("The body broke off.")
-        body = member.unused_data
-    return text
+        if not (body := member.unused_data):
+            return text
+    raise UnreadablePayload("The body is not gzip.")
+
+
+def _content_type(header: str) -> tuple[str, dict[str, str]]:
+    try:
+        return parse_header_parameters(header)
+    except ValueError as error:
+        raise UnreadablePayload("The body's content type cannot be read.") from error
 
 
 def _charset(name: str) -> str:

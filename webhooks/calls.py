@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from django.conf import settings
+
 from integrations.errors import UnreadablePayload
 from integrations.request_id import current_origin, current_request_id
 
-from .bodies import MAX_BODY_BYTES, TooLarge
+from .bodies import check_size
 
 # What follows the endpoint's id is its own: a token, for a provider that can prove itself by nothing better. No other
 # page may get it, whose log would have it.
@@ -58,10 +60,9 @@ class Call:
         announced = self.environ.get("CONTENT_LENGTH") or ""
         if not announced.isdecimal():
             # Sent in chunks a body announces no length; where the server tells its end, it can be read all the same.
-            return self._read(MAX_BODY_BYTES + 1) if self.environ.get("wsgi.input_terminated") else b""
+            return self._read(settings.MAX_WEBHOOK_BYTES + 1) if self.environ.get("wsgi.input_terminated") else b""
         length = int(announced)
-        if length > MAX_BODY_BYTES:
-            raise _too_large()
+        check_size(length)
         body = self._read(length)
         if len(body) < length:
             raise UnreadablePayload("The body broke off.")
@@ -75,8 +76,7 @@ class Call:
                 size += len(piece)
         except OSError as error:
             raise UnreadablePayload("The body broke off.") from error
-        if size > MAX_BODY_BYTES:
-            raise _too_large()
+        check_size(size)
         return b"".join(pieces)
 
 
@@ -111,7 +111,3 @@ def call_of(environ: Mapping[str, Any]) -> Call | None:
 def error_reply(status: int, code: str, message: str, headers: Mapping[str, str]) -> Reply:
     error = {"code": code, "message": message, "request_id": current_request_id()}
     return Reply(status, json.dumps({"error": error}).encode(), {"Hub-Error": code, **headers})
-
-
-def _too_large() -> TooLarge:
-    return TooLarge("A body has at most {most} bytes.", most=MAX_BODY_BYTES)
