@@ -12,7 +12,7 @@ from integrations.providers.registry import get_provider
 
 from .attempt import is_applied
 from .models import WebhookEvent
-from .payloads import payload_of
+from .payloads import normalized_of, payload_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def rehearse(event: WebhookEvent) -> EventRehearsal:
 
 def _steps(event: WebhookEvent) -> tuple[Rehearsal, ...]:
     provider = get_provider(event.webhook_endpoint.connection.provider.slug)
-    said = provider.parse_events(payload_of(event), event.headers)
+    said = normalized_of(event, payload_of(event))
     return tuple(_step(event, provider, one) if is_applied(event, one) else Rehearsal(one) for one in said)
 
 

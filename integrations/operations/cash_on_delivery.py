@@ -80,9 +80,13 @@ class CashLedger:
             ours = Payment.objects.filter(organization__in={key for key, _ in orders}, reference__in=references)
             self._payments = list(_paid_in_cash(ours).select_for_update(of=("self",)).order_by("pk"))
 
-    def of(self, connection: Connection, reference: str) -> list[Payment]:
-        organization = connection.organization_id
-        return [one for one in self._payments if (one.organization_id, one.reference) == (organization, reference)]
+    def find(self, connection: Connection, event: NormalizedEvent) -> Payment | None:
+        """Raises Conflict where several open payments have the order's reference."""
+        reference = str(event.attributes.get("reference") or "")
+        if event.type not in _TELLING or not reference:
+            return None
+        key = connection.organization_id, reference
+        return _one_of([one for one in self._payments if (one.organization_id, one.reference) == key])
 
     def save(self) -> None:
         """Nothing is left to write."""
@@ -95,9 +99,7 @@ def write_delivery(
 
     Only signed events are believed: of the others' shipments staff confirm what came.
     """
-    reference = str(event.attributes.get("reference") or "")
-    chosen = _one_of(ledger.of(connection, reference)) if event.type in _TELLING and reference else None
-    collection = _collection_of(event)
+    chosen, collection = ledger.find(connection, event), _collection_of(event)
     if chosen is None or collection is None:
         return None
     if trust is not Trust.SIGNED:

@@ -18,6 +18,10 @@ from .payment_ledger import PaymentLedger
 class Ledger(Protocol):
     """The subjects of a batch of events: locked and read as it is opened, in its caller's transaction; then written."""
 
+    def find(self, connection: Connection, event: NormalizedEvent) -> Payment | None:
+        """The payment that one of the events is about. Raises Conflict where that cannot be told."""
+        ...
+
     def save(self) -> None: ...
 
 

@@ -62,7 +62,7 @@ def write_event(
     It asks nobody. Raises MustAsk instead, having changed nothing, as with whatever it raises: then `look_at_payment`,
     and come again with the `look`.
     """
-    payment = ledger.find(connection, event) if event.subject else None
+    payment = ledger.find(connection, event)
     if payment is None:
         _check_that_none_is_coming(connection, event)
         return None

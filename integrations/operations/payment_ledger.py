@@ -58,6 +58,8 @@ class PaymentLedger:
     def find(self, connection: Connection, event: NormalizedEvent) -> Payment | None:
         """By the provider's reference; or by our id, for a payment whose creation was never answered, or where the
         event is about a part of it (a capture) and does not itself say how the payment stands."""
+        if not event.subject:
+            return None
         ours = [payment for payment in self._payments if payment.connection_id == connection.pk]
         for payment in ours:
             if payment.provider_reference == event.subject:

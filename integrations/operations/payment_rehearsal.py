@@ -10,9 +10,8 @@ from django.db import transaction
 from ..errors import IntegrationError
 from ..models import Connection, Payment
 from ..providers.events import NormalizedEvent, Trust
+from .event_owners import OWNERS
 from .looks import MustAsk
-from .payment_events import write_event
-from .payment_ledger import PaymentLedger
 
 
 @dataclass(frozen=True)
@@ -30,17 +29,18 @@ class Rehearsal:
 
 
 def rehearse_event(connection: Connection, event: NormalizedEvent, *, trust: Trust) -> Rehearsal:
-    """What `apply_event` would make of it. Nothing is written in the end, and nobody is called."""
+    """What its owner would make of an event that has one. Nothing is written in the end, and nobody is called."""
+    owner = OWNERS[event.type.domain]
     payment: Payment | None = None
     with transaction.atomic():
-        ledger = PaymentLedger([(connection, event)])
+        ledger = owner.open([(connection, event)])
         try:
-            payment = copy(ledger.find(connection, event)) if event.subject else None
-            becomes = write_event(ledger, connection, event, trust=trust)
+            payment = copy(ledger.find(connection, event))
+            becomes = owner.write(ledger, connection, event, trust=trust)
         except MustAsk:
             return Rehearsal(event, payment, is_looked_up=True)
         except IntegrationError as problem:
             return Rehearsal(event, payment, problem=problem)
         finally:
             transaction.set_rollback(True)
-    return Rehearsal(event, payment, becomes)
+    return Rehearsal(event, payment, becomes or payment)

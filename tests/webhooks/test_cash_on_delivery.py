@@ -16,6 +16,7 @@ from tests.operations.test_bank_transfers import standing
 from webhooks.endpoints import create_endpoint
 from webhooks.inbox import drain
 from webhooks.models import WebhookEndpoint, WebhookEvent
+from webhooks.rehearsal import rehearse
 from webhooks.replay import replay_event
 
 from .outside import SECRET, deliver
@@ -68,6 +69,16 @@ def test_told_twice_and_replayed_it_is_settled_once(payment: Payment, endpoint: 
     drain()
     assert standing(payment) == (S.CAPTURED, "100.00", "")
     assert payment.operations.filter(kind="capture").count() == 1
+
+
+def test_a_dry_run_tells_what_a_delivery_would_settle(payment: Payment, endpoint: WebhookEndpoint) -> None:
+    event = tell(endpoint)
+    Payment.objects.filter(pk=payment.pk).update(status=S.PENDING, amount_captured=0)
+    (step,) = rehearse(event).steps
+    assert step.payment
+    assert step.becomes
+    assert (step.payment, step.payment.status, step.becomes.status) == (payment, S.PENDING, S.CAPTURED)
+    assert standing(payment) == (S.PENDING, "0.00", "")
 
 
 def test_many_told_together_are_settled_together(organization: Organization, endpoint: WebhookEndpoint) -> None:
