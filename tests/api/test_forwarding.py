@@ -156,6 +156,8 @@ def test_deliveries_are_retried_one_and_many(
     assert api.post("webhook-deliveries/retry/", {"ids": [str(deliveries[1].pk)]}).json() == {"count": 1}
     assert api.post("webhook-deliveries/retry/", {"destination": made["id"]}).json() == {"count": 1}
     assert api.post("webhook-deliveries/retry/", {"status": "held"}).json() == {"count": 0}
+    nothing_named = api.post("webhook-deliveries/retry/", {"ids": []})
+    assert (nothing_named.status_code, error_of(nothing_named)["field"]) == (400, "ids")
     drain()
     assert len(receiver.requests) == 3
 

@@ -63,7 +63,7 @@ class RetryRange(StrictSerializer):
 
     destination = OwnRow(queryset=WebhookDestination.objects.all(), required=False)
     event = OwnRow(queryset=WebhookEvent.objects.all(), required=False)
-    ids = serializers.ListField(child=serializers.UUIDField(), max_length=1000, required=False)
+    ids = serializers.ListField(child=serializers.UUIDField(), required=False, allow_empty=False, max_length=1000)
     status = serializers.ChoiceField(choices=[(one.value, one.label) for one in UNDELIVERED], required=False)
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
