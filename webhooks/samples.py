@@ -28,7 +28,8 @@ from .receive import take_in, take_in_unsigned_test
 def send_test_event(endpoint: WebhookEndpoint, event_type: str) -> UUID:
     """Store a test event of the provider's type; returns the stored event's id. It is processed and applied to nothing.
 
-    Raises NotSupported where there is no sample of the type, Conflict for an address that is switched off.
+    Raises NotSupported where there is no sample of the type, Conflict for an address that is switched off, and for one
+    whose signing secret is still to come.
     """
     provider = get_provider(endpoint.connection.provider.slug)
     if provider.signature is None:
@@ -82,8 +83,10 @@ def _signed(
     """None where we cannot sign as the provider does."""
     if not signature.can_sign:
         return None
-    secret = known.secrets(request.received_at)[0]
+    secrets = known.secrets(request.received_at)
+    if not secrets:
+        raise Conflict("This address has no signing secret yet: enter it first.")
     try:
-        return signature.sign_request(request, secret, event_id=event_id, timestamp=int(request.received_at))
+        return signature.sign_request(request, secrets[0], event_id=event_id, timestamp=int(request.received_at))
     except NotSupported:
         return None

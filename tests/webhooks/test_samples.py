@@ -174,6 +174,12 @@ def test_an_address_that_is_switched_off_cannot_be_tried(endpoint: WebhookEndpoi
         send_test_event(endpoint, "charge.captured")
 
 
+def test_an_address_whose_secret_is_still_to_come_cannot_be_tried(connection: Connection) -> None:
+    awaiting, _ = create_endpoint(connection, secret_follows=True)
+    with pytest.raises(Conflict, match="enter it first"):
+        send_test_event(awaiting, "charge.captured")
+
+
 def test_nobody_outside_can_call_an_event_a_test(endpoint: WebhookEndpoint) -> None:
     from .stripe_sender import event, post
 
