@@ -191,7 +191,11 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "8px",
     "ENVIRONMENT": "config.navigation.environment",
     "STYLES": [lambda request: static("hub/hub.css")],
-    "SCRIPTS": [lambda request: static("hub/copy.js"), lambda request: static("hub/moments.js")],
+    "SCRIPTS": [
+        lambda request: static("hub/copy.js"),
+        lambda request: static("hub/moments.js"),
+        lambda request: static("hub/once.js"),
+    ],
     "COLORS": COLORS,
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": SIDEBAR},
 }

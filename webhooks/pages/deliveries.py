@@ -51,7 +51,10 @@ def retry_many(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     destination = get_object_or_404(WebhookDestination, organization=organization, pk=pk)
     chosen = destination.deliveries.all()
     if request.POST.get("all") != "1":
-        chosen = chosen.filter(pk__in=_chosen(request))
+        if not (keys := _chosen(request)):
+            messages.error(request, _("First choose what is to be sent again."))
+            return redirect("webhook-destination", pk=pk)
+        chosen = chosen.filter(pk__in=keys)
     count = retry_deliveries(organization, chosen)
     told = ngettext("%(count)d is sent again within seconds.", "%(count)d are sent again within seconds.", count)
     messages.success(request, told % {"count": count})

@@ -89,13 +89,14 @@ def rotate_destination(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 @require_POST
 @staff_page("webhooks.change_webhookdestination")
 def toggle_destination(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """As the button says: pressed twice, or on a page that is out of date, it does not do the contrary."""
     found = _found(request, pk)
-    if found.is_active:
-        disable_destination(found)
-        messages.success(request, _("The destination is off. What comes meanwhile is held."))
-    else:
+    if request.POST.get("active") == "1":
         enable_destination(found)
         messages.success(request, _("The destination is on. What was held is sent when you say so."))
+    else:
+        disable_destination(found)
+        messages.success(request, _("The destination is off. What comes meanwhile is held."))
     return redirect("webhook-destination", pk=pk)
 
 

@@ -1,4 +1,7 @@
-"""What the buttons of an address do: off and on, pause and go on, send a test event."""
+"""What the buttons of an address do: off and on, pause and go on, send a test event.
+
+A button says what it wants: pressed twice, or on a page that is out of date, it does not do the contrary.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,7 @@ from .endpoints import found_endpoint
 @require_POST
 @staff_page("webhooks.change_webhookendpoint")
 def toggle_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    found = found_endpoint(request, pk)
-    set_active(found, active=not found.is_active)
+    found = set_active(found_endpoint(request, pk), active=request.POST.get("active") == "1")
     return _said(request, pk, _("The address is active.") if found.is_active else _("The address is switched off."))
 
 
@@ -32,11 +34,11 @@ def toggle_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 def pause_endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     """Paused, it takes events and holds them; going on, they are due at once."""
     found = found_endpoint(request, pk)
-    if found.is_paused:
-        resume(found)
-        return _said(request, pk, _("It goes on: the events that were held are due."))
-    pause(found)
-    return _said(request, pk, _("Events are taken and held until you let it go on."))
+    if request.POST.get("paused") == "1":
+        pause(found)
+        return _said(request, pk, _("Events are taken and held until you let it go on."))
+    resume(found)
+    return _said(request, pk, _("It goes on: the events that were held are due."))
 
 
 @require_POST
