@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -106,12 +107,19 @@ def test_events_are_found_by_what_is_known_of_them(
 
 @pytest.mark.parametrize(
     "query",
-    [{"before": "nonsense"}, {"status": "nonsense"}, {"q": "\x00"}, {"q": "x" * 300}, {"endpoint": "'"}, {"q": "%"}],
-)
-def test_a_filter_that_makes_no_sense_breaks_nothing(
+    [{"status": "nonsense"}, {"q": "\x00"}, {"q": "x" * 300}, {"endpoint": "'"}, {"connection": "1"}, {"replay": "1"},
+     {"type": "x" * 101}, {"period": "1y"}, {"q": "%"}],
+)  # fmt: skip
+def test_a_filter_that_makes_no_sense_shows_no_events(
     staff: Client, received: WebhookEvent, query: dict[str, str]
 ) -> None:
-    shown(staff, **query)
+    text = shown(staff, **query)
+    assert "evt_ours" not in text
+    assert ('role="alert"' in text) == (query != {"q": "%"})
+
+
+def test_a_place_in_the_list_that_is_none_is_its_beginning(staff: Client, received: WebhookEvent) -> None:
+    assert "evt_ours" in shown(staff, before="nonsense")
 
 
 def test_events_are_found_by_the_time_of_their_arrival(staff: Client, endpoint: WebhookEndpoint) -> None:
@@ -160,6 +168,14 @@ def test_the_event_s_page_shows_an_outline_which_is_no_reading(staff: Client, re
     assert "[13 characters]" in text
     assert "&gt;bold&lt;" not in text
     assert not WebhookAccessLog.objects.exists()
+
+
+def test_a_compressed_body_is_shown_as_text(staff: Client, endpoint: WebhookEndpoint) -> None:
+    packed = store(
+        endpoint, "evt_packed", raw_body=gzip.compress(b'{"name": "Mariam"}'), headers={"content-encoding": "gzip"}
+    )
+    asked = {"reason": "a complaint", "action": "read"}
+    assert "Mariam" in staff.post(reverse("webhook-event-body", args=[packed.pk]), asked).text
 
 
 @pytest.mark.parametrize("body", [b"\xff\x00not json", b"", None, b"[" * 5000, b"9" * 5000, b'{"name": "a\\ud800b"}'])
@@ -231,9 +247,12 @@ def test_no_address_is_made_for_another_s_connection(administrator: Client) -> N
 
 
 def test_an_address_is_switched_off_and_on(administrator: Client, endpoint: WebhookEndpoint) -> None:
-    for is_active in (False, True):
-        response = administrator.post(reverse("webhook-endpoint-toggle", args=[endpoint.pk]))
+    shown = reverse("webhook-endpoint", args=[endpoint.pk])
+    for is_active in (False, False, True, True):  # pressed twice, or on a page that is out of date
+        wanted = {"active": str(int(is_active))}
+        response = administrator.post(reverse("webhook-endpoint-toggle", args=[endpoint.pk]), wanted)
         assert response.status_code == 302
+        assert f'name="active" value="{int(not is_active)}"' in " ".join(administrator.get(shown).text.split())
         endpoint.refresh_from_db()
         assert endpoint.is_active is is_active
 
@@ -388,13 +407,14 @@ def test_an_address_shows_what_became_of_its_events_hour_by_hour(staff: Client, 
 @pytest.mark.django_db(transaction=True)
 def test_a_paused_address_holds_its_events_until_it_goes_on(administrator: Client, endpoint: WebhookEndpoint) -> None:
     pause = reverse("webhook-endpoint-pause", args=[endpoint.pk])
-    administrator.post(pause)
+    for _ in range(2):
+        administrator.post(pause, {"paused": "1"})
     assert "Paused" in administrator.get(reverse("webhook-endpoint", args=[endpoint.pk])).content.decode()
     held = store(endpoint, "evt_held")
     drain()
     held.refresh_from_db()
     assert (held.processing_status, held.next_attempt_at) == ("pending", None)
-    administrator.post(pause)
+    administrator.post(pause, {"paused": "0"})
     drain()
     held.refresh_from_db()
     assert held.processing_status in {"completed", "failed"}

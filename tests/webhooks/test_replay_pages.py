@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -192,9 +193,14 @@ def test_an_event_alone_is_told_of_in_the_singular(staff: Client, events: list[W
     assert "They are not handed on" in text_of(staff.post(NEW, {"scope": "fitting"}))
 
 
-def test_nothing_selected_is_not_everything(staff: Client, events: list[WebhookEvent]) -> None:
-    text = text_of(staff.post(NEW, {"scope": "selected", "confirmed": "1"}, follow=True))
-    assert "First select" in text
+def test_nothing_selected_is_not_everything_and_leads_back_to_what_was_shown(
+    staff: Client, events: list[WebhookEvent]
+) -> None:
+    since = "2026-02-01T10:00:00+04:00"
+    sent = {"scope": "selected", "confirmed": "1", "status": "failed", "since": since}
+    answer = staff.post(NEW, sent, follow=True)
+    assert "First select" in text_of(answer)
+    assert parse_qs(urlsplit(answer.redirect_chain[-1][0]).query) == {"status": ["failed"], "since": [since]}
     assert not WebhookReplay.objects.exists()
 
 

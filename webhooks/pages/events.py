@@ -4,93 +4,33 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from integrations.errors import IntegrationError
+from integrations.errors import IntegrationError, UnreadablePayload
 from integrations.models import Organization
-from integrations.pages.moment_field import MomentField
 from integrations.pages.rendering import current_organization, page, staff_page
 
 from ..access import LONGEST_REASON, READ_BODY, download_of, read_body
 from ..archive import summary_for
+from ..bodies import TooLarge, unpacked
 from ..forward.deliveries import deliveries_of
 from ..models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 from ..replay_selection import Selection
 from ..tallies import counts_of_a_day, hours_of
+from .event_filter import EventFilter, selection_of
 from .outline import outline
 
 PAGE_SIZE = 50
 ACCESSES_SHOWN = 20
-_TIMES = ("since", "until")
-PERIODS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 Action = WebhookAccessLog.Action
-
-
-class EventFilter(forms.Form):
-    q = forms.CharField(label=gettext_lazy("Event id, subject or error"), required=False, max_length=255)
-    status = forms.ChoiceField(
-        label=gettext_lazy("Status"),
-        required=False,
-        choices=[("", gettext_lazy("Any status")), *WebhookEvent.Status.choices],
-    )
-    type = forms.CharField(label=gettext_lazy("Event type"), required=False, max_length=100)
-    endpoint = forms.ModelChoiceField(
-        label=gettext_lazy("Address"),
-        queryset=WebhookEndpoint.objects.none(),
-        required=False,
-        empty_label=gettext_lazy("Any address"),
-    )
-    period = forms.ChoiceField(
-        label=gettext_lazy("Period"),
-        required=False,
-        choices=[
-            ("", gettext_lazy("Any time")),
-            ("1h", gettext_lazy("Last hour")),
-            ("24h", gettext_lazy("Last 24 hours")),
-            ("7d", gettext_lazy("Last 7 days")),
-            ("30d", gettext_lazy("Last 30 days")),
-        ],
-    )
-    since = MomentField(label=gettext_lazy("From"), required=False)
-    until = MomentField(label=gettext_lazy("Until"), required=False)
-    connection = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    replay = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    before = forms.UUIDField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        endpoints: Any = self.fields["endpoint"]
-        endpoints.queryset = WebhookEndpoint.objects.filter(organization=organization).select_related("connection")
-        endpoints.label_from_instance = lambda endpoint: f"{endpoint.connection} …{str(endpoint.pk)[-6:]}"
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "hub-input"
-
-    @property
-    def plain_fields(self) -> list[forms.BoundField]:
-        return [field for field in self.visible_fields() if field.name not in _TIMES]
-
-    @property
-    def times(self) -> list[forms.BoundField]:
-        return [self[name] for name in _TIMES]
-
-    @property
-    def has_times(self) -> bool:
-        return any(self.data.get(name) for name in _TIMES)
-
-    @property
-    def is_understood(self) -> bool:
-        """A filter that is not must not show everything."""
-        return not self.errors.keys() & {"endpoint", *_TIMES}
 
 
 class ReasonForm(forms.Form):
@@ -109,9 +49,9 @@ def webhooks(request: HttpRequest) -> HttpResponse:
     """Endpoints above, the newest events below; htmx fetches the events alone."""
     organization = current_organization(request)
     form = EventFilter(organization, request.GET)
-    form.is_valid()  # what makes no sense is left out; an address that is not ours, and no time, have no events
+    form.is_valid()
     chosen = form.cleaned_data
-    rows = _of(organization) if form.is_understood else _of(organization).none()
+    rows = _of(organization).none() if form.not_understood else _of(organization)
     context: dict[str, Any] = {"title": _("Webhooks"), "form": form, **_events(rows, chosen)}
     if request.headers.get("HX-Request"):
         return page(request, "webhooks/_events.html", context)
@@ -146,7 +86,7 @@ def body(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         return _shown(request, found, form, status=error.http_status)
     if action == Action.DOWNLOAD:
         return download_of(found, read)
-    return _shown(request, found, form, body=_readable(read))
+    return _shown(request, found, form, body=_readable(_unpacked(read, found)))
 
 
 def _found(request: HttpRequest, pk: uuid.UUID) -> WebhookEvent:
@@ -179,7 +119,7 @@ def _of(organization: Organization) -> QuerySet[WebhookEvent]:
 
 def _events(rows: QuerySet[WebhookEvent], chosen: dict[str, Any]) -> dict[str, Any]:
     """A page of events by key: it costs the same on the first page and on the thousandth."""
-    selection = _selection(chosen)
+    selection = selection_of(chosen)
     rows = selection.among(rows.defer("raw_body", "payload", "headers", "body_key")).order_by("-pk")
     if chosen.get("before"):
         rows = rows.filter(pk__lt=chosen["before"])
@@ -190,22 +130,6 @@ def _events(rows: QuerySet[WebhookEvent], chosen: dict[str, Any]) -> dict[str, A
         "is_newest": not chosen.get("before"),
         "chosen": _as_form(selection),
     }
-
-
-def _selection(chosen: dict[str, Any]) -> Selection:
-    """What is shown is what "Replay all that fit" replays."""
-    endpoint, period = chosen.get("endpoint"), PERIODS.get(chosen.get("period", ""))
-    beginnings = [chosen.get("since"), timezone.now() - period if period else None]
-    return Selection(
-        endpoint=endpoint.pk if endpoint else None,
-        connection=chosen.get("connection"),
-        replay=chosen.get("replay"),
-        status=chosen.get("status", ""),
-        event_type=chosen.get("type", ""),
-        text=chosen.get("q", ""),
-        since=max(filter(None, beginnings), default=None),
-        until=chosen.get("until"),
-    )
 
 
 def _as_form(selection: Selection) -> dict[str, str]:
@@ -220,6 +144,13 @@ def _endpoints(organization: Organization, chosen: dict[str, Any]) -> list[Webho
     if chosen.get("connection"):
         endpoints = endpoints.filter(connection=chosen["connection"])
     return list(endpoints[:60])
+
+
+def _unpacked(raw: bytes, event: WebhookEvent) -> bytes:
+    try:
+        return unpacked(raw, event.headers)
+    except (TooLarge, UnreadablePayload):
+        return raw  # a lower limit than the door had: as it lies there
 
 
 def _readable(raw: bytes) -> str:

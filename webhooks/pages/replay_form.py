@@ -19,6 +19,7 @@ from ..models import WebhookEndpoint, WebhookEvent, WebhookReplay
 from ..replay import NAMED_AT_MOST
 from ..replay_selection import Selection
 
+_FILTERS = ("q", "status", "type", "connection", "endpoint", "replay")
 _ROWS: dict[str, type[Model]] = {"connection": Connection, "endpoint": WebhookEndpoint, "replay": WebhookReplay}
 
 
@@ -54,6 +55,11 @@ class ReplayForm(forms.Form):
         return self.cleaned_data
 
     @property
+    def filters(self) -> dict[str, str]:
+        """As the list of events takes them, to come back to what was shown."""
+        return {name: self.data[name] for name in (*_FILTERS, "since", "until") if self.data.get(name)}
+
+    @property
     def times(self) -> list[forms.BoundField]:
         return [self["since"], self["until"]]
 
@@ -72,15 +78,13 @@ class ReplayForm(forms.Form):
 
     def fixed(self) -> list[tuple[str, Any]]:
         """What the confirmation sends on as it is: all but the time range."""
-        names = ("scope", "q", "status", "type", "connection", "endpoint", "replay")
-        given = [(name, self.data[name]) for name in names if self.cleaned_data[name]]
+        given = [(name, self.data[name]) for name in ("scope", *_FILTERS) if self.cleaned_data[name]]
         return [*given, *(("ids", key) for key in self.cleaned_data["ids"])]
 
     def told(self) -> list[tuple[Any, Any]]:
         """What the events have to fit, for people."""
-        names = ("q", "status", "type", "connection", "endpoint", "replay")
         states = dict(WebhookEvent.Status.choices)
-        given = [(name, self.cleaned_data[name]) for name in names if self.cleaned_data[name]]
+        given = [(name, self.cleaned_data[name]) for name in _FILTERS if self.cleaned_data[name]]
         return [(self.fields[name].label, states.get(value, value)) for name, value in given]
 
 

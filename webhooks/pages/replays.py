@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -34,7 +36,7 @@ def new_replay(request: HttpRequest) -> HttpResponseBase:
         return page(request, "webhooks/replays/new.html", context, status=400)
     if not form.is_valid():
         messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
-        return redirect("webhooks")
+        return redirect(f"{reverse('webhooks')}?{urlencode(form.filters)}")
     selection = form.selection()
     if form.cleaned_data["confirmed"]:
         try:
