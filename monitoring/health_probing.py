@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from integrations.errors import AuthenticationFailed, IntegrationError, InvalidResponse, RateLimited, Rejected
 from integrations.gateway import client_for
@@ -22,6 +23,9 @@ from .models import HealthCheck
 
 CHECK_SECONDS = 10.0
 _EARLY = 0.05  # of a probe's pause: what is due in a moment is made along with the others
+# Kept in English, as errors are; pages say them in the reader's language (`integrations.retelling`).
+_OUT_OF_TIME = gettext_noop("The check did not end in time.")
+_SILENT = gettext_noop("No webhook has come since {time} UTC, which is much longer than usual.")
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def out_of_time(task: Task, started_at: datetime) -> list[Finding]:
             at=started_at,
             endpoint=endpoint,
             took_ms=round(CHECK_SECONDS * 1000),
-            error_message="The check did not end in time.",
+            error_message=_OUT_OF_TIME,
             error_code="provider_timeout",
         ),
     ]
@@ -142,5 +146,5 @@ def freshness_finding(silent_since: datetime | None, at: datetime) -> Finding:
     kind = HealthCheck.Type.WEBHOOK.value
     if silent_since is None:
         return Finding(kind, Outcome.ANSWERED, at)
-    words = f"No webhook has come since {silent_since:%d/%m/%Y %H:%M} UTC, which is much longer than usual."
+    words = _SILENT.format(time=f"{silent_since:%d/%m/%Y %H:%M}")
     return Finding(kind, Outcome.SILENT, at, error_message=words, error_code="webhooks_silent")

@@ -19,8 +19,10 @@ from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 from ..models import Connection, IntegrationProvider
+from ..retelling import retold
 
 register = template.Library()
+register.filter(retold)
 
 # CLDR puts a space between a currency's letters and the digits; Babel does not.
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.base import IdentifiedModel, TenantModel, organization_key
+from integrations.retelling import retold
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -97,7 +98,8 @@ class Alert(TenantModel, IdentifiedModel):
     @property
     def told(self) -> str:
         """The message in the language of the current request."""
-        return gettext(self.message).format(**self.message_values).strip()
+        values = {**self.message_values, "error": retold(self.message_values.get("error", ""))}
+        return gettext(self.message).format(**values).strip()
 
     @property
     def state(self) -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from integrations.errors import IntegrationError, InvalidRequest
 from integrations.pages.paging import newest
 from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.retelling import retold
 
 from ..alerting.channels import create_channel, delete_channel, update_channel
 from ..alerting.deliver import send_test
@@ -78,7 +79,7 @@ def test_channel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     if sent.status == AlertNotification.Status.SENT:
         messages.success(request, _("The test message was sent: look whether it has arrived."))
     else:
-        messages.error(request, _("The test message was not sent: {error}").format(error=sent.error))
+        messages.error(request, _("The test message was not sent: {error}").format(error=retold(sent.error)))
     return redirect("alert-channel", pk=pk)
 
 

@@ -12,8 +12,9 @@ import pytest
 from babel.messages.pofile import read_po
 from django.utils import translation
 
-from integrations.errors import InvalidRequest, Unavailable
+from integrations.errors import IntegrationError, InvalidRequest, Unavailable
 from integrations.management.commands.makemessages import error_names
+from integrations.retelling import retold
 
 ROOT = Path(__file__).resolve().parents[2]
 _FLOORS = ("integrations", "webhooks", "monitoring")
@@ -71,3 +72,22 @@ def test_an_error_is_told_in_the_readers_language_and_written_down_in_english(la
 
 def test_a_sentence_without_values_is_taken_as_it_stands() -> None:
     assert str(InvalidRequest("Braces {like these} are no placeholders.")) == "Braces {like these} are no placeholders."
+
+
+def test_each_sentence_that_was_kept_in_english_is_known_again() -> None:
+    said = {str(call.args[0].value) for _, call in raised() if isinstance(call.args[0], ast.Constant)}
+    kept = [IntegrationError(text, **{name: f"{name} 1" for name in placeholders(text)}) for text in sorted(said)]
+    with translation.override("ar"):
+        assert [error.message for error in kept if retold(error.message) != error.translated()] == []
+    with translation.override("en"):
+        assert [error.message for error in kept if retold(error.message) != error.message] == []
+
+
+def test_a_sentence_within_a_sentence_is_told_as_well_and_a_providers_words_stay() -> None:
+    inner, words = "The provider did not answer in time.", "Stripe: something {broke}"
+    with translation.override("ar"):
+        whole = retold(f"PayPal gives no access token: {inner}")
+        assert retold(inner) in whole
+        assert inner not in whole
+        assert retold(words) == words
+        assert retold("") == ""

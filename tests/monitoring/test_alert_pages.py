@@ -82,6 +82,25 @@ def test_the_chosen_are_acknowledged_together(shop: Connection) -> None:
     assert Alert.objects.filter(acknowledged_name="a-staff").count() == 2
 
 
+def test_why_a_channel_and_a_connection_fail_is_said_in_the_readers_language(
+    shop: Connection, wire: WireServer
+) -> None:
+    wire.answer = lambda request: WireAnswer(403)
+    channel = channel_to(wire, shop.organization)
+    become("down", shop, error="The provider did not answer in time.")
+    look()
+    send()
+    admin = signed_in(shop, "admin")
+    admin.cookies["django_language"] = "ar"
+    answer = admin.post(f"{ALERTS}channels/{channel.pk}/test/", follow=True)
+    assert answer.status_code == 200
+    pages = [text(admin, path) for path in ("", f"{Alert.objects.get().pk}/", "channels/", f"channels/{channel.pk}/")]
+    for page in (answer.content.decode(), *pages):
+        assert "The service answered" not in page
+        assert "did not answer" not in page
+    assert all("403" in page for page in pages[1:])
+
+
 def test_the_list_is_filtered_by_kind_and_connection(shop: Connection) -> None:
     till = ConnectionFactory(organization=shop.organization, connection_name="Till")
     become("down", shop, till)

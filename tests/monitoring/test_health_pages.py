@@ -117,6 +117,20 @@ def test_a_connections_page_fetches_its_health(staff: Client, organization: Orga
     assert "Broken &lt;b&gt;off&lt;/b&gt;" in section
 
 
+def test_what_a_check_met_is_said_in_the_readers_language(staff: Client, organization: Organization) -> None:
+    told = {"error_message": "Stripe refuses the credentials.", "health_status": "down"}
+    connection = ConnectionFactory(organization=organization, **told)
+    HealthCheck.objects.create(
+        organization=organization, connection=connection, check_timestamp=timezone.now(), status="down",
+        outcome="failed", error_message="The provider did not answer in time.",
+    )  # fmt: skip
+    staff.cookies["django_language"] = "ar"
+    for page in (text_of(staff, "health"), text_of(staff, "connection", connection.pk)):
+        assert "refuses the credentials" not in page
+        assert "Stripe" in page
+    assert "did not answer" not in text_of(staff, "connection-health", connection.pk)
+
+
 def test_the_rule_is_changed_refused_and_reset_in_the_browser(staff: Client, organization: Organization) -> None:
     connection = ConnectionFactory(organization=organization)
     address = reverse("connection-health-rule", args=[connection.pk])
