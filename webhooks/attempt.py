@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from integrations.errors import IntegrationError, Unavailable, UnreadablePayload
 from integrations.operations.event_owners import OWNERS, Ledger, owner_of
@@ -41,9 +42,10 @@ Status = WebhookEvent.Status
 Leases = Mapping[UUID, datetime]
 Ledgers = Mapping[str, Ledger]
 LONGEST_LOOK = timedelta(seconds=40)  # at a provider that hangs, once it has said that the payment is to be completed
-_OUT_OF_PLACE = (
+_OUT_OF_PLACE = gettext_noop(
     "The provider says that it is of its test mode, and this connection is for live payments: nothing was applied."
 )
+_KILLED_WORKERS = gettext_noop("No worker came to an end with it.")
 
 
 class _LeaseLost(Exception):
@@ -103,7 +105,7 @@ def is_out_of_place(event: WebhookEvent, one: NormalizedEvent) -> bool:
 def _complete(started: Ended, *, may_ask: bool) -> Ended:
     event = started.event
     if _has_killed_workers(event):
-        failed = replace(started, outcome=Outcome(Status.FAILED, error_message="No worker came to an end with it."))
+        failed = replace(started, outcome=Outcome(Status.FAILED, error_message=_KILLED_WORKERS))
         _finish([failed])
         return failed
     read = replace(started, outcome=_read(event))

@@ -102,7 +102,7 @@ def _content_type(header: str) -> tuple[str, dict[str, str]]:
     try:
         return parse_header_parameters(header)
     except ValueError as error:
-        raise UnreadablePayload("The body's content type cannot be read.") from error
+        raise UnreadablePayload("The body is in an unknown charset.") from error
 
 
 def _charset(name: str) -> str:

@@ -85,7 +85,7 @@ def _signed(
         return None
     secrets = known.secrets(request.received_at)
     if not secrets:
-        raise Conflict("This address has no signing secret yet: enter it first.")
+        raise Conflict("The signing secret is missing.")
     try:
         return signature.sign_request(request, secrets[0], event_id=event_id, timestamp=int(request.received_at))
     except NotSupported:

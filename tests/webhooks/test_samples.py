@@ -176,7 +176,7 @@ def test_an_address_that_is_switched_off_cannot_be_tried(endpoint: WebhookEndpoi
 
 def test_an_address_whose_secret_is_still_to_come_cannot_be_tried(connection: Connection) -> None:
     awaiting, _ = create_endpoint(connection, secret_follows=True)
-    with pytest.raises(Conflict, match="enter it first"):
+    with pytest.raises(Conflict, match="secret is missing"):
         send_test_event(awaiting, "charge.captured")
 
 

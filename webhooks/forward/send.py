@@ -12,6 +12,7 @@ from datetime import datetime
 
 import requests
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from integrations import transport
 from integrations.answers import asked_to_wait
@@ -31,6 +32,23 @@ _EXAMINED_BYTES = 16_384
 _KEPT_HEADERS = 24
 _KEPT_OF_A_HEADER = 256
 _SCHEME = StandardWebhooks()
+
+_BROKEN = gettext_noop("The message could not be sent.")
+_REFUSED = gettext_noop("The receiver answered {status}.")
+_REDIRECTED = gettext_noop("The receiver answered {status}; redirects are not followed.")
+# What the transport says of providers.
+OF_RECEIVERS = {
+    "The provider did not answer in time.": gettext_noop("The receiver did not answer in time."),
+    "The provider could not be reached in time.": gettext_noop("The receiver could not be reached in time."),
+    "The provider's certificate could not be verified.": gettext_noop(
+        "The receiver's certificate could not be verified."
+    ),
+    "The connection to the provider was refused.": gettext_noop("The connection to the receiver was refused."),
+    "The connection to the provider broke off.": gettext_noop("The connection to the receiver broke off."),
+    "The provider's answer is larger than {most} bytes.": gettext_noop(
+        "The receiver's answer is larger than {most} bytes."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -88,10 +106,10 @@ class Recipient:
             answer = self._post(str(message_id), message, started + TIMEOUT_SECONDS)
             return self._told(answer, at, started)
         except IntegrationError as error:
-            return Result(at, _milliseconds(started), error=self._redactor.text(_words(error)))
+            return Result(at, _milliseconds(started), error=self._redactor.text(_of_the_receiver(error)))
         except Exception as error:  # noqa: BLE001 - the edge of the work: one message must not stop the others
             logger.error("Delivery %s could not be sent: %s", message_id, _place(error))  # noqa: TRY400
-            return Result(at, _milliseconds(started), error="The message could not be sent.", blames_receiver=False)
+            return Result(at, _milliseconds(started), error=_BROKEN, blames_receiver=False)
 
     def _told(self, answer: Answer, at: datetime, started: float) -> Result:
         shown = self._redactor.body(answer.body[:_EXAMINED_BYTES], answer.headers.get("content-type", ""))
@@ -149,14 +167,13 @@ def _sign(body: bytes, secrets: Sequence[str], message_id: str, timestamp: int) 
 def _refusal(answer: Answer) -> str:
     if answer.ok:
         return ""
-    if 300 <= answer.status < 400:
-        return f"The receiver answered {answer.status}; redirects are not followed."
-    return f"The receiver answered {answer.status}."
+    template = _REDIRECTED if 300 <= answer.status < 400 else _REFUSED
+    return template.format(status=answer.status)
 
 
-def _words(error: IntegrationError) -> str:
-    """The transport speaks of providers."""
-    return error.message.replace("The provider", "The receiver").replace("the provider", "the receiver")
+def _of_the_receiver(error: IntegrationError) -> str:
+    template = OF_RECEIVERS.get(error.template, error.template)
+    return template.format(**error.values) if error.values else template
 
 
 def _place(error: Exception) -> str:
