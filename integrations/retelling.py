@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from typing import Any
 
 from django.utils.translation import get_language, gettext
 from django.utils.translation.trans_real import translation
@@ -45,9 +46,10 @@ def _filled(template: str, values: dict[str, str]) -> str:
 @cache
 def _templates(language: str) -> list[tuple[re.Pattern[str], str]]:
     """Of each template how its sentences look, and its translation; those with the most words of their own first."""
+    catalogue: Any = translation(language)
     found = [
         (text, said)
-        for text, said in translation(language)._catalog.items()  # as Django's own catalogue for JavaScript does
+        for text, said in catalogue._catalog.items()  # read as Django's own view for JavaScript does
         if isinstance(text, str) and _PLACE.search(text) and _letters(text) >= _FEWEST_LETTERS
     ]
     found.sort(key=lambda one: _letters(one[0]), reverse=True)
