@@ -1,6 +1,6 @@
 """Events made due again: one at once, many as a run that the workers go through.
 
-To apply an event again changes nothing that is so already. A replay is not handed on to destinations again.
+To apply an event again changes nothing that is so already. Destinations that had it do not get it again.
 """
 
 from __future__ import annotations

@@ -188,9 +188,9 @@ def test_a_run_tells_what_was_asked_for_in_words(
 def test_an_event_alone_is_told_of_in_the_singular(staff: Client, events: list[WebhookEvent]) -> None:
     text = text_of(staff.post(NEW, {"scope": "selected", "ids": [events[0].pk]}))
     assert "1 event would be applied again." in text
-    assert "It is not handed on to destinations again." in text
+    assert "Destinations that had it do not get it again." in text
     assert "They are" not in text
-    assert "They are not handed on" in text_of(staff.post(NEW, {"scope": "fitting"}))
+    assert "Destinations that had them do not" in text_of(staff.post(NEW, {"scope": "fitting"}))
 
 
 def test_nothing_selected_is_not_everything_and_leads_back_to_what_was_shown(
