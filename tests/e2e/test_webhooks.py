@@ -76,6 +76,22 @@ def test_an_address_is_made_tried_and_read(
     _nothing_sticks_out(page)
 
 
+def test_a_button_that_is_pressed_twice_sends_once(page: Page, hub: ServedHub, connection: str) -> None:
+    """Replaced twice, the secret that the provider still signs with would count no more."""
+    _sign_in(page, hub, "en")
+    page.goto("/integrations/webhooks/endpoints/new/")
+    page.select_option("[name=connection]", label=connection)
+    page.uncheck("[name=register]")
+    page.click("form .hub-button--primary")
+    expect(page.locator("#webhook-secret")).to_be_visible()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.get_by_role("button", name="Replace").dblclick()
+    page.wait_for_url("**/rotate/")
+    expect(page.locator("#webhook-secret")).to_be_visible()
+    assert len(sent) == 1
+
+
 _CHOOSE = """calendar => {
     calendar.value = "2026-02-28T14:30";
     calendar.dispatchEvent(new Event("change", { bubbles: true }));
