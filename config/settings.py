@@ -59,7 +59,7 @@ else:
     MASTER_KEYS_FILE = DATA_DIR / "master_keys"
     MASTER_KEYS = parse_master_keys(secret_from_file(MASTER_KEYS_FILE, fresh_master_key()))
 MAX_ANSWER_BYTES = env.number("HUB_MAX_ANSWER_MB", default=10, low=1, high=1024) * 1024 * 1024
-MAX_WEBHOOK_BYTES = env.number("HUB_MAX_WEBHOOK_MB", default=1, low=1, high=32) * 1024 * 1024
+MAX_WEBHOOK_BYTES = env.number("HUB_MAX_WEBHOOK_MB", default=1, low=1, high=10) * 1024 * 1024
 EGRESS_ALLOW = env.hosts_or_networks("HUB_EGRESS_ALLOW")
 
 ALLOWED_HOSTS = env.items("HUB_ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}")
