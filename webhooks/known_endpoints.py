@@ -55,7 +55,18 @@ def find_endpoint(endpoint_id: uuid.UUID) -> KnownEndpoint | None:
     read_at, endpoint = _known.get(endpoint_id, (0.0, None))
     if time.monotonic() - read_at < _GOOD_FOR_SECONDS:
         return endpoint
-    return _readings.do(endpoint_id, _read)
+    return _readings.do(endpoint_id, read_endpoint)
+
+
+def read_endpoint(endpoint_id: uuid.UUID) -> KnownEndpoint | None:
+    """The same as it is now. Raises DatabaseError."""
+    found = WebhookEndpoint.objects.filter(pk=endpoint_id, is_active=True, organization__is_active=True)
+    row = found.select_related("connection__provider").first()
+    endpoint = None if row is None else _as_known(row)
+    if len(_known) >= _MOST:
+        _known.clear()
+    _known[endpoint_id] = (time.monotonic(), endpoint)
+    return endpoint
 
 
 def changed_since(endpoint: KnownEndpoint) -> KnownEndpoint | None:
@@ -66,7 +77,7 @@ def changed_since(endpoint: KnownEndpoint) -> KnownEndpoint | None:
     """
     read_at, known = _known.get(endpoint.pk, (0.0, None))
     if time.monotonic() - read_at >= _READ_AGAIN_AFTER_SECONDS:
-        known = _readings.do(endpoint.pk, _read)
+        known = _readings.do(endpoint.pk, read_endpoint)
     is_changed = known is not None and known.secret.token != endpoint.secret.token
     return known if is_changed else None
 
@@ -76,16 +87,6 @@ def _forget(sender: object, instance: WebhookEndpoint, **kwargs: object) -> None
     """This process sees a change at once; others within seconds."""
     _known.pop(instance.pk, None)
     _readings.forget(instance.pk)
-
-
-def _read(endpoint_id: uuid.UUID) -> KnownEndpoint | None:
-    found = WebhookEndpoint.objects.filter(pk=endpoint_id, is_active=True, organization__is_active=True)
-    row = found.select_related("connection__provider").first()
-    endpoint = None if row is None else _as_known(row)
-    if len(_known) >= _MOST:
-        _known.clear()
-    _known[endpoint_id] = (time.monotonic(), endpoint)
-    return endpoint
 
 
 def _as_known(row: WebhookEndpoint) -> KnownEndpoint:

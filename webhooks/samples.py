@@ -20,7 +20,7 @@ from integrations.secrecy import leaves_no_frames
 
 from .bodies import write_payload
 from .certificates import fetch_certificate
-from .known_endpoints import KnownEndpoint, find_endpoint
+from .known_endpoints import KnownEndpoint, read_endpoint
 from .models import WebhookEndpoint
 from .receive import take_in, take_in_unsigned_test
 
@@ -34,7 +34,7 @@ def send_test_event(endpoint: WebhookEndpoint, event_type: str) -> UUID:
     provider = get_provider(endpoint.connection.provider.slug)
     if provider.signature is None:
         raise NotSupported("{provider} sends no webhooks.", provider=provider.name)
-    known = find_endpoint(endpoint.pk)
+    known = read_endpoint(endpoint.pk)
     if known is None:
         raise Conflict("This address is switched off.")
     event_id = f"evt_test_{uuid4().hex}"

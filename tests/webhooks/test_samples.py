@@ -174,6 +174,13 @@ def test_an_address_that_is_switched_off_cannot_be_tried(endpoint: WebhookEndpoi
         send_test_event(endpoint, "charge.captured")
 
 
+def test_an_address_that_another_process_switched_on_can_be_tried_at_once(endpoint: WebhookEndpoint) -> None:
+    set_active(endpoint, active=False)
+    assert deliver(endpoint).status_code == 404  # this process has looked
+    WebhookEndpoint.objects.update(is_active=True)
+    assert send_test_event(endpoint, "charge.captured")
+
+
 def test_an_address_whose_secret_is_still_to_come_cannot_be_tried(connection: Connection) -> None:
     awaiting, _ = create_endpoint(connection, secret_follows=True)
     with pytest.raises(Conflict, match="secret is missing"):
