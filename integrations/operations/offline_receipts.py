@@ -26,6 +26,7 @@ from .locks import lock_until_commit
 from .offline_news import tell_of_payment
 from .payment_attempts import payment_provider
 from .payment_differences import mark
+from .payment_order import refuse_card_number
 from .payment_states import ALLOWED_IN, apply_result
 
 Kind, Status, Difference = PaymentOperation.Kind, PaymentOperation.Status, Payment.Difference
@@ -121,6 +122,7 @@ def refuse_payment(payment: Payment, *, reason: str, reference: str = "") -> Pay
     reason = " ".join(reason.split())
     if not 1 <= len(reason) <= 255 or not reason.isprintable():
         raise InvalidRequest("Say why, in 1 to 255 printable characters.", field="reason")
+    refuse_card_number("reason", reason)
     with transaction.atomic():
         return book_refusal(Payment.objects.select_for_update().get(pk=payment.pk), reason, reference)
 

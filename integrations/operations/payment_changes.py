@@ -22,6 +22,7 @@ from .announce import record_action
 from .offline_news import tell_of_payment
 from .payment_attempts import ABANDONED_AFTER, is_repeatable, may_have_taken_effect, payment_provider
 from .payment_look_plan import plan_look
+from .payment_order import check_idempotency_key, refuse_card_number
 from .payment_settlement import settle_operations
 from .payment_states import ALLOWED_IN, apply_result
 
@@ -89,10 +90,10 @@ def _change(payment: Payment, asked: _Asked) -> Payment:
 
 
 def _check(asked: _Asked) -> None:
-    if len(asked.idempotency_key) > 255 or not asked.idempotency_key.isprintable():
-        raise InvalidRequest("An idempotency key has at most 255 printable characters.", field="idempotency_key")
+    check_idempotency_key(asked.idempotency_key)
     if len(asked.reason) > 500 or not asked.reason.isprintable():
         raise InvalidRequest("A reason has at most 500 printable characters.", field="reason")
+    refuse_card_number("reason", asked.reason)
     if asked.amount is not None and not isinstance(asked.amount, str):
         raise InvalidRequest("The amount must be a string such as 12.50.", field="amount")
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ..errors import Conflict, IntegrationError, InvalidRequest, Unavailable
+from ..errors import Conflict, IntegrationError, Unavailable
 from ..gateway import client_for
 from ..models import Connection, Organization, Payment, PaymentOperation
 from ..providers.base import PaymentProvider
@@ -29,7 +29,7 @@ from .payment_changes import capture_payment, refund_payment, void_payment
 from .payment_completion import complete_payment
 from .payment_events import apply_event, read_payment
 from .payment_ledger import OUR_ID
-from .payment_order import PaymentOrder, kept_request, stored_order, stored_request
+from .payment_order import PaymentOrder, check_idempotency_key, kept_request, stored_order, stored_request
 from .payment_pages import cancel_address, instructions_address, return_address
 from .payment_states import TRANSITIONS, apply_result
 from .routing import Route, route_payment
@@ -62,7 +62,7 @@ def create_payment(organization: Organization, order: PaymentOrder, *, idempoten
     is kept as failed and the last one's error is raised.
     """
     request = order.request()
-    _check_idempotency_key(idempotency_key)
+    check_idempotency_key(idempotency_key)
     earlier = _earlier(organization, order, idempotency_key)
     if earlier is not None:
         return _resume(earlier)
@@ -83,11 +83,6 @@ def _captures_at_once(connection: Connection) -> bool:
     settings = settings_of(connection)
     waits = settings is not None and not settings.auto_capture
     return not (waits and "capture" in payment_provider(connection).operations)
-
-
-def _check_idempotency_key(key: str) -> None:
-    if len(key) > 255 or not key.isprintable():
-        raise InvalidRequest("An idempotency key has at most 255 printable characters.", field="idempotency_key")
 
 
 def _earlier(organization: Organization, order: PaymentOrder, idempotency_key: str) -> Payment | None:

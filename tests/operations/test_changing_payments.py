@@ -90,6 +90,13 @@ def test_an_amount_that_cannot_be_refunded_is_refused(captured: Payment, wire: S
     assert not captured.operations.filter(kind="refund").exists()
 
 
+@pytest.mark.parametrize("more", [{"reason": "card 4242 4242 4242 4242"}, {"idempotency_key": "4242424242424242"}])
+def test_a_card_number_goes_no_further(captured: Payment, wire: StripeWire, more: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match="looks like a card number"):
+        refund_payment(captured, **more)
+    assert not captured.operations.filter(kind="refund").exists()
+
+
 def test_a_refund_under_the_same_key_is_made_once(captured: Payment, wire: StripeWire) -> None:
     for _ in range(2):
         payment = refund_payment(captured, amount="5.00", idempotency_key="refund-1")
