@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -66,11 +67,13 @@ def create_payment(organization: Organization, order: PaymentOrder, *, idempoten
     earlier = _earlier(organization, order, idempotency_key)
     if earlier is not None:
         return _resume(earlier)
-    route = route_payment(organization, order)
-    if order.capture is None:
-        request = replace(request, capture=_captures_at_once(route.connections[0]))
+    payment = Payment(organization=organization, idempotency_key=idempotency_key or None)
+    route = route_payment(
+        organization, order, lambda offered: _check(_captured_as_set(request, order, offered), payment, offered)
+    )
+    request = _captured_as_set(request, order, route.connections[0])
     try:
-        payment = _insert(organization, order, request, route, idempotency_key)
+        _insert(payment, order, request, route)
     except IntegrityError:
         twin = _earlier(organization, order, idempotency_key)
         if twin is None:
@@ -79,10 +82,13 @@ def create_payment(organization: Organization, order: PaymentOrder, *, idempoten
     return _charge(payment, request, route.connections, is_new=True)
 
 
-def _captures_at_once(connection: Connection) -> bool:
+def _captured_as_set(request: PaymentRequest, order: PaymentOrder, connection: Connection) -> PaymentRequest:
+    """An order that does not say itself when it is captured, as the settings of the connection say."""
+    if order.capture is not None:
+        return request
     settings = settings_of(connection)
     waits = settings is not None and not settings.auto_capture
-    return not (waits and "capture" in payment_provider(connection).operations)
+    return replace(request, capture=not (waits and "capture" in payment_provider(connection).operations))
 
 
 def _earlier(organization: Organization, order: PaymentOrder, idempotency_key: str) -> Payment | None:
@@ -94,41 +100,28 @@ def _earlier(organization: Organization, order: PaymentOrder, idempotency_key: s
     return earlier
 
 
-def _insert(
-    organization: Organization,
-    order: PaymentOrder,
-    request: PaymentRequest,
-    route: Route,
-    idempotency_key: str,
-) -> Payment:
+def _insert(payment: Payment, order: PaymentOrder, request: PaymentRequest, route: Route) -> None:
     """Commit the payment as pending. Raises IntegrityError when a twin was faster."""
+    payment.connection = route.connections[0]
+    payment.request_fingerprint = order.fingerprint()
+    payment.reference, payment.amount, payment.currency = request.reference, request.amount, request.currency
+    payment.method, payment.country = request.method, request.country
+    payment.capture_mode = Payment.CaptureMode.AUTOMATIC if request.capture else Payment.CaptureMode.MANUAL
+    payment.customer, payment.metadata = dict(order.customer), dict(request.metadata)
+    for left in route.passed_over:
+        lack = route.lacks.get(left.pk)
+        code, message = (lack.code, lack.message) if lack else ("connection_down", "It is known to be down.")
+        add_attempt(payment, left, outcome="skipped", code=code, message=message)
     with transaction.atomic(durable=True):
-        payment = Payment(
-            organization=organization,
-            connection=route.connections[0],
-            reference=request.reference,
-            idempotency_key=idempotency_key or None,
-            request_fingerprint=order.fingerprint(),
-            amount=request.amount,
-            currency=request.currency,
-            method=request.method,
-            country=request.country,
-            capture_mode=Payment.CaptureMode.AUTOMATIC if request.capture else Payment.CaptureMode.MANUAL,
-            customer=dict(order.customer),
-            metadata=dict(request.metadata),
-        )
-        for down in route.passed_over:
-            add_attempt(payment, down, outcome="skipped", code="connection_down", message="It is known to be down.")
         payment.save(force_insert=True)
         PaymentOperation.objects.create(
-            organization=organization,
+            organization=payment.organization,
             payment=payment,
             kind=PaymentOperation.Kind.CREATE,
             amount=request.amount,
             **kept_request(request, order),
         )
         record_action("payment.created", payment, {"amount": str(payment.amount), "currency": payment.currency})
-    return payment
 
 
 def sync_payment(payment: Payment) -> Payment:
@@ -208,7 +201,8 @@ def _take_up(payment: Payment, request: PaymentRequest, connection: Connection) 
     _record_failure(payment, connection, none_made, outcome="failed", ends=is_late)
     tried = {attempt["connection"] for attempt in payment.attempts}
     try:
-        route = route_payment(payment.organization, stored_order(payment)).connections
+        check = partial(_check, request, payment)
+        route = route_payment(payment.organization, stored_order(payment), check).connections
     except IntegrationError:
         route = [connection]
     others = [other for other in route if str(other.pk) not in tried]
@@ -279,6 +273,11 @@ def _completed(request: PaymentRequest, payment: Payment, connection: Connection
         payment_id=str(payment.pk),
         metadata={**request.metadata, OUR_ID: str(payment.pk)},
     )
+
+
+def _check(request: PaymentRequest, payment: Payment, connection: Connection) -> None:
+    """Raises what the gateway would lack in the order."""
+    payment_provider(connection).check_request(_completed(request, payment, connection), connection.configuration)
 
 
 def _record_answer(payment: Payment, connection: Connection, result: PaymentResult) -> Payment:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from ..errors import ConfigurationError, ConnectionNotReady, InvalidRequest
+from ..errors import ConfigurationError, ConnectionNotReady, IntegrationError, InvalidRequest
 from ..models import Connection, Organization
 from ..models.connections import ConnectionQuerySet
 from ..providers.base import PaymentProvider, ProviderType
@@ -14,17 +14,21 @@ from .catalogue import offered_provider
 from .payment_order import PaymentOrder
 from .routing_order import in_order, settings_of
 
+Check = Callable[[Connection], None]
+
 
 @dataclass(frozen=True)
 class Route:
-    """The connections to try, in order; and those passed over that are down and would have come first."""
+    """The connections to try, in order; and those passed over that would have come first: they are down, or their
+    gateway wants what the order lacks, as `lacks` has it by their keys."""
 
     connections: Sequence[Connection]
     passed_over: Sequence[Connection] = ()
+    lacks: Mapping[UUID, IntegrationError] = field(default_factory=dict)
 
 
-def route_payment(organization: Organization, order: PaymentOrder) -> Route:
-    """Which connections may take a payment.
+def route_payment(organization: Organization, order: PaymentOrder, check: Check = lambda connection: None) -> Route:
+    """Which connections may take a payment. `check` raises what a connection's gateway lacks in it.
 
     A connection that the order names is the only one. Otherwise those of one environment: production where the
     organization has an active payment connection there, else staging, else development, so that live and test are never
@@ -34,14 +38,16 @@ def route_payment(organization: Organization, order: PaymentOrder) -> Route:
     stands behind must be asked for: by method, by a rule, or as the primary.
 
     Raises InvalidRequest for a connection that is not the organization's or does not fit, ConnectionNotReady for one
-    that is not active, ConfigurationError when there is none.
+    that is not active, ConfigurationError when there is none, and where each lacks something what the first does.
     """
     if order.connection_id:
-        return Route([_named(organization, order)])
+        named = _named(organization, order)
+        check(named)
+        return Route([named])
     active = active_connections(organization, order.environment)
-    route = _route(organization, active, order)
+    route = _route(organization, active, order, check)
     if not route.connections:
-        raise _none(active, order)
+        raise next(iter(route.lacks.values()), _none(active, order))
     return route
 
 
@@ -86,13 +92,26 @@ def payment_connections(organization: Organization) -> ConnectionQuerySet:
     return connections.select_related("provider", "payment_settings", "organization")
 
 
-def _route(organization: Organization, active: list[Connection], order: PaymentOrder) -> Route:
+def _route(
+    organization: Organization, active: list[Connection], order: PaymentOrder, check: Check = lambda connection: None
+) -> Route:
     fitting = [connection for connection in active if not misfit(connection, order)]
-    tried = _whose_token_it_may_be(in_order(organization, fitting, order), order)
-    standing = [connection for connection in tried if connection.health_status != Connection.Health.DOWN]
-    if not standing:
-        return Route(tried)
-    return Route(standing, tried[: tried.index(standing[0])])
+    ordered = in_order(organization, fitting, order)
+    lacks = {connection.pk: lack for connection in ordered if (lack := _lack(connection, check)) is not None}
+    tried = _whose_token_it_may_be([connection for connection in ordered if connection.pk not in lacks], order)
+    if not tried:
+        return Route([], ordered, lacks)
+    standing = [connection for connection in tried if connection.health_status != Connection.Health.DOWN] or tried
+    ahead = ordered[: ordered.index(standing[0])]
+    return Route(standing, [connection for connection in ahead if connection in tried or connection.pk in lacks], lacks)
+
+
+def _lack(connection: Connection, check: Check) -> IntegrationError | None:
+    try:
+        check(connection)
+    except IntegrationError as lack:
+        return lack
+    return None
 
 
 def _whose_token_it_may_be(tried: Sequence[Connection], order: PaymentOrder) -> Sequence[Connection]:

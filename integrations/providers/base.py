@@ -290,6 +290,13 @@ class PaymentProvider(Provider):
         that was opened without our hearing of it is known to nobody, so that another can be opened."""
         return bool(request.payment_token)
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        """Ask nobody, and raise InvalidRequest for an order that the gateway would refuse: one without the e-mail
+        address that it wants, say; ConfigurationError where the connection is not set up for it.
+
+        A routed order then goes to another gateway, and `create_payment` never has it.
+        """
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         raise NotSupported("{provider} cannot create payments.", provider=self.name)
 

@@ -24,6 +24,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -34,14 +35,29 @@ from typing import Any
 import pytest
 from babel import Locale
 
-from integrations.errors import AuthenticationFailed, NotSupported, Rejected, SignatureRefused, UnreadablePayload
+from integrations.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    InvalidRequest,
+    NotSupported,
+    Rejected,
+    SignatureRefused,
+    UnreadablePayload,
+)
 from integrations.money import currency_exponent
 from integrations.providers.auth import Auth, TokenExchange
 from integrations.providers.base import Field, PaymentProvider, Provider, ProviderType
 from integrations.providers.events import EventType, NormalizedEvent
 from integrations.providers.probes import ProbeKind
 from integrations.providers.registry import providers
-from integrations.providers.results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
+from integrations.providers.results import (
+    Customer,
+    PaymentRequest,
+    PaymentResult,
+    PaymentStatus,
+    RefundResult,
+    RefundStatus,
+)
 from integrations.providers.signatures import InboundRequest, Signature
 from tests.providers.wire_client import WireClient
 from tests.wire import WireServer
@@ -99,6 +115,14 @@ def client(slug: str, server: WireServer) -> WireClient:
     return WireClient(provider_of(slug), server.url, wire.CREDENTIALS, configuration=configuration, standing=standing)
 
 
+def order_for(slug: str, **fields: Any) -> PaymentRequest:
+    """An everyday order, as the gateway wants it; with `fields` another."""
+    wire = wire_of(slug)
+    ours = {"payment_id": "01980000-0000-7000-8000-000000000001", **(fields or getattr(wire, "ORDER", {}))}
+    currency = getattr(wire, "CURRENCY", "AED")
+    return PaymentRequest(amount=Decimal("12.50"), currency=currency, reference="order-1", **ours)
+
+
 def perform(slug: str, operation: str, client: WireClient) -> Any:
     """One operation with everyday arguments."""
     provider, wire = provider_of(slug), wire_of(slug)
@@ -108,9 +132,7 @@ def perform(slug: str, operation: str, client: WireClient) -> Any:
     authorised = getattr(wire, "AUTHORISED", wire.PAYMENT)
     match operation:
         case "create" | "find":
-            ours = {"payment_id": "01980000-0000-7000-8000-000000000001", **getattr(wire, "ORDER", {})}
-            order = PaymentRequest(amount=Decimal("12.50"), currency=currency, reference="order-1", **ours)
-            return getattr(provider, METHODS[operation])(client, order, **once)
+            return getattr(provider, METHODS[operation])(client, order_for(slug), **once)
         case "get":
             return provider.get_payment(client, wire.PAYMENT)
         case "complete":
@@ -261,6 +283,31 @@ def test_an_operation_sends_what_the_documentation_says(
     if operation not in ("get", "find") and provider.idempotency_header:
         sent = server.requests[-1].headers[provider.idempotency_header.lower()]
         assert sent == f"key-{operation}"
+
+
+PAGES = {"success_url": "https://hub.example/done", "cancel_url": "https://hub.example/back"}
+
+
+@each_payment_provider
+@pytest.mark.parametrize(
+    "order", [{}, {"payment_token": "tok_1"}, {"capture": False}, {"customer": Customer(email="customer@example.com")}],
+    ids=str,
+)  # fmt: skip
+def test_an_order_that_lacks_something_is_refused_before_it_is_routed_here(
+    slug: str, order: dict[str, Any], client: WireClient, server: WireServer
+) -> None:
+    provider, little = provider_of(slug), order_for(slug, **PAGES, **order)
+    provider.check_request(order_for(slug), client.configuration)
+    try:
+        provider.check_request(little, client.configuration)
+    except (InvalidRequest, ConfigurationError) as lack:
+        assert server.requests == []
+        with pytest.raises(type(lack), match=re.escape(lack.message)):
+            provider.create_payment(client, little, idempotency_key="key-1")
+        assert server.requests == []
+        return
+    with suppress(Rejected):
+        provider.create_payment(client, little, idempotency_key="key-1")
 
 
 @each_payment_provider

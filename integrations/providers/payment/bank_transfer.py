@@ -81,10 +81,13 @@ class BankTransfer(OfflinePaymentProvider):
     def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:
         return (configuration.get("currency", "AED"),)
 
-    def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
-        currency = client.configuration.get("currency", "AED")
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        currency = configuration.get("currency", "AED")
         if request.currency != currency:
             raise InvalidRequest("The account takes {currency} alone.", currency=currency, field="currency")
+
+    def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
+        self.check_request(request, client.configuration)
         return PaymentResult(
             provider_reference=payment_reference(request.payment_id),
             status=PaymentStatus.REQUIRES_ACTION,

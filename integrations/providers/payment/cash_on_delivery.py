@@ -98,9 +98,12 @@ class CashOnDelivery(OfflinePaymentProvider):
             raise ConfigurationError("The smallest amount is larger than the largest.")
         return super().check(client)
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        _check_amount(configuration, request)
+        _check_place(configuration, request)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
-        _check_amount(client.configuration, request)
-        _check_place(client.configuration, request)
+        self.check_request(request, client.configuration)
         return PaymentResult(
             provider_reference=request.payment_id,
             status=PaymentStatus.PENDING,

@@ -5,10 +5,10 @@ webhooks, status references): fields, statuses, whole numbers in the currency's 
 of metadata by which payments and invoices are listed, `secret_token` in the body. By the package sahabaplus/moyasar: an
 invoice shows whole payments, is cancelled by PUT (one page prints GET), and `captured` stays 0 of what is paid at once.
 
-Unconfirmed: more than one partial refund on every scheme; the error for a `given_id` that is taken (documented as a
-400); whether an invoice's payments have its metadata (they have its id, by which they are found here); the newer events
-(abandoned, canceled, expired). A payment that was paid at once and then voided, in Moyasar's dashboard, looks like one
-that was only authorised: it is read as cancelled.
+Unconfirmed: payments in other currencies than SAR; more than one partial refund on every scheme; the error for a
+`given_id` that is taken (documented as a 400); whether an invoice's payments have its metadata (they have its id, by
+which they are found here); the newer events (abandoned, canceled, expired). A payment that was paid at once and then
+voided, in Moyasar's dashboard, looks like one that was only authorised: it is read as cancelled.
 
 An invoice cannot be authorised only: `capture=False` needs a token. Both kinds have UUIDs, so a payment is known here
 as `invoice_<id>` or `payment_<id>`. A webhook that is made through the API has to be confirmed with a code that comes
@@ -123,6 +123,12 @@ class Moyasar(PaymentProvider):
         "payment_voided",
         "payment_refunded",
     )
+
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        if request.payment_token:
+            payment_body(request, "")
+        else:
+            invoice_body(request)
 
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         """An invoice, or with a token (`token_…`) a payment, whose id is made of the key: asked twice, it is one."""

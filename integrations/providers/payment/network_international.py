@@ -9,8 +9,8 @@ integrations: the names of the events, 37 characters of letters, digits and hyph
 
 Unconfirmed: that an unknown order of one's own outlet is 404; hosts of banks other than by the pattern of those known;
 the realm that a tenant wants; refunds listed within a purchase (`cnp:purchase`); the countries beyond AE, SA, JO and
-EG. An idempotency header there is none, and no way to look an order up by our reference: after a time-out the order is
-read, and nothing is sent twice.
+EG; which ways to pay an outlet is given. An idempotency header there is none, and no way to look an order up by our
+reference: after a time-out the order is read, and nothing is sent twice.
 
 Not supported: webhooks whose body is encrypted (AES-256-CBC, opted in by the header key `X-Webhook-Secret`): what is
 public of it are others' notes on a page that cannot be read, and the door stores and reads bodies in plain. Captures
@@ -26,7 +26,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from ...errors import InvalidResponse, NotSupported, Rejected, UnreadablePayload
+from ...errors import InvalidResponse, Rejected, UnreadablePayload
 from ..auth import HeaderKey, TokenExchange
 from ..base import Answer, Client, Field, PaymentProvider, codes
 from ..before_changes import changes_nothing
@@ -88,9 +88,9 @@ class NetworkInternational(PaymentProvider):
     is_mena = True
     regions = ("mena", "africa")
     countries = codes("AE SA JO EG BH KW OM QA")
-    # As in the official plugin. Counted by ISO 4217: KWD in thousandths, JPY in whole yen.
+    # As in the official plugin, less ALL, which it counts in whole units. By ISO 4217: KWD in thousandths, JPY in yen.
     currencies = codes(
-        "AED ALL AOA AUD BHD BWP CAD DKK EGP EUR GBP GHS GNF HKD INR JOD JPY KES KWD LKR MAD MWK MYR NAD NGN OMR PHP"
+        "AED AOA AUD BHD BWP CAD DKK EGP EUR GBP GHS GNF HKD INR JOD JPY KES KWD LKR MAD MWK MYR NAD NGN OMR PHP"
         " PKR QAR SAR SEK SGD THB TRY TZS UGX USD XAF XOF ZAR ZMW"
     )
     method_currencies: ClassVar = {"mada": ("SAR",)}
@@ -181,9 +181,10 @@ class NetworkInternational(PaymentProvider):
                 raise
         return Answer(200, {}, b"{}")
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        creation(request, configuration)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
-        if request.payment_token:
-            raise NotSupported("{provider} takes payments on its own page only.", provider=self.name)
         order = creation(request, client.configuration)
         created = read_order(client.post(_orders(client), json=order, headers=PAYMENT).json())
         if not created.redirect_url:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from ...errors import InvalidRequest
+from ...errors import InvalidRequest, NotSupported
 from ...money import to_minor_units
 from ..results import PaymentRequest
 
@@ -14,7 +14,11 @@ _BACK = {"en": "Back to the shop", "ar": "العودة إلى المتجر"}  # 
 
 
 def creation(request: PaymentRequest, configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Raises InvalidRequest without the payer's e-mail address, which N-Genius wants of every order."""
+    """Raises InvalidRequest for a token, or without the payer's e-mail, which N-Genius wants of every order."""
+    if request.payment_token:
+        raise NotSupported(
+            "{provider} takes payments on its own page only.", provider="Network International", field="payment_token"
+        )
     if not request.customer.email:
         raise InvalidRequest("N-Genius wants the customer's e-mail address.", field="customer")
     attributes = {

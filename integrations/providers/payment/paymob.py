@@ -12,8 +12,8 @@ docs.paymob.com (inquiry, captures of less than is held, void within the day).
 Unconfirmed: whether the inquiry answers with one transaction or with all (both are read; of a child the parent is
 fetched); that it answers 404 for an unknown reference; that a second intention under the same reference is refused;
 that voids and captures take the secret key in the UAE; whether refunds of an authorisation name it or its capture (it,
-here); the unit of `captured_amount` (that of `amount_cents`, here). `created_at` has no time zone and orders nothing.
-Paymob calls back rarely more than once: what was missed is found by asking.
+here); the unit of `captured_amount` (that of `amount_cents`, here); whether a callback that got no answer is sent again
+(what was missed is found by asking). `created_at` has no time zone and orders nothing.
 """
 
 from __future__ import annotations
@@ -185,8 +185,11 @@ class Paymob(PaymentProvider):
     def charges_at_once(self, request: PaymentRequest) -> bool:
         return False
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        creation(configuration, request)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
-        body = creation(client, request)
+        body = creation(client.configuration, request)
         check_keys(client)
         told = client.post("/v1/intention/", json=body).json()
         secret = told.get("client_secret")
@@ -298,7 +301,7 @@ def _happened(told: Transaction) -> str:
 
 
 def _units(client: Client, whole: int, amount: Decimal | None, currency: str) -> int:
-    return whole if amount is None else to_minor_units(amount, currency, exponent=exponent(client))
+    return whole if amount is None else to_minor_units(amount, currency, exponent=exponent(client.configuration))
 
 
 def _time(text: object) -> datetime | None:

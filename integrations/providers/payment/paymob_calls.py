@@ -54,9 +54,9 @@ def host(configuration: Mapping[str, Any]) -> str:
     return HOSTS.get(public_key(configuration)[:3], HOSTS["are"])
 
 
-def exponent(client: Client) -> int:
+def exponent(configuration: Mapping[str, Any]) -> int:
     """Accounts of Oman count in thousandths, all others in hundredths, whatever the currency."""
-    return 3 if public_key(client.configuration).startswith("omn") else 2
+    return 3 if public_key(configuration).startswith("omn") else 2
 
 
 def check_keys(client: Client) -> None:
@@ -66,14 +66,15 @@ def check_keys(client: Client) -> None:
         raise ConfigurationError("Paymob's public and secret key are of two accounts, or one is for tests alone.")
 
 
-def creation(client: Client, request: PaymentRequest) -> dict[str, Any]:
+def creation(configuration: Mapping[str, Any], request: PaymentRequest) -> dict[str, Any]:
+    """Raises InvalidRequest for what Paymob would refuse, ConfigurationError where it has no way to pay it."""
     if request.payment_token:
         raise InvalidRequest("Paymob takes payments on its own page alone.", field="payment_token")
-    digits = exponent(client)
+    digits = exponent(configuration)
     body: dict[str, Any] = {
         "amount": to_minor_units(request.amount, request.currency, exponent=digits),
         "currency": request.currency,
-        "payment_methods": _integrations(client, request),
+        "payment_methods": _integrations(configuration, request),
         "items": [
             {
                 "name": line.name[:_LONGEST_NAME],
@@ -104,9 +105,9 @@ def integrations(text: str) -> dict[str, int]:
     return found
 
 
-def _integrations(client: Client, request: PaymentRequest) -> list[int]:
+def _integrations(configuration: Mapping[str, Any], request: PaymentRequest) -> list[int]:
     """Those of the method that was asked for, or else all; of those that authorise only, or of those that do not."""
-    known = integrations(str(client.configuration.get("integration_ids") or ""))
+    known = integrations(str(configuration.get("integration_ids") or ""))
     of_kind = {name.removesuffix(HELD): key for name, key in known.items() if name.endswith(HELD) != request.capture}
     chosen = [key for method, key in of_kind.items() if request.method in ("", method)]
     if not chosen:
@@ -159,7 +160,7 @@ def ask(client: Client, reference: str) -> Order | None:
     payments = _payments(client, [read_transaction(told) for told in _list(answer)])
     if not payments:
         return None
-    order = Order(payments, exponent(client))
+    order = Order(payments, exponent(client.configuration))
     if order.payments[0].order != reference:
         raise InvalidResponse("Paymob tells of another payment than the one it was asked for.")
     return order

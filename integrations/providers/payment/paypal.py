@@ -131,6 +131,9 @@ class PayPal(PaymentProvider):
     def charges_at_once(self, request: PaymentRequest) -> bool:
         return False
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        creation(request, configuration)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         body = creation(request, client.configuration)
         answer = client.post("/v2/checkout/orders", json=body, idempotency_key=idempotency_key)

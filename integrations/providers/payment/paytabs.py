@@ -9,9 +9,10 @@ that answers for a cart, the signature), the official WooCommerce plugin (duplic
 support.paytabs.com (a worked signature: 60000718961; callbacks: 60000710069).
 
 Unconfirmed: amounts of three decimals; what answers for an unknown cart (an empty array and `null` are taken for
-"none", all else is raised); whether a page that nobody has paid on shows in its cart; how `payment_info` names what is
-no card; the form of every server key. A refund that somebody enters in the dashboard under another cart's id is not
-found. The browser brings back a signed form, by POST, to the page that the payer returns to: it is not used.
+"none", all else is raised); the codes of errors but 1 and 4; whether a page that nobody has paid on shows in its cart;
+how `payment_info` names what is no card; the form of every server key. A refund that somebody enters in the dashboard
+under another cart's id is not found. The browser brings back a signed form, by POST, to the page that the payer returns
+to: it is not used.
 """
 
 from __future__ import annotations
@@ -164,9 +165,12 @@ class PayTabs(PaymentProvider):
                 raise
         return Answer(200, {}, b"[]")
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        creation(configuration, request)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         """A page to pay on; with a token of PayTabs' managed form, the payment itself, unless the bank wants a page."""
-        body = creation(client, request)
+        body = creation(client.configuration, request)
         try:
             told = object_of(client.post("/payment/request", json=body))
         except Rejected as refusal:

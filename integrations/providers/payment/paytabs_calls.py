@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from ...errors import AuthenticationFailed, InvalidRequest, InvalidResponse, NotSupported, Rejected, Unavailable
+from ...errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    InvalidRequest,
+    InvalidResponse,
+    NotSupported,
+    Rejected,
+    Unavailable,
+)
 from ...money import check_decimals, currency_exponent
 from ..base import Answer, Client
 from ..before_changes import changes_nothing
@@ -34,16 +42,21 @@ _LONGEST_ADDRESS = 255
 _LONGEST_DESCRIPTION = 128
 
 
-def profile_of(client: Client) -> int:
-    return int(str(client.configuration["profile_id"]))
+def profile_of(configuration: Mapping[str, Any]) -> int:
+    """Raises ConfigurationError where the connection has none."""
+    profile = str(configuration.get("profile_id") or "")
+    if not profile:
+        raise ConfigurationError("The connection's configuration has no {key!r}.", key="profile_id")
+    return int(profile)
 
 
-def creation(client: Client, request: PaymentRequest) -> dict[str, Any]:
+def creation(configuration: Mapping[str, Any], request: PaymentRequest) -> dict[str, Any]:
+    """Raises InvalidRequest for what PayTabs would refuse."""
     if not request.capture and request.method in set(METHODS) - AUTHORISING:
         raise NotSupported("{method} cannot be authorised and captured later.", method=request.method, field="capture")
     exponent = currency_exponent(request.currency)
     body: dict[str, Any] = {
-        "profile_id": profile_of(client),
+        "profile_id": profile_of(configuration),
         "tran_type": "sale" if request.capture else "auth",
         "tran_class": "ecom",
         "cart_id": request.payment_id,
@@ -96,7 +109,7 @@ def follow_up(client: Client, kind: str, parent: Transaction, amount: Decimal | 
     """Ask for a capture, a void or a refund of `parent`; all of it where there is no amount."""
     asked = parent.amount if amount is None else amount
     body = {
-        "profile_id": profile_of(client),
+        "profile_id": profile_of(client.configuration),
         "tran_type": kind,
         "tran_class": "ecom",
         "cart_id": parent.cart_id,
@@ -150,7 +163,7 @@ def cart_of(transactions: Sequence[Mapping[str, Any]], cart_id: str) -> Cart:
 
 def ask(client: Client, cart_id: str) -> Sequence[Mapping[str, Any]]:
     """The cart's transactions; none where PayTabs says that there are none."""
-    answer = client.post("/payment/query", json={"profile_id": profile_of(client), "cart_id": cart_id})
+    answer = client.post("/payment/query", json={"profile_id": profile_of(client.configuration), "cart_id": cart_id})
     told = _json(answer)
     if told is None:
         return []

@@ -177,6 +177,10 @@ class Stripe(PaymentProvider):
     def check_further(self, client: Client, probe: Probe) -> Answer:
         return client.get(probe.path, params=probe.params, headers=on_behalf(client))
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        form = session_form if opens_page(request, configuration) else intent_form
+        form(request, configuration)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         """A declined card is a failed payment, which Stripe keeps, and not an error."""
         if opens_page(request, client.configuration):

@@ -164,6 +164,9 @@ class Tabby(PaymentProvider):
     def base_url(self, environment: str, configuration: Mapping[str, Any]) -> str:
         return "https://api.tabby.sa" if configuration.get("country") == "SA" else super().base_url(environment, {})
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        session(request, configuration)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         """A session has no key: asked for again it is another page, and another payment."""
         return read_session(client.post("/api/v2/checkout", json=session(request, client.configuration)).json())

@@ -136,6 +136,9 @@ class Tamara(PaymentProvider):
     }
     recommended_events = tuple(event_types)
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        checkout(request)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         """Nothing is lent before the customer has been to Tamara's page: asked for again it is another page."""
         answer = client.post("/checkout", json=checkout(request)).json()

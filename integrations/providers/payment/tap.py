@@ -140,6 +140,9 @@ class Tap(PaymentProvider):
                 return Answer(200, {}, b"{}")
             raise
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        creation_body(request, "", "")
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         """A page of Tap's, or with a token (`tok_…`) a charge at once, which may still want 3-D Secure."""
         path = "/charges" if request.capture else "/authorize"

@@ -3,12 +3,13 @@
 Confirmed by Telr's documentation (the remote API's request, its response codes, the test flag on one host, the
 advice service), by ActiveMerchant's Telr gateway and its recorded answers (the remote API's answers, 01 and 04 for
 credentials that are none), and by several independent integrations that agree (`order.json` with its fields, the
-duplicate cart `E56`, the six statuses of an order, an answer named `invoice` at times, the order of the signed fields).
+duplicate cart `E56`, the six statuses of an order, the order of the signed fields).
 
 Unconfirmed: that `order.json` refuses a bad store or key with the same codes; how KWD and its kin are written; the
 order's status after a capture, a release or a refund; that a refund after a capture hangs on the authorisation's
-reference; `language`; hosts other than secure.telr.com. A store's live calls are taken only from addresses that it has
-approved.
+reference; `language`; an answer named `invoice`, and `tran_order` among the signed fields (one integration has each);
+which ways to pay a store is given; hosts other than secure.telr.com. A store's live calls are taken only from addresses
+that it has approved.
 
 Nothing can be asked twice under one key, and an order cannot be looked up by our reference: a cart whose answer got
 lost is opened again under a number. Telr tells of no refunds when it is asked. Its Service API lists the transactions
@@ -25,7 +26,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from ...errors import InvalidResponse, NotSupported, Rejected
+from ...errors import InvalidResponse, Rejected
 from ...money import check_decimals
 from ..auth import Unauthenticated
 from ..base import Answer, Client, Field, PaymentProvider, codes
@@ -124,11 +125,12 @@ class Telr(PaymentProvider):
                 raise failure
         return answer
 
+    def check_request(self, request: PaymentRequest, configuration: Mapping[str, Any]) -> None:
+        creation(request, request.payment_id)
+
     def create_payment(self, client: Client, request: PaymentRequest, *, idempotency_key: str) -> PaymentResult:
         """A cart is taken once. One that is taken already was opened by a call whose answer nobody got, so that nobody
         can pay it: another is opened beside it, under a number."""
-        if request.payment_token:
-            raise NotSupported("{provider} takes payments on its own page only.", provider=self.name)
         for attempt in range(1, MOST_CARTS + 1):
             cart_id = request.payment_id if attempt == 1 else f"{request.payment_id}-{attempt}"
             wanted = creation(request, cart_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import InvalidRequest, InvalidResponse
+from ...errors import InvalidRequest, InvalidResponse, NotSupported
 from ...money import check_decimals, parse_amount
 from ..json_values import UNDOCUMENTED
 from ..results import PaymentRequest, PaymentResult, PaymentStatus
@@ -23,7 +23,9 @@ _TEXTS = {"pending": 1, "authorised": 2, "authorized": 2, "paid": 3, "expired": 
 
 
 def creation(request: PaymentRequest, cart_id: str) -> dict[str, Any]:
-    """All but what proves the store and whether it is a test."""
+    """All but what proves the store and whether it is a test. Raises InvalidRequest."""
+    if request.payment_token:
+        raise NotSupported("{provider} takes payments on its own page only.", provider="Telr", field="payment_token")
     if not (request.success_url and request.cancel_url):
         raise InvalidRequest("Telr needs an address to send the payer back to.", field="success_url")
     amount = check_decimals(request.amount, request.currency)
