@@ -13,6 +13,7 @@ from ..money import in_own_decimals
 from ..spreadsheets import Cell, Column
 from .announce import record_action
 from .payment_search import PaymentSearch, one_by_one
+from .payment_terms import method_name
 
 MOST_ROWS = 50_000
 _READ = (
@@ -91,7 +92,7 @@ class _Lines:
             payment.currency,
             in_own_decimals(payment.fee, fee_currency) if payment.fee is not None else None,
             fee_currency if has_fee else "",
-            payment.method,
+            method_name(payment.method),
             name,
             provider,
             environment,

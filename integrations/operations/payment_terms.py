@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from babel import Locale
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from ..errors import InvalidRequest
 from ..money import currency_exponent
@@ -16,6 +19,30 @@ _OF_THE_FIELD = frozenset(
     {"apple_pay", "bank_transfer", "benefit", "bnpl", "card", "cod", "fawry", "google_pay", "knet", "mada"}
     | {"omannet", "valu", "wallet"}
 )
+METHOD_NAMES: Mapping[str, Promise | str] = {
+    "card": _("Card"),
+    "wallet": _("Wallet"),
+    "bank_transfer": _("Bank transfer"),
+    "cod": _("Cash on delivery"),
+    "cash": _("Cash"),
+    "bnpl": _("Pay later"),
+    "apple_pay": "Apple Pay",
+    "google_pay": "Google Pay",
+    "samsung_pay": "Samsung Pay",
+    "link": "Link",
+    "paypal": "PayPal",
+    "mada": "mada",
+    "knet": "KNET",
+    "benefit": "BENEFIT",
+    "omannet": "OmanNet",
+    "naps": "NAPS",
+    "fawry": "Fawry",
+    "valu": "valU",
+    "stc_pay": "stc pay",
+    "aani": "Aani",
+    "meeza": "Meeza",
+    "qpay": "QPay",
+}
 
 
 @cache
@@ -23,6 +50,11 @@ def known_methods() -> tuple[str, ...]:
     """Every payment method (a provider's capability) that can be asked for, in alphabetical order."""
     offered = [one.payment_capabilities for one in providers().values() if isinstance(one, PaymentProvider)]
     return tuple(sorted(_OF_THE_FIELD.union(*offered)))
+
+
+def method_name(method: str) -> str:
+    """A way to pay as payers know it; a new one by its own name, readable."""
+    return str(METHOD_NAMES.get(method, method.replace("_", " ")))
 
 
 def check_method(method: str, *, field: str = "method") -> None:

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from ..models import Connection, PaymentSettings
 from ..operations.catalogue import offered_provider
 from ..operations.payment_settings import CHANGEABLE
+from ..operations.payment_terms import method_name
 from ..providers.base import PaymentProvider
-from ..templatetags.payments import home_first, method_name, taken_currencies
+from ..templatetags.payments import home_first, taken_currencies
 from .schema_fields import plain_input
 
 

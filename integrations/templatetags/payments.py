@@ -10,12 +10,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Connection, IntegrationProvider, Organization, Payment
-from ..operations.payment_terms import known_methods
+from ..operations.payment_terms import METHOD_NAMES, known_methods, method_name
 from ..operations.routing_order import settings_of
 from ..providers.base import PaymentProvider
 from ..providers.registry import providers
 
 register = template.Library()
+register.filter(method_name)
 
 S, D = Payment.Status, Payment.Difference
 _MEANINGS: dict[str, Promise] = {
@@ -44,30 +45,6 @@ _ADVICE: dict[str, Promise] = {
     D.OVERPAID: _("More came in than was ordered. Give the difference back, and write down how."),
     D.NEVER_ANSWERED: _("Look for the reference in the gateway's dashboard before anybody pays again."),
 }  # fmt: skip
-_METHODS: dict[str, Promise | str] = {
-    "card": _("Card"),
-    "wallet": _("Wallet"),
-    "bank_transfer": _("Bank transfer"),
-    "cod": _("Cash on delivery"),
-    "cash": _("Cash"),
-    "bnpl": _("Pay later"),
-    "apple_pay": "Apple Pay",
-    "google_pay": "Google Pay",
-    "samsung_pay": "Samsung Pay",
-    "link": "Link",
-    "paypal": "PayPal",
-    "mada": "mada",
-    "knet": "KNET",
-    "benefit": "BENEFIT",
-    "omannet": "OmanNet",
-    "naps": "NAPS",
-    "fawry": "Fawry",
-    "valu": "valU",
-    "stc_pay": "stc pay",
-    "aani": "Aani",
-    "meeza": "Meeza",
-    "qpay": "QPay",
-}
 HOME_CURRENCIES = {
     "AE": "AED", "BH": "BHD", "EG": "EGP", "JO": "JOD", "KW": "KWD", "OM": "OMR", "QA": "QAR", "SA": "SAR",
 }  # fmt: skip
@@ -105,16 +82,10 @@ def advice(difference: str) -> str:
     return str(_ADVICE.get(difference, ""))
 
 
-@register.filter
-def method_name(method: str) -> str:
-    """A way to pay as payers know it; a new one by its own name, readable."""
-    return str(_METHODS.get(method, method.replace("_", " ")))
-
-
 def named_methods(anything: Promise, *, told: bool = False) -> list[tuple[str, str]]:
     """Every method that can be asked for, to be chosen by its name, and with `told` those that only gateways speak of;
     `anything` for none of them."""
-    methods = {*known_methods(), *(_METHODS if told else ())}
+    methods = {*known_methods(), *(METHOD_NAMES if told else ())}
     named = [(method, method_name(method)) for method in methods]
     return [("", str(anything)), *sorted(named, key=lambda one: one[1].casefold())]
 

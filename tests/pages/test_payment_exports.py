@@ -53,6 +53,13 @@ def test_csv_holds_what_was_found_with_its_arabic(administrator: Client, connect
     assert datetime.strptime(line["Created"], "%d/%m/%Y %H:%M:%S")
 
 
+def test_a_method_is_called_as_on_the_page(administrator: Client, connection: Connection) -> None:
+    PaymentFactory(connection=connection, method="cod")
+    assert lines(administrator)[0]["Method"] == "Cash on delivery"
+    administrator.cookies["django_language"] = "ar"
+    assert [row[9].value for row in sheet(administrator).iter_rows(min_row=2)] == ["الدفع عند الاستلام"]
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_is_a_formula(administrator: Client, connection: Connection, start: str) -> None:
     evil = f'{start}HYPERLINK("https://evil.example.com")'
