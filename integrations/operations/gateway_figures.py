@@ -64,6 +64,10 @@ class GatewayFigures:
         """What was captured in other currencies: there is no exchange rate here that would add it up."""
         return [row for row in self.volume if row["currency"] != "AED" and row["captured"]]
 
+    @property
+    def has_disputed_days(self) -> bool:
+        return any(row["disputed"] for row in self.days)
+
 
 def figures_of(organization: Organization, connections: Iterable[UUID]) -> Mapping[UUID, GatewayFigures]:
     """By connection, in five statements however many connections there are."""

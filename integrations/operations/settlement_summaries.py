@@ -10,10 +10,12 @@ from django.utils import timezone
 _RECENT_DAYS = 3
 
 # Counted whole and written over, so that doing it again changes nothing. Serves (connection, created_at); disputes are
-# few. The day is Dubai's: the sessions' own time zone is not asked.
+# few. Like a move of money, a dispute counts on the day on which it was told. The day is Dubai's: the sessions' own
+# time zone is not asked.
 _SUM_UP = """
 WITH bounds AS (
-    SELECT %(first)s::date AS first, %(last)s::date AS last
+    SELECT %(first)s::date::timestamp AT TIME ZONE 'Asia/Dubai' AS first,
+        (%(last)s::date + 1)::timestamp AT TIME ZONE 'Asia/Dubai' AS ending
 ), moved AS (
     SELECT connection_id, organization_id, currency, (created_at AT TIME ZONE 'Asia/Dubai')::date AS day,
         count(*) FILTER (WHERE kind = 'capture' AND amount > 0) AS payments,
@@ -22,19 +24,14 @@ WITH bounds AS (
         coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS refunded,
         coalesce(sum(amount) FILTER (WHERE kind = 'fee'), 0) AS fees
     FROM payment_movements, bounds
-    WHERE connection_id IS NOT NULL
-        AND created_at >= first::timestamp AT TIME ZONE 'Asia/Dubai'
-        AND created_at < (last + 1)::timestamp AT TIME ZONE 'Asia/Dubai'
+    WHERE connection_id IS NOT NULL AND created_at >= first AND created_at < ending
     GROUP BY 1, 2, 3, 4
 ), disputed AS (
-    SELECT payments.connection_id, told.currency, (told.since AT TIME ZONE 'Asia/Dubai')::date AS day,
-        sum(told.amount) AS amount
-    FROM (
-        SELECT payment_id, currency, amount, coalesce(opened_at, created_at) AS since FROM payment_disputes
-    ) AS told JOIN payments ON payments.id = told.payment_id, bounds
-    WHERE told.since >= first::timestamp AT TIME ZONE 'Asia/Dubai'
-        AND told.since < (last + 1)::timestamp AT TIME ZONE 'Asia/Dubai'
-    GROUP BY 1, 2, 3
+    SELECT payments.connection_id, disputes.organization_id, disputes.currency,
+        (disputes.created_at AT TIME ZONE 'Asia/Dubai')::date AS day, sum(disputes.amount) AS amount
+    FROM payment_disputes AS disputes JOIN payments ON payments.id = disputes.payment_id, bounds
+    WHERE payments.connection_id IS NOT NULL AND disputes.created_at >= first AND disputes.created_at < ending
+    GROUP BY 1, 2, 3, 4
 ), differing AS (
     SELECT connection_id, currency, (created_at AT TIME ZONE 'Asia/Dubai')::date AS day, count(*) AS payments
     FROM payments WHERE difference <> '' GROUP BY 1, 2, 3
@@ -43,11 +40,11 @@ INSERT INTO payment_settlements (
     id, organization_id, connection_id, day, currency, payments, refunds, captured, refunded, fees, net, disputed,
     differences, created_at, updated_at
 )
-SELECT gen_random_uuid(), moved.organization_id, moved.connection_id, moved.day, moved.currency, moved.payments,
-    moved.refunds, moved.captured, moved.refunded, moved.fees, moved.captured - moved.refunded - moved.fees,
-    coalesce(disputed.amount, 0), coalesce(differing.payments, 0), now(), now()
+SELECT gen_random_uuid(), organization_id, connection_id, day, currency, coalesce(moved.payments, 0),
+    coalesce(refunds, 0), coalesce(captured, 0), coalesce(refunded, 0), coalesce(fees, 0),
+    coalesce(captured - refunded - fees, 0), coalesce(disputed.amount, 0), coalesce(differing.payments, 0), now(), now()
 FROM moved
-LEFT JOIN disputed USING (connection_id, currency, day)
+FULL JOIN disputed USING (connection_id, organization_id, currency, day)
 LEFT JOIN differing USING (connection_id, currency, day)
 ON CONFLICT (connection_id, day, currency) DO UPDATE SET
     payments = excluded.payments, refunds = excluded.refunds, captured = excluded.captured,

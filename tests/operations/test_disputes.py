@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from integrations.models import Organization, Payment, PaymentDispute, PaymentSettlement
 from integrations.operations.payments import PaymentOrder, apply_event, create_payment, sync_payment
-from integrations.operations.settlement_summaries import sum_up
+from integrations.operations.settlement_summaries import sum_up, sum_up_recent_days
 from integrations.providers.events import EventType, NormalizedEvent, Trust
 from integrations.providers.registry import get_provider
 
@@ -88,6 +89,17 @@ def test_a_day_s_summary_has_what_was_disputed_on_it(payment: Payment) -> None:
     told(payment, EventType.PAYMENT_DISPUTED, at=moment)
     sum_up((moment - timedelta(days=1)).date(), (moment + timedelta(days=1)).date())
     assert PaymentSettlement.objects.get().disputed == Decimal("10.00")
+
+
+def test_what_is_disputed_on_a_day_without_other_moves_is_in_its_summary(payment: Payment) -> None:
+    """However long ago it was opened: a day counts what was told on it, as it does with money."""
+    Payment.objects.get().movements.update(created_at=timezone.now() - timedelta(days=2))
+    told(payment, EventType.PAYMENT_DISPUTED, at=NOON - timedelta(days=90))
+    sum_up_recent_days()
+    days = PaymentSettlement.objects.order_by("day")
+    assert [(day.captured, day.net, day.disputed) for day in days] == [
+        (Decimal("12.50"), Decimal("12.50"), Decimal(0)), (Decimal(0), Decimal(0), Decimal("10.00")),
+    ]  # fmt: skip
 
 
 @pytest.fixture

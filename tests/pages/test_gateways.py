@@ -54,6 +54,15 @@ def settled(connection: Connection, currency: str, captured: str, days_ago: int 
     )  # fmt: skip
 
 
+def test_a_week_without_disputes_has_no_column_for_them(viewer: Client, till: Connection) -> None:
+    settled(till, "AED", "100.00")
+    assert "Disputed</th>" not in viewer.get(reverse("payment-gateways")).text
+    PaymentSettlement.objects.update(disputed="12.50")
+    text = viewer.get(reverse("payment-gateways")).text
+    assert "Disputed</th>" in text
+    assert "AED\N{NO-BREAK SPACE}12.50" in text
+
+
 def test_neither_a_test_connection_nor_a_live_one_can_be_overlooked(
     viewer: Client, organization: Organization, till: Connection
 ) -> None:
