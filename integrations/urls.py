@@ -11,6 +11,7 @@ from .pages import (
     organizations,
     payment_changes,
     payment_exports,
+    payment_page,
     payment_routes,
     payments,
     setup,
@@ -37,7 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("payments/routes/<uuid:route_id>/move/<slug:direction>/", payment_routes.move, name="payment-route-move"),
     path("payments/routes/<uuid:route_id>/toggle/", payment_routes.toggle, name="payment-route-toggle"),
     path("payments/routes/<uuid:route_id>/delete/", payment_routes.remove, name="payment-route-delete"),
-    path("payments/<uuid:payment_id>/", payments.payment_detail, name="payment"),
+    path("payments/<uuid:payment_id>/", payment_page.payment_detail, name="payment"),
     path("payments/<uuid:payment_id>/confirm/<slug:kind>/", payment_changes.confirm, name="payment-confirm-change"),
     path("payments/<uuid:payment_id>/offline/confirm/", offline_payments.confirm, name="payment-confirm"),
     path("payments/<uuid:payment_id>/offline/refuse/", offline_payments.refuse, name="payment-refuse"),
@@ -47,5 +48,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="payment-record-refund",
     ),
     path("payments/<uuid:payment_id>/proofs/<uuid:proof_id>/", offline_payments.proof, name="payment-proof"),
-    path("payments/<uuid:payment_id>/<slug:kind>/", payments.change, name="payment-change"),
+    path("payments/<uuid:payment_id>/<slug:kind>/", payment_changes.change, name="payment-change"),
 ]

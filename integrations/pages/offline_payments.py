@@ -23,6 +23,7 @@ from ..operations.payment_instructions import instructions_of
 from ..operations.payment_proofs import read_proof
 from ..proof_files import download_of
 from .moment_field import DayField
+from .payment_page import show_payment
 from .rendering import current_organization, staff_page
 
 REFUND_METHODS = [
@@ -83,14 +84,15 @@ def confirm(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
         )
         confirm_payment(payment, receipt)
 
-    return _done(request, payment, take, _("Confirmed."))
+    return _done(request, payment, take, _("Confirmed."), form="receipt")
 
 
 @require_POST
 @staff_page("integrations.change_payment")
 def refuse(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     payment, reason = _one(request, payment_id), request.POST.get("reason", "")
-    return _done(request, payment, lambda: refuse_payment(payment, reason=reason), _("The payment is cancelled."))
+    said = _("The payment is cancelled.")
+    return _done(request, payment, lambda: refuse_payment(payment, reason=reason), said, form="refusal")
 
 
 @require_POST
@@ -101,12 +103,14 @@ def refund(request: HttpRequest, payment_id: uuid.UUID, refund_id: uuid.UUID) ->
 
     def write() -> None:
         if given.get("action") == "drop":
+            if given.get("confirmed") != "yes":
+                raise InvalidRequest("Confirm that it will not be paid.", field="confirmed")
             drop_refund(payment, refund_id)
             return
         paid_on = _day(given.get("paid_on", ""), "paid_on")
         record_refund(payment, refund_id, Repayment(given.get("method", ""), given.get("reference", ""), paid_on))
 
-    return _done(request, payment, write, _("Written down."))
+    return _done(request, payment, write, _("Written down."), form=str(refund_id))
 
 
 @require_safe
@@ -122,13 +126,13 @@ def proof(request: HttpRequest, payment_id: uuid.UUID, proof_id: uuid.UUID) -> H
         return redirect("payment", payment.pk)
 
 
-def _done(request: HttpRequest, payment: Payment, act: Callable[[], object], said: str) -> HttpResponse:
+def _done(request: HttpRequest, payment: Payment, act: Callable[[], object], said: str, *, form: str) -> HttpResponse:
     try:
         act()
     except IntegrationError as error:
         messages.error(request, error.translated())
-    else:
-        messages.success(request, said)
+        return show_payment(request, payment.pk, refused=form)
+    messages.success(request, said)
     return redirect("payment", payment.pk)
 
 

@@ -1,10 +1,10 @@
-"""Capture, void and refund from a payment's page: what can be asked for, and the step in which a person confirms it."""
+"""Capture, void and refund from a payment's page: the step in which a person confirms it, and the change itself."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,46 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ..errors import IntegrationError, InvalidRequest
-from ..models import Payment, PaymentOperation
+from ..models import Payment
 from ..money import parse_amount
-from ..operations.catalogue import offered_provider
-from ..operations.payment_changes import left_of
-from ..providers.base import PaymentProvider
+from ..operations.payments import capture_payment, refund_payment, sync_payment, void_payment
 from .finding import find_payment
+from .payment_page import Possible, possible_changes, show_payment
 from .rendering import page, staff_page
 
-# What may be asked for in each state; a provider that cannot do it is not asked.
-POSSIBLE = {
-    Payment.Status.AUTHORISED: ("capture", "void"),
-    Payment.Status.CAPTURED: ("refund",),
-    Payment.Status.PARTIALLY_REFUNDED: ("refund",),
-    Payment.Status.REQUIRES_ACTION: ("void",),
-}
 LONGEST_REASON = 500
-
-
-@dataclass(frozen=True)
-class Possible:
-    """What can be asked for: at most `left` of the payment's currency, and less where `in_parts`."""
-
-    kind: str
-    left: Decimal
-    in_parts: bool
-
-
-def possible_changes(payment: Payment) -> list[Possible]:
-    """What makes sense now, of what the payment's gateway can do at all."""
-    provider = offered_provider(payment.connection.provider.slug) if payment.connection else None
-    if not isinstance(provider, PaymentProvider):
-        return []
-    kinds = [kind for kind in POSSIBLE.get(Payment.Status(payment.status), ()) if kind in provider.operations]
-    if provider.is_offline:
-        kinds = [kind for kind in kinds if kind != "void"]  # its own section cancels it, saying why
-    return [
-        Possible(kind, left, _in_parts(provider, kind))
-        for kind in kinds
-        if (left := left_of(payment, PaymentOperation.Kind(kind))) > 0
-    ]
 
 
 @require_POST
@@ -68,10 +36,10 @@ def confirm(request: HttpRequest, payment_id: uuid.UUID, kind: str) -> HttpRespo
         return redirect("payment", payment.pk)
     try:
         amount = _asked_amount(request, payment, possible)
-        reason = asked_reason(request)
+        reason = _asked_reason(request)
     except IntegrationError as error:
         messages.error(request, error.translated())
-        return redirect("payment", payment.pk)
+        return show_payment(request, payment.pk, refused=kind)
     context = {
         "title": _("Payment %(reference)s") % {"reference": payment.reference},
         "payment": payment,
@@ -85,7 +53,32 @@ def confirm(request: HttpRequest, payment_id: uuid.UUID, kind: str) -> HttpRespo
     return page(request, "integrations/payments/confirm.html", context)
 
 
-def asked_reason(request: HttpRequest) -> str:
+@require_POST
+@staff_page("integrations.change_payment")
+def change(request: HttpRequest, payment_id: uuid.UUID, kind: str) -> HttpResponse:
+    """Capture, void, refund or look up. A form that is sent twice is done once: it carries its own key."""
+    payment = find_payment(request, payment_id)
+    amount = request.POST.get("amount", "").strip() or None
+    once = {"idempotency_key": request.POST.get("once", "")[:64]}
+    operations: dict[str, Any] = {
+        "capture": lambda: capture_payment(payment, amount=amount, **once),
+        "void": lambda: void_payment(payment, **once),
+        "refund": lambda: refund_payment(payment, amount=amount, reason=_asked_reason(request), **once),
+        "sync": lambda: sync_payment(payment),
+    }
+    if kind not in operations:
+        raise Http404
+    try:
+        operations[kind]()
+    except IntegrationError as error:
+        messages.error(request, error.translated())
+        has_form = kind in ("capture", "refund")
+        return show_payment(request, payment.pk, refused=kind) if has_form else redirect("payment", payment.pk)
+    messages.success(request, _("Done. What the provider said is below."))
+    return redirect("payment", payment.pk)
+
+
+def _asked_reason(request: HttpRequest) -> str:
     """What was typed, in one line. Raises InvalidRequest."""
     reason = " ".join(request.POST.get("reason", "").split())
     if len(reason) > LONGEST_REASON or not reason.isprintable():
@@ -107,9 +100,3 @@ def _asked_amount(request: HttpRequest, payment: Payment, possible: Possible) ->
             field="amount",
         )
     return amount
-
-
-def _in_parts(provider: PaymentProvider, kind: str) -> bool:
-    if kind == "void":
-        return False
-    return provider.takes_partial_captures if kind == "capture" else provider.takes_partial_refunds

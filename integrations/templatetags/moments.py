@@ -11,6 +11,6 @@ register = template.Library()
 
 
 @register.simple_tag
-def day_input(name: str, *id_parts: object) -> SafeString:
-    """An empty one that has to be filled in; its id is made of the parts."""
-    return DayInput({"id": "".join(map(str, id_parts)), "required": True}).render(name, None)
+def day_input(name: str, *id_parts: object, typed: str | None = None) -> SafeString:
+    """One that has to be filled in, as it was `typed` before; its id is made of the parts."""
+    return DayInput({"id": "".join(map(str, id_parts)), "required": True}).render(name, typed)

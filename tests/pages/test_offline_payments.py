@@ -140,8 +140,11 @@ def test_confirming_wants_a_word_of_its_own(payment: Payment, administrator: Cli
 def test_what_is_wrong_is_said_and_changes_nothing(
     payment: Payment, administrator: Client, fields: dict[str, str]
 ) -> None:
-    assert told(confirm(administrator, payment, **fields)) == ["error"]
+    answer = confirm(administrator, payment, **fields)
+    assert told(answer) == ["error"]
     assert again(payment).amount_captured == 0
+    for name, usual in {"amount": "100.00", "reference": "FT1"}.items():
+        assert f'value="{fields.get(name, usual)}"' in answer.text, "it stays to be mended"
 
 
 def test_less_is_shown_as_less_and_can_be_taken_as_all(payment: Payment, administrator: Client) -> None:
@@ -176,7 +179,9 @@ def test_a_refund_can_be_let_go(payment: Payment, administrator: Client) -> None
     confirm_payment(payment, came())
     refund_payment(payment)
     url = reverse("payment-record-refund", args=[payment.pk, payment.operations.get(kind="refund").pk])
-    assert told(administrator.post(url, {"action": "drop"}, follow=True)) == ["success"]
+    assert told(administrator.post(url, {"action": "drop"}, follow=True)) == ["error"], "it was not confirmed"
+    assert payment.operations.get(kind="refund").status == "pending"
+    assert told(administrator.post(url, {"action": "drop", "confirmed": "yes"}, follow=True)) == ["success"]
     assert payment.operations.get(kind="refund").status == "cancelled"
 
 

@@ -93,14 +93,25 @@ def test_a_payment_is_cancelled_after_confirmation(sandbox: Connection, administ
 
 
 @pytest.mark.parametrize("amount", ["20.01", "0", "-1", "1.001", "ten", "1,5", "٥"])
-def test_an_amount_that_cannot_be_goes_no_further(sandbox: Connection, administrator: Client, amount: str) -> None:
+def test_an_amount_that_cannot_be_goes_no_further_and_stays_to_be_mended(
+    sandbox: Connection, administrator: Client, amount: str
+) -> None:
     payment = paid(sandbox)
-    answer = administrator.post(
-        reverse("payment-confirm-change", args=[payment.pk, "refund"]), {"amount": amount}, follow=True
-    )
+    answer = confirm(administrator, payment, "refund", amount=amount, reason="too short")
     assert [message.level_tag for message in answer.context["messages"]] == ["error"]
+    assert answer.status_code == 400
+    assert re.search(rf'<details[^>]* open>.* value="{re.escape(amount)}".* value="too short"', answer.text, re.DOTALL)
     payment.refresh_from_db()
     assert payment.amount_refunded == 0
+
+
+def test_what_the_gateway_refuses_stays_to_be_mended(sandbox: Connection, administrator: Client) -> None:
+    payment = paid(sandbox, capture=False)
+    Payment.objects.filter(pk=payment.pk).update(amount="30.00")  # more than the gateway has
+    form = hidden(confirm(administrator, payment, "capture", amount="25.00"))
+    answer = administrator.post(reverse("payment-change", args=[payment.pk, "capture"]), form)
+    assert [message.level_tag for message in answer.context["messages"]] == ["error"]
+    assert 'value="25.00"' in answer.text
 
 
 def test_a_note_that_is_too_long_is_refused_and_not_cut(sandbox: Connection, administrator: Client) -> None:
