@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -82,6 +83,11 @@ class PaymentDispute(TenantModel, TimestampedModel):
         return f"{self.provider_reference} · {self.get_status_display()}"
 
 
+def _sum(label: Promise) -> MoneyField:
+    """Of as many amounts as a day may have, each of which may fill its own column."""
+    return MoneyField(label, max_digits=28, default=Decimal(0))
+
+
 class PaymentSettlement(TenantModel, TimestampedModel):
     """What a connection moved on one day (Asia/Dubai) in one currency. Recounted for as long as the day may change."""
 
@@ -92,11 +98,11 @@ class PaymentSettlement(TenantModel, TimestampedModel):
     currency = models.CharField(_("currency"), max_length=3)
     payments = models.PositiveIntegerField(_("payments"), default=0)
     refunds = models.PositiveIntegerField(_("refunds"), default=0)
-    captured = MoneyField(_("captured"), default=Decimal(0))
-    refunded = MoneyField(_("refunded"), default=Decimal(0))
-    fees = MoneyField(_("fees"), default=Decimal(0))
-    net = MoneyField(_("net"), default=Decimal(0))
-    disputed = MoneyField(_("disputed"), default=Decimal(0))
+    captured = _sum(_("captured"))
+    refunded = _sum(_("refunded"))
+    fees = _sum(_("fees"))
+    net = _sum(_("net"))
+    disputed = _sum(_("disputed"))
     differences = models.PositiveIntegerField(_("differences"), default=0)
 
     class Meta:

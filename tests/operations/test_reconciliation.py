@@ -15,7 +15,7 @@ from integrations.operations.payment_look_plan import next_look
 from integrations.operations.payment_reconciliation import reconcile_due_payments, reconcile_payment
 from integrations.operations.payment_recovery import give_up_on_unanswered_payments
 from integrations.operations.payments import PaymentOrder, create_payment, refund_payment, sync_payment
-from integrations.operations.settlement_summaries import sum_up
+from integrations.operations.settlement_summaries import sum_up, sum_up_recent_days
 from monitoring.models import AuditLog
 from tests.factories import PaymentFactory
 from tests.wire import WireAnswer, WireRequest
@@ -284,3 +284,13 @@ def test_a_day_is_dubai_s_and_is_summed_up_again_without_being_counted_twice() -
     assert [f"{amount:.2f}" for amount in (row.captured, row.refunded, row.fees, row.net)] == [
         "100.00", "40.00", "3.00", "57.00",
     ]  # fmt: skip
+
+
+def test_a_day_s_sums_are_larger_than_any_payment(organization: Organization, wire: StripeWire) -> None:
+    """One organization's would otherwise keep all of them from being counted."""
+    connection = connect(organization, wire)
+    for _ in range(3):
+        largest = PaymentFactory(connection=connection, amount="999999999999999.99")
+        Payment.objects.filter(pk=largest.pk).update(status="captured", amount_captured="999999999999999.99")
+    sum_up_recent_days()
+    assert PaymentSettlement.objects.get().captured == Decimal("2999999999999999.97")
