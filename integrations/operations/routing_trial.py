@@ -41,7 +41,8 @@ class Trial:
 
 
 def try_route(organization: Organization, order: PaymentOrder) -> Trial:
-    """What `route_payment` would answer, with its reasons. Raises InvalidRequest for an order that cannot be."""
+    """What `route_payment` would answer, with its reasons, but that nobody pays here of whom a gateway might want more.
+    Raises InvalidRequest for an order that cannot be."""
     order.request()
     active = active_connections(organization, order.environment)
     fitting = [connection for connection in active if not misfit(connection, order)]
