@@ -22,11 +22,11 @@ from ..providers.events import EventType
 from ..providers.offline import OfflinePaymentProvider
 from ..providers.results import PaymentStatus
 from .announce import record_action
+from .card_numbers import refuse_card_number
 from .locks import lock_until_commit
 from .offline_news import tell_of_payment
 from .payment_attempts import payment_provider
 from .payment_differences import mark
-from .payment_order import refuse_card_number
 from .payment_states import ALLOWED_IN, apply_result
 
 Kind, Status, Difference = PaymentOperation.Kind, PaymentOperation.Status, Payment.Difference

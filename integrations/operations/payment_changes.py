@@ -19,10 +19,11 @@ from ..providers.base import Client, PaymentProvider
 from ..providers.events import EventType
 from ..providers.results import PaymentResult, RefundResult, RefundStatus
 from .announce import record_action
+from .card_numbers import refuse_card_number
 from .offline_news import tell_of_payment
 from .payment_attempts import ABANDONED_AFTER, is_repeatable, may_have_taken_effect, payment_provider
 from .payment_look_plan import plan_look
-from .payment_order import check_idempotency_key, refuse_card_number
+from .payment_order import check_idempotency_key
 from .payment_settlement import settle_operations
 from .payment_states import ALLOWED_IN, apply_result
 
