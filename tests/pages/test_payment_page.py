@@ -229,3 +229,11 @@ def test_the_catalogue_says_what_a_gateway_lacks(db: None) -> None:
     assert not lacks(row, "USD")
     assert not lacks(row, "")
     assert cannot(catalogue_row("sandbox")) == []
+
+
+def test_what_a_gateway_refused_is_told_in_the_reader_s_language(till: Connection, administrator: Client) -> None:
+    words = "The provider has asked us to slow down."
+    failed = PaymentFactory(connection=till, status=Payment.Status.FAILED, failure_message=words)
+    assert words in shown(administrator, failed)
+    administrator.cookies["django_language"] = "ar"
+    assert "طلب المزوّد إبطاء الطلبات." in shown(administrator, failed)
