@@ -37,11 +37,11 @@ _SPANS = (timedelta(hours=8), timedelta(days=3), timedelta(days=24), timedelta(d
 _FIRST_KEYS, _MORE_KEYS = 100, 1000
 # What `log_words` is made of is looked through first: it takes a row apart for 35 µs, this for 4.
 _WORDS_IN_ROW = """
-lower(left(endpoint, 500) || ' ' || request_id || ' ' || error_code || ' ' || left(error_message, 500) || ' '
-    || left(request_body, 1500) || ' ' || left(response_body, 1500)) LIKE ALL (%s)
-AND log_words(organization_id, created_at, endpoint, request_id, error_code, error_message, request_body, response_body)
-    @@ %s::tsquery
-"""
+lower(left(log.endpoint, 500) || ' ' || log.request_id || ' ' || log.error_code || ' ' || left(log.error_message, 500)
+    || ' ' || left(log.request_body, 1500) || ' ' || left(log.response_body, 1500)) LIKE ALL (%s)
+AND log_words(log.organization_id, log.created_at, log.endpoint, log.request_id, log.error_code, log.error_message,
+    log.request_body, log.response_body) @@ %s::tsquery
+""".replace("log.", f"{CallLog._meta.db_table}.")
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from webhooks.pages.outline import Branch, outline
 
 from ..curl import curl_command
 from ..log_places import Position, around
-from ..log_search import HEAVY, LogSearch
+from ..log_search import LogSearch
 from ..models import CallLog
 from .log_filters import LogFilter
-from .logs import names_of
+from .logs import SHOWN
 
 _SECONDS = 3.0
 _DAY = timedelta(days=1)
@@ -105,8 +105,7 @@ def _siblings(organization: Organization, call: CallLog) -> dict[str, Any]:
     hour = timedelta(hours=1)
     near = Q(created_at__range=(call.created_at - hour, call.created_at + hour))
     rows = CallLog.objects.filter(near, organization=organization, request_id=call.request_id).exclude(pk=call.pk)
-    found = list(rows.order_by("created_at", "id").defer(*HEAVY)[:_MOST_SIBLINGS])
-    return {"siblings": found, "connections": names_of(organization, found)}
+    return {"siblings": list(rows.order_by("created_at", "id").values_list(*SHOWN, named=True)[:_MOST_SIBLINGS])}
 
 
 def _connection_of(call: CallLog) -> Connection | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from integrations.bounded import TookTooLong, reading_within
-from integrations.models import Connection, Organization
+from integrations.models import Organization
 from integrations.pages.rendering import current_organization, fragment, page, staff_page
 
 from ..log_places import Frontier, Position
@@ -25,9 +23,10 @@ from .log_statistics import strip
 PAGE_SIZE = 50
 NEWER_AT_MOST = 200
 SECONDS = 5.0
-_SHOWN = (
-    "pk", "created_at", "connection_id", "method", "endpoint", "response_status", "response_time_ms", "error_message",
-    "operation", "attempt",
+# Of a call in a list. It outlives its connection, whose name is empty then.
+SHOWN = (
+    "pk", "created_at", "connection__connection_name", "method", "endpoint", "response_status", "response_time_ms",
+    "error_message", "operation", "attempt",
 )  # fmt: skip
 
 
@@ -56,14 +55,13 @@ def page_of(organization: Organization, search: LogSearch, before: Position | No
         return {"calls": [], "is_wordless": True}
     try:
         with reading_within(SECONDS):
-            found = search.calls(organization, before, size=PAGE_SIZE + 1, columns=_SHOWN)
+            found = search.calls(organization, before, size=PAGE_SIZE + 1, columns=SHOWN)
     except TookTooLong:
         return {"calls": [], "took_too_long": True, "searched_characters": INDEXED_CHARACTERS}
     shown = found[:PAGE_SIZE]
     is_live = before is None and search.until is None
     return {
         "calls": shown,
-        "connections": names_of(organization, shown),
         "is_live": is_live,
         "newest": _place(frontier.with_seen(call.pk for call in shown)) if is_live else "",
         "older": _place(Position.of(shown[-1])) if len(found) > PAGE_SIZE else "",
@@ -76,22 +74,12 @@ def _newer(organization: Organization, search: LogSearch, after: Frontier) -> di
     frontier = Frontier.now()
     try:
         with reading_within(SECONDS):
-            found = search.written_since(organization, after, size=NEWER_AT_MOST + 1, columns=_SHOWN)
+            found = search.written_since(organization, after, size=NEWER_AT_MOST + 1, columns=SHOWN)
     except TookTooLong:
         return {"calls": [], "newest": _place(after)}
     known = [*after.seen, *(call.pk for call in found)]
     shown = found[:NEWER_AT_MOST]
-    context = {"calls": shown, "newest": _place(frontier.with_seen(known)), "is_cut": len(found) > NEWER_AT_MOST}
-    return context | {"connections": names_of(organization, shown)}
-
-
-def names_of(organization: Organization, calls: Iterable[Any]) -> dict[uuid.UUID, str]:
-    """Of the connections of these calls; the log outlives them."""
-    keys = {call.connection_id for call in calls if call.connection_id}
-    if not keys:
-        return {}
-    own = Connection.objects.filter(organization=organization, pk__in=keys)
-    return dict(own.values_list("pk", "connection_name"))
+    return {"calls": shown, "newest": _place(frontier.with_seen(known)), "is_cut": len(found) > NEWER_AT_MOST}
 
 
 def _place(place: Frontier | Position) -> str:
