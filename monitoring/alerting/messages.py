@@ -58,8 +58,8 @@ def _gathered(organization: Organization, told: Sequence[AlertNotification]) -> 
     sums = ", ".join(f"{_word(kind)}: {number}" for kind, number in counts if number)
     count = len(newest)
     title = ngettext("{count} alert", "{count} alerts", count).format(count=count)
-    first = [one for one in newest[:NAMED_AT_MOST] if one.alert]
-    named = [f"• {_word(one.kind)}: {truncatechars(one.alert.told, _LINE)}" for one in first]
+    first = [(one.kind, one.alert.told) for one in newest[:NAMED_AT_MOST] if one.alert]
+    named = [f"• {_word(kind)}: {truncatechars(sentence, _LINE)}" for kind, sentence in first]
     lines = [sums, "", *named]
     if count > NAMED_AT_MOST:
         lines.append(gettext("… and {count} more.").format(count=count - NAMED_AT_MOST))
