@@ -110,6 +110,20 @@ def test_what_comes_in_after_a_storm_has_broken_is_gathered_too() -> None:
         assert told(wire)[1:] == ["7 alerts (Opened: 7)"]
 
 
+def test_what_comes_thick_one_by_one_is_gathered_after_the_fourth() -> None:
+    organization = OrganizationFactory()
+    with WireServer(lambda request: WireAnswer(200)) as wire:
+        channel_to(wire, organization)
+        for shop in connections_of(organization, 9):
+            become("down", shop)
+            watch_connections()
+            send()
+        assert told(wire) == ["Opened: Connection down"] * 4
+        pass_time(2)
+        send()
+        assert told(wire)[4:] == ["5 alerts (Opened: 5)"]
+
+
 def test_a_few_alerts_are_a_message_each() -> None:
     organization = OrganizationFactory()
     with WireServer(lambda request: WireAnswer(200)) as wire:
