@@ -106,6 +106,7 @@ def _unwell(unwell: Connection, message: str, **options: Any) -> Matter:
             "provider": unwell.provider.provider_name,
             "error": unwell.error_message[:500],
         },
+        keeps_words=not unwell.error_message,  # a first good answer is no reason to forget what was wrong
         **options,
     )
 

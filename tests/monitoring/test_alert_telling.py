@@ -125,6 +125,18 @@ def test_its_end_is_told_once_with_how_long_it_was(wire: WireServer, shop: Conne
     assert wire.requests[1].json()["type"] == "success"
 
 
+def test_its_end_still_says_what_was_wrong(wire: WireServer, shop: Connection) -> None:
+    channel_to(wire, shop.organization)
+    down(shop)
+    send()
+    become("down", shop, error="")  # it has answered once: down until it does so again
+    look()
+    become("healthy", shop, error="")
+    look()
+    send()
+    assert wire.requests[1].json()["message"].startswith("Shop (Stripe) is down. No answer.\n\nResolved at ")
+
+
 def test_what_was_over_before_anybody_was_told_is_told_to_nobody(wire: WireServer, shop: Connection) -> None:
     channel_to(wire, shop.organization)
     down(shop)
