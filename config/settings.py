@@ -215,6 +215,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(days=1),
         "options": {"expires": 86_400},
     },
+    "delete health checks and notifications that are too old": {
+        "task": "monitoring.tasks.purge_watch",
+        "schedule": timedelta(days=1),
+        "options": {"expires": 86_400},
+    },
     "remove files of deleted webhooks": {
         "task": "webhooks.tasks.remove_files",
         "schedule": 60.0,

@@ -5,7 +5,8 @@ open        calls are refused without asking the provider, for 30 s, then longer
 half-open   one call goes through as a probe: if it is well the circuit closes, if not it opens again
 
 Failed means that the provider was not there: no connection, no answer in time, 408, 5xx, an answer that cannot be read.
-A refusal, of credentials too, is an answer. Health checks pass an open circuit and count as calls do. A provider that
+A refusal, of credentials too, is an answer. Health checks and people's tests pass an open circuit: one that is answered
+closes it; one that fails changes nothing, so that no traffic is held back that has not failed itself. A provider that
 asks to be left alone (`Retry-After`, `RateLimit` headers) pauses its connection without opening the circuit. With Redis
 away every circuit is closed.
 """

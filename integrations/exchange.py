@@ -294,7 +294,9 @@ class Exchange:
 
     def _tell_circuit(self, outcome: Answer | IntegrationError, failure: IntegrationError | None) -> None:
         if failure is not None and is_absence(failure):
-            circuit.record_failure(self._connection)
+            # A check that finds the provider away must not cut off traffic that has not met that itself.
+            if not self._patience.probes:
+                circuit.record_failure(self._connection)
         elif isinstance(outcome, Answer) and self._admission.tells_success:
             circuit.record_answer(self._connection)
         if isinstance(outcome, Answer) and (seconds := asked_pause(outcome)):

@@ -35,11 +35,12 @@ _LIMITS = {
 }
 _ERRORS = gettext_noop("{connection}: {percent} per cent of {calls} calls in {minutes} minutes have failed.")
 
-# Reads the last minutes alone, by logs_created: its cost follows the calls, never the history.
+# Reads the last minutes alone, by logs_created: its cost follows the calls, never the history. Health checks are not
+# among them: what they find is told by health, and of an idle connection it would be told twice.
 _FAILED_CALLS = """
 SELECT organization_id, connection_id, count(*), count(*) FILTER (WHERE coalesce(response_status, 999) >= 400)
 FROM integration_logs
-WHERE created_at >= %s AND connection_id IS NOT NULL AND log_type IN ('api_response', 'error')
+WHERE created_at >= %s AND connection_id IS NOT NULL AND log_type IN ('api_response', 'error') AND operation <> 'health'
 GROUP BY organization_id, connection_id
 """
 
@@ -105,6 +106,7 @@ def _unwell(unwell: Connection, message: str, **options: Any) -> Matter:
             "provider": unwell.provider.provider_name,
             "error": unwell.error_message[:500],
         },
+        keeps_words=not unwell.error_message,  # a first good answer is no reason to forget what was wrong
         **options,
     )
 

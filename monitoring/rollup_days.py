@@ -98,9 +98,7 @@ WHERE o.id = d.organization_id
   AND d.date BETWEEN (%(first)s AT TIME ZONE o.timezone)::date - 1 AND (%(last)s AT TIME ZONE o.timezone)::date + 1
   AND NOT EXISTS (SELECT FROM integration_metrics_hourly m
        WHERE m.connection_id = d.connection_id AND {_HOURS_OF_THE_DAY.replace("d.timezone", "o.timezone")})
-  AND NOT EXISTS (SELECT FROM integration_health c WHERE c.connection_id = d.connection_id
-       AND c.check_timestamp >= d.date::timestamp AT TIME ZONE o.timezone
-       AND c.check_timestamp < (d.date + 1)::timestamp AT TIME ZONE o.timezone)
+  AND NOT EXISTS (SELECT FROM integration_uptime u WHERE u.connection_id = d.connection_id AND u.date = d.date)
 RETURNING d.organization_id, d.date
 """  # noqa: S608 - our own constants
 

@@ -17,6 +17,7 @@ from . import (
     log_keeping,
     partitions,
     payment_alerts,
+    retention,
 )
 from . import rollup as rollups
 from .alerting.deliver import send_due
@@ -86,6 +87,13 @@ def advance_log_exports() -> int:
 @shared_task
 def delete_expired_log_exports() -> int:
     return log_exports.delete_expired()
+
+
+@shared_task
+def purge_watch() -> None:
+    """Daily; with more to do than fits into a task, it goes on in another."""
+    if not retention.purge_all():
+        purge_watch.delay()
 
 
 @shared_task

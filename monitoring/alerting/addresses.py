@@ -68,6 +68,7 @@ def _service_of(plugin: Any) -> Service | None:
 def _asset() -> apprise.AppriseAsset:
     asset = apprise.AppriseAsset(app_id="Hub", app_desc="Hub", app_url=settings.PUBLIC_URL, allow_templates=False)
     asset.http_redirects = False
+    asset.image_url_mask = asset.image_url_logo = ""  # Apprise's pictures, which readers would fetch from elsewhere
     return asset
 
 

@@ -68,7 +68,7 @@ def _serve_in_thread(served: tuple[AlertChannel, list[AlertNotification]]) -> No
             batches = _batches(claimed)
             for batch in batches:
                 _send(courier, batch)
-            if any(len(batch) > 1 for batch in batches):
+            if any(len(batch) > 1 for batch in batches) or _is_busy(channel):
                 until = timezone.now() + queue.STORM_PAUSE
     except Exception:  # one channel's trouble must not hold up the others
         logger.exception("Alerts could not be sent to channel %s.", channel.pk)
@@ -88,6 +88,14 @@ def _batches(claimed: Sequence[AlertNotification]) -> list[list[AlertNotificatio
         queue.mark_skipped(stale)
     wanted = [one for one in left if not _is_stale(one)]
     return [wanted] if len(wanted) >= GATHERED_FROM else [[one] for one in wanted]
+
+
+def _is_busy(channel: AlertChannel) -> bool:
+    """Whether as many as are a storm went to it just now, one by one: what comes meanwhile is gathered."""
+    newest = channel.notifications.filter(status=_Status.SENT).order_by("-pk")
+    times = newest.values_list("sent_at", flat=True)[:GATHERED_FROM]
+    recent = [moment for moment in times if moment and moment > timezone.now() - queue.STORM_PAUSE]
+    return len(recent) == GATHERED_FROM
 
 
 def _is_stale(notification: AlertNotification) -> bool:

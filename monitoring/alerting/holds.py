@@ -1,9 +1,10 @@
-"""What is held back while work is announced: failures are expected then, and nothing new is opened about them."""
+"""What is held back while work is announced: failures are expected then. Nothing new is opened about them, and of what
+is open nobody is told again."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from integrations.models import Connection
@@ -21,3 +22,13 @@ def held_back(kind: Alert.Kind, connections: Collection[uuid.UUID], moment: date
     if kind not in _EXPECTED_FAILURES or not connections:
         return set()
     return in_maintenance(list(Connection.objects.filter(pk__in=connections)), moment)
+
+
+def held_alerts(alerts: Sequence[Alert], moment: datetime) -> set[uuid.UUID]:
+    """Those of open alerts that are not told now."""
+    expected = [alert for alert in alerts if alert.kind in _EXPECTED_FAILURES and alert.connection_id]
+    if not expected:
+        return set()
+    connections = Connection.objects.filter(pk__in={alert.connection_id for alert in expected})
+    paused = in_maintenance(list(connections), moment)
+    return {alert.pk for alert in expected if alert.connection_id in paused}

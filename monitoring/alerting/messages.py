@@ -20,7 +20,8 @@ from .courier import Message
 
 NAMED_AT_MOST = 10
 _Kind = AlertNotification.Kind
-_TITLE = 120
+# So that a message is taken by each service whole: Discord takes 2,000 characters, an SMS of Twilio's 1,600.
+_TITLE, _SENTENCE, _LINE = 120, 700, 110
 
 
 def message_of(organization: Organization, told: Sequence[AlertNotification]) -> Message:
@@ -45,7 +46,8 @@ def _single(organization: Organization, notification: AlertNotification) -> Mess
     alert = notification.alert
     if alert is None:
         return _test(organization)
-    lines = [alert.told, "", *_facts(organization, alert, notification), "", _link(_page(alert))]
+    told, facts = truncatechars(alert.told, _SENTENCE), _facts(organization, alert, notification)
+    lines = [told, "", *facts, "", _link(_page(alert))]
     title = f"[{organization}] {_word(notification.kind)}: {alert.get_kind_display()}"
     return Message(truncatechars(title, _TITLE), "\n".join(lines), _type([notification]))
 
@@ -56,7 +58,8 @@ def _gathered(organization: Organization, told: Sequence[AlertNotification]) -> 
     sums = ", ".join(f"{_word(kind)}: {number}" for kind, number in counts if number)
     count = len(newest)
     title = ngettext("{count} alert", "{count} alerts", count).format(count=count)
-    named = [f"• {_word(one.kind)}: {one.alert.told}" for one in newest[:NAMED_AT_MOST] if one.alert]
+    first = [(one.kind, one.alert.told) for one in newest[:NAMED_AT_MOST] if one.alert]
+    named = [f"• {_word(kind)}: {truncatechars(sentence, _LINE)}" for kind, sentence in first]
     lines = [sums, "", *named]
     if count > NAMED_AT_MOST:
         lines.append(gettext("… and {count} more.").format(count=count - NAMED_AT_MOST))

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop
 from ..models import AlertChannel, AlertNotification
 
 LEASE_SECONDS = 180
-STORM_PAUSE = timedelta(minutes=2)  # after a message that gathered many, whatever comes meanwhile is the next one
+STORM_PAUSE = timedelta(minutes=2)  # after many at once or one by one: whatever comes meanwhile is the next message
 RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
 INTERRUPTED = gettext_noop("It was interrupted twice, and may have arrived.")
 _CHANNELS_AT_ONCE = 8

@@ -1,7 +1,7 @@
 """What is to be told of an alert, and to which channels: written as rows, in the transaction that changes the alert.
 
-A repeat waits twice as long as the one before it. An acknowledgement ends repeats and escalation; in a silence nothing
-is told, and what is still so at its end is told then.
+A repeat waits twice as long as the one before it. An acknowledgement ends repeats and escalation. In a silence, and
+while work is announced, nothing is told; what is still so at its end is told then.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.utils import timezone
 from integrations.hints import hint
 
 from ..models import Alert, AlertChannel, AlertNotification, AlertRule, AlertRuleChannel
+from .holds import held_alerts
 from .silences import Silences
 
 # A message waits a little for others, so that a storm is one message. A silence that is taken away is noticed as soon.
@@ -38,10 +39,11 @@ def tell(alerts: Sequence[Alert]) -> int:
         return 0
     now = timezone.now()
     audience, silences = _Audience(alerts), Silences.of((alert.organization_id for alert in alerts), now)
+    held = held_alerts(alerts, now)
     rows: list[AlertNotification] = []
     told = 0
     for alert in alerts:
-        if silences.until(alert):
+        if alert.pk in held or silences.until(alert):
             alert.next_notification_at = now + LOOK_AGAIN
             continue
         kind = _Kind.REPEATED if alert.notified else _Kind.OPENED
@@ -107,7 +109,8 @@ def _escalate(keys: Sequence[uuid.UUID]) -> int:
         now = timezone.now()
         alerts = _locked(keys, escalated_at=None)
         silences = Silences.of((alert.organization_id for alert in alerts), now)
-        alerts = [alert for alert in alerts if not silences.until(alert)]
+        held = held_alerts(alerts, now)
+        alerts = [alert for alert in alerts if alert.pk not in held and not silences.until(alert)]
         for alert in alerts:
             alert.escalated_at = now
         Alert.objects.bulk_update(alerts, ["escalated_at"])

@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 COUNTED_AT_MOST = 100_000
 _SECONDS = 2
 
-# Served by webhook_events_waiting and webhook_deliveries_due: an index-only scan of what waits, in the index's order so
-# that it ends at the limit, and one look at the index for each `owner` that has something waiting.
+# Served by webhook_events_waiting, webhook_deliveries_due, alert_notifications_due: an index-only scan of what waits,
+# in its order so that it ends at the limit, and one look at the index for each `owner` that has something waiting.
 _QUEUE = """
 WITH RECURSIVE first AS (
     (SELECT {owner} AS owner, next_attempt_at FROM {table} WHERE {waits} ORDER BY {owner}, next_attempt_at LIMIT 1)
@@ -52,6 +52,11 @@ _INBOX = _QUEUE.format(
 _DELIVERIES = _QUEUE.format(
     table="webhook_deliveries",
     owner="destination_id",
+    waits="status IN ('pending', 'sending', 'retrying') AND next_attempt_at IS NOT NULL",
+)
+_NOTIFICATIONS = _QUEUE.format(
+    table="alert_notifications",
+    owner="channel_id",
     waits="status IN ('pending', 'sending', 'retrying') AND next_attempt_at IS NOT NULL",
 )
 
@@ -92,7 +97,7 @@ WHERE datname = current_database() AND application_name = 'hub' GROUP BY 1
 def read(connections: dict[UUID, str]) -> Iterator[Metric]:
     """Fills `connections` with the active ones and their provider's label. Raises DatabaseError where none answers."""
     yield from _within_time(lambda: _health(connections))
-    for reading in (_inbox, _deliveries, _exceeded, _alerts, _rollup, _partitions, _sessions):
+    for reading in (_inbox, _deliveries, _notifications, _exceeded, _alerts, _rollup, _partitions, _sessions):
         yield from _within_time(reading)
 
 
@@ -127,6 +132,10 @@ def _inbox() -> Iterator[Metric]:
 
 def _deliveries() -> Iterator[Metric]:
     return _queue("hub_webhook_deliveries", "messages", "Messages to destinations", _DELIVERIES)
+
+
+def _notifications() -> Iterator[Metric]:
+    return _queue("hub_alert_notifications", "messages", "Messages of alerts", _NOTIFICATIONS)
 
 
 def _queue(name: str, unit: str, what: str, statement: str) -> Iterator[Metric]:

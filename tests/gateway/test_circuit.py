@@ -147,12 +147,23 @@ def test_a_health_check_passes_an_open_circuit_and_closes_it(client: BoundClient
     assert client.get("/v1/balance").ok
 
 
-def test_failing_health_checks_open_the_circuit(client: BoundClient, wire: WireServer) -> None:
+def test_failing_health_checks_hold_back_no_call(client: BoundClient, wire: WireServer) -> None:
     wire.answer = lambda request: DOWN
-    for _ in range(2):  # of three attempts each
+    for _ in range(FAILURES_UNTIL_OPEN):  # of three attempts each
         assert not probe(client.connection, get_provider("stripe")).ok
-    with pytest.raises(CircuitOpen):
-        client.get("/v1/balance")
+    assert circuit_of(client.connection) == Circuit(State.CLOSED)
+    wire.requests.clear()
+    fail(client, FAILURES_UNTIL_OPEN)
+    assert len(wire.requests) == FAILURES_UNTIL_OPEN
+
+
+def test_a_failing_health_check_leaves_the_next_try_to_a_call(client: BoundClient, wire: WireServer) -> None:
+    opened(client, wire)
+    let_the_pause_pass(client.connection)
+    assert not probe(client.connection, get_provider("stripe")).ok
+    assert circuit_of(client.connection).state == State.HALF_OPEN
+    wire.answer = lambda request: FINE
+    assert client.get("/v1/balance").ok
 
 
 def test_it_can_be_closed_by_hand(client: BoundClient, wire: WireServer, changes: list[str]) -> None:

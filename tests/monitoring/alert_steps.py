@@ -36,7 +36,7 @@ def pass_time(minutes: float) -> None:
     ago = timedelta(minutes=minutes)
     Alert.objects.update(opened_at=F("opened_at") - ago, next_notification_at=F("next_notification_at") - ago)
     AlertWait.objects.update(since=F("since") - ago)
-    AlertNotification.objects.update(next_attempt_at=F("next_attempt_at") - ago)
+    AlertNotification.objects.update(next_attempt_at=F("next_attempt_at") - ago, sent_at=F("sent_at") - ago)
     AlertChannel.objects.update(next_send_at=F("next_send_at") - ago)
 
 

@@ -211,6 +211,14 @@ def test_failing_calls_open_an_alert_from_a_floor_of_calls_and_within_the_last_m
     assert open_alerts() == []
 
 
+def test_failing_health_checks_are_no_failing_calls(shop: Connection) -> None:
+    update_rule(rule_of(shop.organization, "error_rate"), for_minutes=0, threshold=50, minimum_calls=10)
+    calls(shop, 30, status=503)
+    CallLog.objects.update(operation="health")
+    look()
+    assert open_alerts() == []
+
+
 def spend(connection: Connection, aed: str, days_ago: int = 0) -> None:
     DailyAnalytics.objects.update_or_create(
         organization_id=connection.organization_id, connection=connection,

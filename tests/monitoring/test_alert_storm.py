@@ -68,6 +68,21 @@ def test_500_connections_down_at_once_are_one_message_a_channel_that_counts_and_
         assert told(wire)[2:] == ["500 alerts (Resolved: 500)"] * 2
 
 
+def test_a_gathered_message_is_short_enough_for_each_service() -> None:
+    """An SMS of Twilio's has 1,600 characters, with the title; Discord takes 2,000, Telegram 4,096."""
+    organization = OrganizationFactory(name="T" * 100)
+    shops = connections_of(organization, 30)
+    with WireServer(lambda request: WireAnswer(200)) as wire:
+        channel_to(wire, organization)
+        become("down", *shops, error="The provider has said a lot. " * 30)
+        watch_connections()
+        send()
+        message = wire.requests[0].json()
+        assert len(message["title"]) + len(message["message"]) < 1600
+        assert message["message"].count("is down. The provider") == 10
+        assert "… and 20 more." in message["message"]
+
+
 def test_statements_grow_by_hundreds_of_alerts_not_by_each() -> None:
     organization = OrganizationFactory()
     shops = connections_of(organization, 200)
@@ -93,6 +108,20 @@ def test_what_comes_in_after_a_storm_has_broken_is_gathered_too() -> None:
         pass_time(2)
         send()
         assert told(wire)[1:] == ["7 alerts (Opened: 7)"]
+
+
+def test_what_comes_thick_one_by_one_is_gathered_after_the_fourth() -> None:
+    organization = OrganizationFactory()
+    with WireServer(lambda request: WireAnswer(200)) as wire:
+        channel_to(wire, organization)
+        for shop in connections_of(organization, 9):
+            become("down", shop)
+            watch_connections()
+            send()
+        assert told(wire) == ["Opened: Connection down"] * 4
+        pass_time(2)
+        send()
+        assert told(wire)[4:] == ["5 alerts (Opened: 5)"]
 
 
 def test_a_few_alerts_are_a_message_each() -> None:

@@ -17,6 +17,7 @@ from monitoring.alerting.channels import update_channel
 from monitoring.alerting.rules import update_rule
 from monitoring.alerting.silence_input import create_silence, delete_silence
 from monitoring.alerting.silences import silent_until
+from monitoring.maintenance import end_window, schedule_window
 from monitoring.models import Alert, AlertNotification, AlertSilence
 from tests.factories import ConnectionFactory, CredentialFactory, OrganizationFactory, UserFactory
 from tests.wire import WireAnswer, WireServer
@@ -123,6 +124,18 @@ def test_its_end_is_told_once_with_how_long_it_was(wire: WireServer, shop: Conne
     assert told(wire) == ["Opened: Connection down", "Resolved: Connection down"]
     assert "after 3 h 20 min." in wire.requests[1].json()["message"]
     assert wire.requests[1].json()["type"] == "success"
+
+
+def test_its_end_still_says_what_was_wrong(wire: WireServer, shop: Connection) -> None:
+    channel_to(wire, shop.organization)
+    down(shop)
+    send()
+    become("down", shop, error="")  # it has answered once: down until it does so again
+    look()
+    become("healthy", shop, error="")
+    look()
+    send()
+    assert wire.requests[1].json()["message"].startswith("Shop (Stripe) is down. No answer.\n\nResolved at ")
 
 
 def test_what_was_over_before_anybody_was_told_is_told_to_nobody(wire: WireServer, shop: Connection) -> None:
@@ -245,6 +258,27 @@ def test_an_end_within_a_silence_is_told_when_it_is_over(wire: WireServer, shop:
     pass_time(61)
     send()
     assert told(wire)[1:] == ["Resolved: Connection down"]
+
+
+def test_while_work_is_announced_nobody_is_told_again(wire: WireServer, shop: Connection) -> None:
+    channel_to(wire, shop.organization)
+    boss = channel_to(wire, shop.organization, "Boss")
+    update_rule(rule_of(shop.organization, "health_down"), escalate_after_minutes=10, escalation_channels=[boss])
+    down(shop)
+    send()
+    now = timezone.now()
+    window = schedule_window(
+        shop.organization, connection=shop, starts_at=now, ends_at=now + timedelta(hours=1), reason="New keys"
+    )
+    pass_time(61)
+    tell_again()
+    send()
+    assert told(wire) == ["Opened: Connection down"]
+    end_window(window)
+    pass_time(2)
+    tell_again()
+    send()
+    assert sorted(told(wire)[1:]) == ["Escalated: Connection down", "Repeated: Connection down"]
 
 
 @pytest.mark.parametrize("about", [{"kind": "budget"}, {"connection": "another"}, {"is_active": False}], ids=str)

@@ -29,7 +29,7 @@ from integrations.errors import IntegrationError
 from integrations.gateway import client_for
 from integrations.models import Connection, RateLimit
 from monitoring.metrics import beat, calls, from_postgresql
-from monitoring.models import Alert, RollupWatermark
+from monitoring.models import Alert, AlertChannel, AlertNotification, RollupWatermark
 from monitoring.partitions import MONTHS_AHEAD, ensure_partitions
 from tests.factories import ConnectionFactory, OrganizationFactory, RateLimitFactory, catalogue_row
 from tests.served import ROOT
@@ -141,6 +141,7 @@ def test_counters_begin_anew_when_redis_was_emptied(connection: Connection, prov
 def test_queues_are_told_by_depth_and_age(connection: Connection) -> None:
     endpoint, _ = create_endpoint(connection)
     destination, _ = create_destination(connection.organization, url="https://receiver.example.com/")
+    channel = AlertChannel.objects.create(organization=connection.organization, name="On call", url="jsons://8.8.8.8/")
     now = timezone.now()
     for number, due in enumerate([now - timedelta(minutes=5), now - timedelta(minutes=1), now + timedelta(hours=1)]):
         event = WebhookEvent.objects.create(
@@ -151,6 +152,10 @@ def test_queues_are_told_by_depth_and_age(connection: Connection) -> None:
             organization=connection.organization, event=event, destination=destination, event_type="payment.captured",
             next_attempt_at=due + timedelta(minutes=2),
         )  # fmt: skip
+        AlertNotification.objects.create(
+            organization=connection.organization, channel=channel, kind="opened",
+            next_attempt_at=due - timedelta(minutes=3),
+        )  # fmt: skip
     found = scrape()
     assert value(found, "hub_webhook_inbox_events", state="due") == 2
     assert value(found, "hub_webhook_inbox_events", state="later") == 1
@@ -158,6 +163,9 @@ def test_queues_are_told_by_depth_and_age(connection: Connection) -> None:
     assert value(found, "hub_webhook_deliveries_messages", state="due") == 1
     assert value(found, "hub_webhook_deliveries_messages", state="later") == 2
     assert value(found, "hub_webhook_deliveries_oldest_due_seconds") == pytest.approx(180, abs=20)
+    assert value(found, "hub_alert_notifications_messages", state="due") == 2
+    assert value(found, "hub_alert_notifications_messages", state="later") == 1
+    assert value(found, "hub_alert_notifications_oldest_due_seconds") == pytest.approx(480, abs=20)
 
 
 def test_the_oldest_of_all_organizations_is_told(connection: Connection, provider: WireServer) -> None:

@@ -140,7 +140,7 @@ def test_the_command_counts_then_deletes(endpoint: WebhookEndpoint, folder: Path
     row = completed(endpoint, **received(days_ago=91))
     archive_bodies()
     slug = endpoint.organization.slug
-    assert purged("--dry-run") == f"{slug}: 1 bodies and 0 summaries are too old.\n"
+    assert purged("--dry-run") == f"{slug}: 1 bodies, 0 summaries, 0 health checks and 0 notifications are too old.\n"
     assert body_of(again(row)) == BODY
     purged("--organization", slug)
     assert files(folder) == []
