@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -186,19 +187,21 @@ class LogFilter(FilterForm):
     def in_detail(self) -> Iterator[forms.BoundField]:
         return (self[name] for name in _IN_DETAIL)
 
-    @property
-    def described(self) -> list[tuple[str, str]]:
-        """What is set, as people read it; what is no more, as it was given."""
-        self.is_valid()
-        return [(str(self.fields[name].label), self._told(name, text)) for name, text in self.chosen.items() if text]
+    def described(self, filters: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Filters as people read them; what is no more, as it was given."""
+        return [
+            (str(field.label), self._names.get(name, {}).get(filters[name], filters[name]))
+            for name, field in self.fields.items()
+            if filters.get(name)
+        ]
 
-    def _told(self, name: str, text: str) -> str:
-        field, found = self.fields[name], self.cleaned_data.get(name)
-        if isinstance(field, forms.ModelChoiceField):
-            return field.label_from_instance(found) if found else text
-        if isinstance(field, forms.ChoiceField):
-            return str(dict(field.choices).get(text, text))  # type: ignore[arg-type]
-        return text
+    @cached_property
+    def _names(self) -> dict[str, dict[str, str]]:
+        """What each choice is called: read once, however many filters are described."""
+        choices: dict[str, Any] = {
+            name: field.choices for name, field in self.fields.items() if isinstance(field, forms.ChoiceField)
+        }
+        return {name: {str(key): str(label) for key, label in of_field} for name, of_field in choices.items()}
 
     def _time(self) -> tuple[datetime, datetime | None]:
         """The days that were named, or the period up to now, which goes on."""

@@ -44,6 +44,11 @@ def test_a_search_is_saved_opened_renamed_and_deleted(organization: Organization
     assert opened.search.text == "card_declined"
     assert (opened.search.status, opened.search.connection) == ("4xx", connection.pk)
     assert 'aria-current="true"' in client.get(f"{LOGS}?{listed[0].query}").content.decode()
+    described = client.get(f"{LOGS}searches/").context["rows"][0]["filters"]
+    assert described == [
+        ("Search the log", "card_declined"), ("Connection", connection.connection_name), ("Status", "4xx"),
+        ("Period", "Last 7 days"),
+    ]  # fmt: skip
     client.post(f"{LOGS}searches/{search.pk}/change/", {"name": "Refused"})
     assert "Refused" in client.get(f"{LOGS}searches/").content.decode()
     client.post(f"{LOGS}searches/{search.pk}/delete/")
