@@ -47,7 +47,8 @@ WITH days AS MATERIALIZED (
            a.total_requests AS requests, a.successful_requests AS successes, a.failed_requests AS failures,
            a.response_time_sum_ms, a.response_time_count, a.response_time_histogram, a.total_cost_aed AS cost_aed,
            (a.metadata->>'webhooks_received')::bigint AS webhooks_received,
-           (a.metadata->>'webhooks_failed')::bigint AS webhooks_failed, a.metadata->'errors' AS error_classes,
+           (a.metadata->>'webhooks_failed')::bigint AS webhooks_failed,
+           coalesce(a.metadata->'errors', '{{}}') AS error_classes,
            a.uptime_percent AS uptime_sum, (a.uptime_percent IS NOT NULL)::int AS uptime_count
     FROM days JOIN integration_analytics a ON a.organization_id = days.organization_id AND a.date = days.date
     LEFT JOIN integration_connections c ON c.id = a.connection_id
