@@ -53,7 +53,7 @@ def test_csv_holds_what_was_found_with_its_arabic(administrator: Client, connect
     assert datetime.strptime(line["Created"], "%d/%m/%Y %H:%M:%S")
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\uff1d"])
 def test_no_cell_is_a_formula(administrator: Client, connection: Connection, start: str) -> None:
     evil = f'{start}HYPERLINK("https://evil.example.com")'
     PaymentFactory(connection=connection, reference=evil, customer={"name": evil, "phone": "+971501234567"})
