@@ -12,7 +12,7 @@ from typing import Any
 from ..analytics import Scope, uptime_by_connection
 from ..connections import Named
 from ..days import Days
-from .analytics_charts import told
+from .analytics_steps import told
 
 SHOWN_CONNECTIONS = 20
 _MOST_DAYS = 31  # more columns than that cannot be read: weeks, then
