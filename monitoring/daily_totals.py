@@ -14,7 +14,7 @@ from typing import Final
 from django.db import connection
 
 from .histograms import MIDDLES
-from .rollup_hours import UUID7
+from .row_keys import UUID7
 
 
 def sum_of_many(column: str) -> str:
