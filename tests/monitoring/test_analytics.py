@@ -230,13 +230,22 @@ def test_a_day_is_drawn_hour_by_hour(client: Client, stripe: Connection, tap: Co
     assert f"{day} 13:00,0,1" in client.get(f"{PAGE}volume.csv?{query}").content.decode().splitlines()
 
 
+def test_hours_that_are_still_to_come_are_not_drawn(client: Client, stripe: Connection) -> None:
+    now = timezone.localtime(timezone=ZoneInfo("Asia/Dubai"))
+    measured_day(stripe, now.date(), times=[5])
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    HourlyMetrics.objects.create(organization=stripe.organization, connection=stripe, hour=midnight, successes=1)
+    labels, *_series = chart(client, "volume", f"since={now:%d/%m/%Y}&until={now:%d/%m/%Y}")
+    assert len(labels) - now.hour in (1, 2)  # the hour may turn meanwhile
+
+
 @pytest.mark.parametrize(
     ("zone", "day", "hours"),
     [
-        ("Asia/Kolkata", date(2026, 3, 1), 24),
-        ("Europe/London", date(2026, 3, 29), 23),
-        ("Europe/London", date(2026, 10, 25), 25),
-        ("Africa/Cairo", date(2026, 4, 24), 23),  # where midnight is left out
+        ("Asia/Kolkata", date(2025, 3, 1), 24),
+        ("Europe/London", date(2025, 3, 30), 23),
+        ("Europe/London", date(2025, 10, 26), 25),
+        ("Africa/Cairo", date(2025, 4, 25), 23),  # where midnight is left out
     ],
 )
 def test_a_day_has_as_many_hours_as_the_clocks_say(
