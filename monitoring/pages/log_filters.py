@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from integrations.models import Connection, IntegrationProvider, Membership, Organization, User
 from integrations.pages.filter_form import FilterForm, SearchText
-from integrations.pages.moment_field import MomentField
+from integrations.pages.moment_field import DayOrMomentField
 
 from ..log_search import NO_ANSWER, STATUS_CLASSES, LogSearch
 from ..models import CallLog
@@ -28,25 +28,6 @@ PERIODS = {
 DEFAULT_PERIOD = "24h"
 LONGEST = timedelta(days=5 * 366)  # calls are kept for five years
 _IN_DETAIL = ("provider", "log_type", "method", "user", "request_id", "since", "until")
-
-
-class _Moment(MomentField):
-    """With or without a time, and with seconds in an address; `ends`: a day without a time is meant to its end."""
-
-    input_formats = (*MomentField.input_formats, "%d/%m/%Y %H:%M:%S", "%d/%m/%Y")
-
-    def __init__(self, *, ends: bool = False, **options: Any) -> None:
-        super().__init__(required=False, **options)
-        self._ends = ends
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        """As it was asked for: a day is no moment."""
-        return data
-
-    def clean(self, value: Any) -> Any:
-        moment = super().clean(value)
-        is_day = ":" not in str(value or ":")
-        return moment + timedelta(days=1) if moment and self._ends and is_day else moment
 
 
 class _Person(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -120,8 +101,8 @@ class LogFilter(FilterForm):
         max_length=64,
         widget=forms.TextInput({"dir": "ltr", "autocomplete": "off"}),
     )
-    since = _Moment(label=gettext_lazy("From"))
-    until = _Moment(label=gettext_lazy("Until"), ends=True)
+    since = DayOrMomentField(label=gettext_lazy("From"))
+    until = DayOrMomentField(label=gettext_lazy("Until"), ends=True)
 
     def __init__(self, organization: Organization, given: Mapping[str, Any]) -> None:
         super().__init__(_without_contradictions({name: given[name] for name in self.base_fields if given.get(name)}))
