@@ -79,7 +79,7 @@ def _advance(export: LogExport) -> bool:
     try:
         return _write_part(export)
     except (OperationalError, Unavailable, ConfigurationError) as error:
-        logger.warning("Log export %s waits: %s", export.pk, type(error).__name__)
+        logger.warning("Log export %s waits: %s", export.pk, error)
         _put_off(export)
     except TookTooLong:
         _fail(export, gettext_noop("The search took too long: narrow it."))
