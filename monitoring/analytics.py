@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db.models import Avg, Case, Model, Q, QuerySet, Sum, When
+from django.db.models import Avg, Case, Func, IntegerField, Model, Q, QuerySet, Sum, Value, When
 
 from integrations.models import Connection
 
@@ -34,6 +34,10 @@ class Scope:
     provider_id: uuid.UUID | None = None
     connection_id: uuid.UUID | None = None
     environment: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        return self == Scope(self.organization_id)
 
 
 def sums_by_day(scope: Scope, days: Days) -> dict[date, Sums]:
@@ -78,22 +82,23 @@ def sums_by_connection(scope: Scope, days: Days) -> list[dict[str, Any]]:
 def histograms_by_connection(scope: Scope, days: Days, connection_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[int]]:
     """The answer times of these few connections over all days."""
     found = daily_rows(scope, days).filter(connection_id__in=connection_ids).values_list("connection_id")
-    return dict(found.annotate(times=SumOfMany("response_time_histogram")))
-
-
-class SumOfMany(HistogramSum):
-    template = sum_of_many("%(expressions)s")
+    times = HistogramSum("response_time_histogram", template=sum_of_many("%(expressions)s"))
+    return dict(found.annotate(times=times))
 
 
 def uptime_by_connection(
-    scope: Scope, days: Days, connection_ids: list[uuid.UUID]
-) -> dict[uuid.UUID, dict[date, Decimal]]:
-    """Per cent, of these few connections, on the days on which they were checked."""
+    scope: Scope, days: Days, connection_ids: list[uuid.UUID], step: int
+) -> dict[uuid.UUID, dict[int, Decimal]]:
+    """Per cent, of these few connections, by steps of so many days, the last of which is number 0; but for those in
+    which there was no check."""
     rows = daily_rows(scope, days).filter(connection_id__in=connection_ids, uptime_percent__isnull=False)
-    found: dict[uuid.UUID, dict[date, Decimal]] = {one: {} for one in connection_ids}
-    percents: Iterable[Any] = rows.values_list("connection_id", "date", "uptime_percent")
-    for connection_id, day, percent in percents:
-        found[connection_id][day] = percent
+    number = Func(
+        Value(days.last), "date", arg_joiner=" - ", template=f"(%(expressions)s) / {step}", output_field=IntegerField()
+    )
+    found: dict[uuid.UUID, dict[int, Decimal]] = {one: {} for one in connection_ids}
+    averages: Iterable[Any] = rows.values_list("connection_id", number).annotate(Avg("uptime_percent"))
+    for connection_id, back, percent in averages:
+        found[connection_id][back] = percent
     return found
 
 

@@ -7,7 +7,7 @@ those: the result is the same however often it runs.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import date
 from typing import Final
 
@@ -16,11 +16,16 @@ from django.db import connection
 from .histograms import MIDDLES
 from .row_keys import UUID7
 
+_BUCKETS: Final = range(1, len(MIDDLES) + 1)
 
-def sum_of_many(column: str) -> str:
-    """SQL that says what `histogram_sum` does, but makes no list for each row: 45,000 of them take it 0.15 s."""
-    buckets = (f"coalesce(sum(({column})[{bucket}]), 0)" for bucket in range(1, len(MIDDLES) + 1))
-    return f"ARRAY[{', '.join(buckets)}]::bigint[]"
+
+def sum_of_many(column: str, used: Container[int] = _BUCKETS) -> str:
+    """SQL that says what `histogram_sum` does, but makes no list for each row: 45,000 of them take it 0.15 s.
+
+    `used`: the buckets that there may be something in, where that is known.
+    """
+    sums = (f"coalesce(sum(({column})[{bucket}]), 0)" if bucket in used else "0" for bucket in _BUCKETS)
+    return f"ARRAY[{', '.join(sums)}]::bigint[]"
 
 
 _COUNTS: Final = (

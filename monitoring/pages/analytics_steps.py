@@ -34,7 +34,7 @@ def steps_of(organization: Organization, scope: Scope, days: Days, by_day: Mappi
             Step(step.label, told(step), added(by_day[day] for day in step.each() if day in by_day))
             for step in days.steps()
         ]
-    hours = sums_by_hour(scope, days, ZoneInfo(organization.timezone))
+    hours = sums_by_hour(scope, days, ZoneInfo(organization.timezone), by_day)
     now = timezone.now()
     return [Step(_label(hour, days), f"{hour:%d/%m/%Y %H:%M}", sums) for hour, sums in hours if hour <= now]
 
