@@ -121,6 +121,8 @@ SIDEBAR: list[Item] = [
         _model(_("Webhook deliveries"), "outbox", "webhooks", "webhookdelivery"),
         _model(_("Webhook access log"), "visibility", "webhooks", "webhookaccesslog"),
         _model(_("Calls"), "sync_alt", "monitoring", "calllog"),
+        _model(_("Log exports"), "download", "monitoring", "logexport"),
+        _model(_("Saved searches"), "bookmark", "monitoring", "savedsearch"),
         _model(_("Archives of calls"), "inventory_2", "monitoring", "logarchive"),
         _model(_("Health checks"), "favorite", "monitoring", "healthcheck"),
         _model(_("Alerts"), "notifications", "monitoring", "alert"),

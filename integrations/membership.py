@@ -140,7 +140,7 @@ def _codes(models: list[str], *actions: str) -> frozenset[str]:
 _VIEWER = _codes(_VIEWED, "view")
 _STAFF_ALSO = {
     "webhooks.read_webhook_body", "integrations.export_payment", "monitoring.change_alert",
-    "monitoring.export_calllog", "monitoring.share_savedsearch",
+    "monitoring.export_calllog", "monitoring.view_logexport", "monitoring.share_savedsearch",
 }  # fmt: skip
 _STAFF = _VIEWER | _codes(_STAFF_CHANGES, "add", "change") | _STAFF_ALSO
 _ADMIN = (
@@ -148,7 +148,7 @@ _ADMIN = (
     | _codes(_STAFF_CHANGES, "delete")
     | _codes(_ADMIN_VIEWS, "view")
     | _codes(_ADMIN_CHANGES, "view", "add", "change", "delete")
-    | {"monitoring.delete_savedsearch"}
+    | {"monitoring.view_savedsearch", "monitoring.delete_savedsearch"}
 )
 
 

@@ -19,7 +19,9 @@ Cell = str | Decimal | datetime | None
 CSV_TYPE = "text/csv; charset=utf-8"
 EXCEL_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The wide ones are read as the others where Chinese and Japanese are written.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
+_SPACES = " \N{NO-BREAK SPACE}"
 _ROWS_A_PIECE = 500
 _MOST_CHARACTERS = 32_767  # of one cell, in Excel
 
@@ -41,14 +43,15 @@ class _Echo:
 
 
 def plain_cell(text: str) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    """Text that a spreadsheet does not take for a formula, nor when it has left out the spaces before it."""
+    return f"'{text}" if text.lstrip(_SPACES).startswith(_FORMULA_STARTS) else text
 
 
 def csv_pieces(
     columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, continues: bool = False
 ) -> Iterator[bytes]:
-    """UTF-8 with a byte order mark, by which Excel knows the Arabic in it; times as DD/MM/YYYY in Asia/Dubai.
+    """UTF-8 with a byte order mark, by which Excel knows the Arabic in it; times as DD/MM/YYYY by the current time
+    zone's clocks.
 
     `continues`: the rows go on from an earlier piece, without mark and headings.
     """

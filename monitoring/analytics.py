@@ -8,22 +8,22 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_DOWN, Decimal
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeVar
 
-from django.db.models import Avg, Case, Q, QuerySet, Sum, When
+from django.db.models import Avg, Case, Func, IntegerField, Model, Q, QuerySet, Sum, Value, When
 
 from integrations.models import Connection
 
 from .daily_totals import sum_of_many
 from .days import Days
-from .histograms import HistogramSum, percentile
-from .histograms import added as add_histograms
+from .histograms import HistogramSum
 from .models import DailyAnalytics, DailyTotals
+from .sums import Sums, added, percent_of, three_decimals
 
-_THOUSANDTH = Decimal("0.001")
+_Row = TypeVar("_Row", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -35,46 +35,9 @@ class Scope:
     connection_id: uuid.UUID | None = None
     environment: str = ""
 
-
-@dataclass
-class Sums:
-    """Of a day or of many. What there is none of is zero, a share or an average of nothing is None."""
-
-    requests: int = 0
-    successes: int = 0
-    failures: int = 0
-    time_sum_ms: int = 0
-    time_count: int = 0
-    histogram: list[int] = field(default_factory=list)
-    error_classes: Counter[str] = field(default_factory=Counter)
-    cost: Decimal = Decimal(0)
-    webhooks_received: int = 0
-    webhooks_failed: int = 0
-    uptime_sum: Decimal = Decimal(0)
-    uptime_count: int = 0
-
     @property
-    def success_percent(self) -> Decimal | None:
-        return percent_of(self.successes, self.requests) if self.requests else None
-
-    @property
-    def average_ms(self) -> int | None:
-        return round(self.time_sum_ms / self.time_count) if self.time_count else None
-
-    @property
-    def p95_ms(self) -> int | None:
-        return percentile(self.histogram, 0.95)
-
-    @property
-    def p99_ms(self) -> int | None:
-        return percentile(self.histogram, 0.99)
-
-    @property
-    def uptime_percent(self) -> Decimal | None:
-        """Of the connections that were checked, each day of each weighing the same; rounded down to three decimals."""
-        if not self.uptime_count:
-            return None
-        return (self.uptime_sum / self.uptime_count).quantize(_THOUSANDTH, ROUND_DOWN)
+    def is_whole(self) -> bool:
+        return self == Scope(self.organization_id)
 
 
 def sums_by_day(scope: Scope, days: Days) -> dict[date, Sums]:
@@ -110,7 +73,7 @@ def sums_by_connection(scope: Scope, days: Days) -> list[dict[str, Any]]:
     )  # fmt: skip
     rows: list[dict[str, Any]] = sorted(map(dict, sums), key=lambda row: (-row["requests"], str(row["connection_id"])))
     for row in rows:
-        row["uptime"] = row["uptime"] and row["uptime"].quantize(_THOUSANDTH, ROUND_DOWN)
+        row["uptime"] = row["uptime"] and three_decimals(row["uptime"])
         row["success_percent"] = percent_of(row["successes"], row["requests"]) if row["requests"] else None
         row["average_ms"] = round(row["time"] / row["timed"]) if row["timed"] else None
     return rows
@@ -119,28 +82,34 @@ def sums_by_connection(scope: Scope, days: Days) -> list[dict[str, Any]]:
 def histograms_by_connection(scope: Scope, days: Days, connection_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[int]]:
     """The answer times of these few connections over all days."""
     found = daily_rows(scope, days).filter(connection_id__in=connection_ids).values_list("connection_id")
-    return dict(found.annotate(times=_SumOfMany("response_time_histogram")))
-
-
-class _SumOfMany(HistogramSum):
-    template = sum_of_many("%(expressions)s")
+    times = HistogramSum("response_time_histogram", template=sum_of_many("%(expressions)s"))
+    return dict(found.annotate(times=times))
 
 
 def uptime_by_connection(
-    scope: Scope, days: Days, connection_ids: list[uuid.UUID]
-) -> dict[uuid.UUID, dict[date, Decimal]]:
-    """Per cent, of these few connections, on the days on which they were checked."""
+    scope: Scope, days: Days, connection_ids: list[uuid.UUID], step: int
+) -> dict[uuid.UUID, dict[int, Decimal]]:
+    """Per cent, of these few connections, by steps of so many days, the last of which is number 0; but for those in
+    which there was no check."""
     rows = daily_rows(scope, days).filter(connection_id__in=connection_ids, uptime_percent__isnull=False)
-    found: dict[uuid.UUID, dict[date, Decimal]] = {one: {} for one in connection_ids}
-    percents: Iterable[Any] = rows.values_list("connection_id", "date", "uptime_percent")
-    for connection_id, day, percent in percents:
-        found[connection_id][day] = percent
+    number = Func(
+        Value(days.last), "date", arg_joiner=" - ", template=f"(%(expressions)s) / {step}", output_field=IntegerField()
+    )
+    found: dict[uuid.UUID, dict[int, Decimal]] = {one: {} for one in connection_ids}
+    averages: Iterable[Any] = rows.values_list("connection_id", number).annotate(Avg("uptime_percent"))
+    for connection_id, back, percent in averages:
+        found[connection_id][back] = percent
     return found
 
 
 def daily_rows(scope: Scope, days: Days) -> QuerySet[DailyAnalytics]:
     """A row a connection and day, in no order."""
-    rows = DailyAnalytics.objects.filter(organization_id=scope.organization_id, date__range=(days.first, days.last))
+    return of_connections(scope, DailyAnalytics.objects.filter(date__range=(days.first, days.last)))
+
+
+def of_connections(scope: Scope, rows: QuerySet[_Row]) -> QuerySet[_Row]:
+    """Those of `rows` that are about a connection of the scope, in no order."""
+    rows = rows.filter(organization_id=scope.organization_id)
     if scope.connection_id:
         rows = rows.filter(connection_id=scope.connection_id)
     if scope.provider_id or scope.environment:
@@ -181,25 +150,3 @@ def _rows(scope: Scope, days: Days) -> QuerySet[Any, tuple[Any, ...]]:
 def _narrowed(scope: Scope, provider: str, environment: str) -> Q:
     chosen = {provider: scope.provider_id, environment: scope.environment}
     return Q(**{name: value for name, value in chosen.items() if value})
-
-
-def percent_of(part: int | None, whole: int) -> Decimal:
-    """A share in per cent with one decimal, rounded down so that 100 means all."""
-    return Decimal((part or 0) * 1000 // whole) / 10
-
-
-def added(sums: Iterable[Sums]) -> Sums:
-    """One for all: histograms bucket by bucket, so percentiles of many days are as right as those of one."""
-    every, total = list(sums), Sums()
-    for one in every:
-        for name in _NUMBERS:
-            setattr(total, name, getattr(total, name) + getattr(one, name))
-        total.error_classes.update(one.error_classes)
-    total.histogram = add_histograms(one.histogram for one in every)
-    return total
-
-
-_NUMBERS = (
-    "requests", "successes", "failures", "time_sum_ms", "time_count", "cost", "webhooks_received", "webhooks_failed",
-    "uptime_sum", "uptime_count",
-)  # fmt: skip

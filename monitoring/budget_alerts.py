@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-from django.db.models import Sum
-from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from .alerts import Found, Matter, settle
-from .models import Alert, AlertRule, DailyAnalytics
+from .costs import costs_of, subject_of, within
+from .days import Days, month_of, today_of
+from .models import Alert, AlertRule
 
 WARNED_AT_PERCENT = (80, 100)
 
@@ -27,30 +24,16 @@ def watch_budgets() -> tuple[int, int]:
     return settle(Alert.Kind.BUDGET, _spent_too_much())
 
 
-def month_begin(zone: str) -> date:
-    return timezone.now().astimezone(ZoneInfo(zone)).date().replace(day=1)
-
-
 def _spent_too_much() -> Iterator[Found]:
     rules = AlertRule.objects.filter(kind=Alert.Kind.BUDGET, is_active=True, organization__is_active=True)
-    of_month: dict[date, list[AlertRule]] = defaultdict(list)  # two at the most, on its first and last day
+    of_month: dict[Days, list[AlertRule]] = defaultdict(list)  # two at the most, on its first and last day
     for rule in rules.select_related("organization", "connection").order_by("pk"):
-        of_month[month_begin(rule.organization.timezone)].append(rule)
-    for begin, some in of_month.items():
-        costs = _costs_since(begin, [rule.organization_id for rule in some])
+        of_month[month_of(today_of(rule.organization))].append(rule)
+    for month, some in of_month.items():
+        costs = costs_of(map(subject_of, some), month)
         for rule in some:
-            if matter := _matter(rule, costs.get((rule.organization_id, rule.connection_id), Decimal(0))):
+            if matter := _matter(rule, within(costs[subject_of(rule)], month)):
                 yield rule, matter
-
-
-def _costs_since(begin: date, organizations: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID | None], Decimal]:
-    """By organization and connection, and of all its connections under None. Serves analytics_org_date."""
-    rows = DailyAnalytics.objects.filter(organization__in=organizations, date__gte=begin).order_by()
-    costs: dict[tuple[uuid.UUID, uuid.UUID | None], Decimal] = defaultdict(Decimal)
-    for row in rows.values("organization_id", "connection_id").annotate(cost=Sum("total_cost_aed")):
-        costs[row["organization_id"], row["connection_id"]] += row["cost"]
-        costs[row["organization_id"], None] += row["cost"]
-    return costs
 
 
 def _matter(rule: AlertRule, spent: Decimal) -> Matter | None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from integrations.models import Organization
 
@@ -22,26 +21,22 @@ from .models import Alert, AlertRule, DailyAnalytics, DailyTotals
 LOOK_BACK_DAYS = 28
 
 Costs = Mapping[date, Decimal]
+Subject = tuple[uuid.UUID, uuid.UUID | None]  # an organization, and one of its connections or all of them
 
 
-def spent(organization_id: uuid.UUID, connection_id: uuid.UUID | None, first: date, last: date) -> Decimal:
-    """In dirhams, from `first` to `last` by the organization's calendar; of all its connections where none is given."""
-    return sum(costs_by_day(organization_id, connection_id, Days(first, last)).values(), Decimal(0))
-
-
-def forecast(organization_id: uuid.UUID, connection_id: uuid.UUID | None, today: date) -> Decimal:
-    """What the month of `today` will have cost at its end."""
-    return month_end(costs_by_day(organization_id, connection_id, _looked_at(today)), today)
-
-
-def costs_by_day(organization_id: uuid.UUID, connection_id: uuid.UUID | None, days: Days) -> dict[date, Decimal]:
-    """A day that is missing has no row: nothing ran."""
-    in_range = {"organization_id": organization_id, "date__range": (days.first, days.last)}
-    if connection_id is None:
-        totals = DailyTotals.objects.filter(**in_range, level=DailyTotals.Level.ALL).order_by()
-        return dict(totals.values_list("date", "cost_aed"))
-    rows = DailyAnalytics.objects.filter(**in_range, connection_id=connection_id).order_by()
-    return dict(rows.values_list("date", "total_cost_aed"))
+def costs_of(subjects: Iterable[Subject], days: Days) -> dict[Subject, dict[date, Decimal]]:
+    """Dirhams by day of each; a day that is missing has no row: nothing ran. Two queries, however many they are."""
+    found: dict[Subject, dict[date, Decimal]] = {subject: {} for subject in subjects}
+    in_range = {"date__range": (days.first, days.last)}
+    organizations = [organization_id for organization_id, connection_id in found if connection_id is None]
+    totals = DailyTotals.objects.filter(organization__in=organizations, level=DailyTotals.Level.ALL, **in_range)
+    for organization_id, day, cost in totals.order_by().values_list("organization_id", "date", "cost_aed"):
+        found[organization_id, None][day] = cost
+    rows = DailyAnalytics.objects.filter(connection_id__in=[one for _, one in found if one], **in_range).order_by()
+    columns = rows.values_list("organization_id", "connection_id", "date", "total_cost_aed")
+    for organization_id, connection_id, day, cost in columns:
+        found[organization_id, connection_id][day] = cost
+    return found
 
 
 def within(costs: Costs, days: Days) -> Decimal:
@@ -123,7 +118,7 @@ class Budget:
 
 
 def budgets(organization: Organization, month: Days, today: date) -> list[Budget]:
-    """The whole organization's first, then those of connections: two queries and one for the connections' costs."""
+    """The whole organization's first, then those of connections: three queries."""
     rules = list(
         AlertRule.objects.filter(
             organization=organization, kind=Alert.Kind.BUDGET, is_active=True, threshold__isnull=False
@@ -131,32 +126,21 @@ def budgets(organization: Organization, month: Days, today: date) -> list[Budget
     )
     is_running = month.first <= today <= month.last
     days = Days(min(month.first, _looked_at(today).first), month.last) if is_running else month
-    costs = _costs_of(organization, [rule.connection_id for rule in rules], days)
+    costs = costs_of(map(subject_of, rules), days)
     rules.sort(key=lambda rule: (rule.connection is not None, str(rule.connection or "")))
     return [
         Budget(
             rule,
-            spent=within(costs[rule.connection_id], month),
-            forecast=month_end(costs[rule.connection_id], today) if is_running else None,
+            spent=within(costs[subject_of(rule)], month),
+            forecast=month_end(costs[subject_of(rule)], today) if is_running else None,
         )
         for rule in rules
     ]
 
 
-def _costs_of(
-    organization: Organization, keys: Iterable[uuid.UUID | None], days: Days
-) -> dict[uuid.UUID | None, dict[date, Decimal]]:
-    found: dict[uuid.UUID | None, dict[date, Decimal]] = {key: {} for key in keys}
-    if None in found:
-        found[None] = costs_by_day(organization.pk, None, days)
-    rows: Any = DailyAnalytics.objects.filter(
-        organization=organization,
-        connection_id__in=[key for key in found if key],
-        date__range=(days.first, days.last),
-    ).order_by()
-    for key, day, cost in rows.values_list("connection_id", "date", "total_cost_aed"):
-        found[key][day] = cost
-    return found
+def subject_of(rule: AlertRule) -> Subject:
+    """What a budget is of."""
+    return rule.organization_id, rule.connection_id
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal | None:

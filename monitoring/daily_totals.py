@@ -7,20 +7,25 @@ those: the result is the same however often it runs.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import date
 from typing import Final
 
 from django.db import connection
 
 from .histograms import MIDDLES
-from .rollup_hours import UUID7
+from .row_keys import UUID7
+
+_BUCKETS: Final = range(1, len(MIDDLES) + 1)
 
 
-def sum_of_many(column: str) -> str:
-    """SQL that says what `histogram_sum` does, but makes no list for each row: 45,000 of them take it 0.15 s."""
-    buckets = (f"coalesce(sum(({column})[{bucket}]), 0)" for bucket in range(1, len(MIDDLES) + 1))
-    return f"ARRAY[{', '.join(buckets)}]::bigint[]"
+def sum_of_many(column: str, used: Container[int] = _BUCKETS) -> str:
+    """SQL that says what `histogram_sum` does, but makes no list for each row: 45,000 of them take it 0.15 s.
+
+    `used`: the buckets that there may be something in, where that is known.
+    """
+    sums = (f"coalesce(sum(({column})[{bucket}]), 0)" if bucket in used else "0" for bucket in _BUCKETS)
+    return f"ARRAY[{', '.join(sums)}]::bigint[]"
 
 
 _COUNTS: Final = (
@@ -47,7 +52,8 @@ WITH days AS MATERIALIZED (
            a.total_requests AS requests, a.successful_requests AS successes, a.failed_requests AS failures,
            a.response_time_sum_ms, a.response_time_count, a.response_time_histogram, a.total_cost_aed AS cost_aed,
            (a.metadata->>'webhooks_received')::bigint AS webhooks_received,
-           (a.metadata->>'webhooks_failed')::bigint AS webhooks_failed, a.metadata->'errors' AS error_classes,
+           (a.metadata->>'webhooks_failed')::bigint AS webhooks_failed,
+           coalesce(a.metadata->'errors', '{{}}') AS error_classes,
            a.uptime_percent AS uptime_sum, (a.uptime_percent IS NOT NULL)::int AS uptime_count
     FROM days JOIN integration_analytics a ON a.organization_id = days.organization_id AND a.date = days.date
     LEFT JOIN integration_connections c ON c.id = a.connection_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -13,6 +13,7 @@ from integrations.models import Organization
 LONGEST_DAYS = 366
 _MOST_SINGLE_DAYS = 92
 _WEEK = 7
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,18 @@ class Days:
             return [Days(day, day) for day in self.each()]
         ends = [self.last - timedelta(days=back) for back in range(0, self.count, _WEEK)]
         return [Days(max(self.first, end - timedelta(days=_WEEK - 1)), end) for end in reversed(ends)]
+
+    def moments(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """When they begin and end by the clocks of a zone, in UTC."""
+        midnights = (datetime.combine(day, time(), zone) for day in (self.first, self.last + timedelta(days=1)))
+        first, end = (midnight.astimezone(UTC) for midnight in midnights)
+        return first, end
+
+    def hours(self, zone: ZoneInfo) -> list[datetime]:
+        """When each of their hours begins: 23 to 25 a day, where clocks are changed."""
+        first, end = self.moments(zone)
+        count = -(-(end - first) // _HOUR)
+        return [(first + hour * _HOUR).astimezone(zone) for hour in range(count)]
 
     @property
     def label(self) -> str:

@@ -24,8 +24,9 @@ from integrations.envelope import open_file, seal_file
 from integrations.errors import BodyDamaged
 from integrations.vault import VaultError
 
+from .log_months import TABLE
 from .log_places import Position
-from .log_tables import TABLE, columns_of
+from .log_tables import columns_of
 from .models import CallLog, LogArchive
 
 # What a part has at most: it is held in memory as a whole.

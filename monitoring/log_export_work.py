@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -42,11 +43,21 @@ _GIVEN_UP_AFTER = timedelta(days=1)
 
 def advance_all(*, seconds: float = 20.0) -> int:
     """Parts of the open exports in turn, until none is left or the time is up; returns how many were written."""
+    _give_up()
     deadline = time.monotonic() + seconds
     written = 0
     while time.monotonic() < deadline and (export := _claim()):
         written += _advance(export)
     return written
+
+
+def _give_up() -> None:
+    """What is more than a day old and was put off, or has lost its worker: it would come back for ever."""
+    now = timezone.now()
+    with transaction.atomic():
+        left = LogExport.objects.filter(claimed_until__lt=now, created_at__lt=now - _GIVEN_UP_AFTER)
+        for export in left.filter(status__in=LogExport.OPEN).exclude(claim=None).select_for_update(skip_locked=True):
+            end_export(export, LogExport.Status.FAILED, error=gettext_noop("It could not be finished within a day."))
 
 
 def _claim() -> LogExport | None:
@@ -68,7 +79,7 @@ def _advance(export: LogExport) -> bool:
     try:
         return _write_part(export)
     except (OperationalError, Unavailable, ConfigurationError) as error:
-        logger.warning("Log export %s waits: %s", export.pk, type(error).__name__)
+        logger.warning("Log export %s waits: %s", export.pk, error)
         _put_off(export)
     except TookTooLong:
         _fail(export, gettext_noop("The search took too long: narrow it."))
@@ -81,7 +92,7 @@ def _advance(export: LogExport) -> bool:
 def _write_part(export: LogExport) -> bool:
     asked = min(ROWS_A_PART[LogExport.Format(export.file_format)], MOST_ROWS - export.rows_done)
     calls, names = _read(export, asked + 1)
-    with translation.override(export.language):
+    with translation.override(export.language), timezone.override(ZoneInfo(export.organization.timezone)):
         content = content_of(calls[:asked], names, export.file_format, is_first=export.parts == 0)
     sealed = sealed_part(export, export.parts, content)
     default_storage.save(export.file_name(export.parts), ContentFile(sealed))
@@ -120,10 +131,7 @@ def _note(export: LogExport, calls: Sequence[CallLog], size: int, *, is_more: bo
 
 
 def _put_off(export: LogExport) -> None:
-    """The claim is kept for a while, so that others have their turn; after a day it is given up."""
-    if timezone.now() - export.created_at > _GIVEN_UP_AFTER:
-        _fail(export, gettext_noop("The database or the file storage was away for too long."))
-        return
+    """The claim is kept for a while, so that others have their turn."""
     ours = LogExport.objects.filter(pk=export.pk, claim=export.claim, status=LogExport.Status.RUNNING)
     ours.update(claimed_until=timezone.now() + _TRIED_AGAIN_AFTER)
 

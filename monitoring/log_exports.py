@@ -97,7 +97,7 @@ def download(export: LogExport) -> Iterator[bytes]:
 
     Raises Conflict where there is none, BodyDamaged, and Unavailable or ConfigurationError where the storage is.
     """
-    if export.status != LogExport.Status.COMPLETED:
+    if not export.has_file:
         raise Conflict("This export has no file.")
     first = part_of(export, 0)
     record_action("log_export.downloaded", export, {"rows": export.rows_done, "format": export.file_format})

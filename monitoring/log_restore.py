@@ -21,18 +21,8 @@ from integrations.operations.announce import record_action
 
 from .log_archive import archive_month, taking_turn
 from .log_archive_files import put_back
-from .log_tables import (
-    bring_in,
-    changing_tables,
-    coming_table,
-    drop_table,
-    make_indexes,
-    make_table,
-    months_coming,
-    months_in_log,
-    months_leaving,
-    table_of,
-)
+from .log_months import coming_table, months_coming, months_in_log, months_leaving, table_of
+from .log_tables import bring_in, changing_tables, drop_table, make_indexes, make_table
 from .models import LogArchive
 
 Status = LogArchive.Status

@@ -17,8 +17,9 @@ from django.utils import timezone
 from integrations.models import Organization
 from integrations.operations.announce import record_action
 
-from .log_archive import counts_in, taking_turn
-from .log_tables import drop_table, first_of, later, leaving_table, months_in_log, months_leaving, take_out
+from .log_archive import taking_turn
+from .log_months import first_of, later, leaving_table, months_in_log, months_leaving
+from .log_tables import counts_in, drop_table, take_out
 from .models import LogArchive
 
 
@@ -36,11 +37,10 @@ def delete_month(month: date) -> int:
     the log is too busy, Conflict while another process archives or restores.
     """
     with taking_turn():
-        if month in months_leaving():
-            _drop(month)
+        deleted = _drop(month) if month in months_leaving() else 0
         if month in months_in_log():
             take_out(month)
-        return _drop(month)
+        return deleted + _drop(month)
 
 
 def _drop(month: date) -> int:

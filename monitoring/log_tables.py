@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -22,66 +23,12 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 from integrations.errors import Unavailable
 from integrations.operations.locks import AdvisoryLock
 
-TABLE = "integration_logs"
-DEFAULT = f"{TABLE}_default"
+from .log_months import DEFAULT, TABLE, bounds, leaving_table, table_of
+
 _LOCK_TIMEOUT = "200ms"
 _PAUSES_SECONDS = (0.1, 0.2, 0.5, 1, 1, 2, 2, 3, 3, 5)
 
 Change = Callable[[Any], None]
-
-
-def first_of(moment: date | datetime) -> date:
-    """The month of a moment or a day."""
-    day = moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
-    return day.replace(day=1)
-
-
-def later(month: date, months: int) -> date:
-    """So many months after it, or before it."""
-    count = month.year * 12 + month.month - 1 + months
-    return date(count // 12, count % 12 + 1, 1)
-
-
-def bounds(month: date) -> tuple[datetime, datetime]:
-    """When it begins and when the next one does."""
-    first, last = (datetime(one.year, one.month, 1, tzinfo=UTC) for one in (month, later(month, 1)))
-    return first, last
-
-
-def table_of(month: date) -> str:
-    """Its name as a part of the log."""
-    return f"{TABLE}_{month:%Y_%m}"
-
-
-def leaving_table(month: date) -> str:
-    """Its name once it was taken out: it holds what may not be archived yet."""
-    return f"{TABLE}_leaving_{month:%Y_%m}"
-
-
-def coming_table(month: date) -> str:
-    """Its name while it is filled from the archive: it holds nothing that is not there."""
-    return f"{TABLE}_coming_{month:%Y_%m}"
-
-
-def months_in_log() -> list[date]:
-    """The months that have a table in the log, oldest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-            " WHERE i.inhparent = to_regclass(%s)",
-            [TABLE],
-        )
-        return _months_of(TABLE, cursor.fetchall())
-
-
-def months_leaving() -> list[date]:
-    """The months that were taken out of the log and are still in the database."""
-    return _standing(f"{TABLE}_leaving")
-
-
-def months_coming() -> list[date]:
-    """Those that somebody began to bring back."""
-    return _standing(f"{TABLE}_coming")
 
 
 def make_table(name: str, month: date) -> None:
@@ -173,6 +120,13 @@ def columns_of(name: str) -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
+def counts_in(table: str) -> dict[uuid.UUID, int]:
+    """How many calls of each organization a table has."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT organization_id, count(*) FROM {table} GROUP BY organization_id")  # noqa: S608
+        return dict(cursor.fetchall())
+
+
 def _move_from_default(name: str, month: date) -> str:
     """Column by column, since tables of different age may have theirs in another order."""
     first, last = bounds(month)
@@ -198,18 +152,3 @@ def _in_a_moment(change: Change) -> None:
             if pause is None:
                 raise Unavailable("The log is too busy to change its tables: it is tried again later.") from error
             time.sleep(pause)
-
-
-def _standing(prefix: str) -> list[date]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
-            " AND starts_with(relname, %s) AND NOT relispartition",
-            [prefix],
-        )
-        return _months_of(prefix, cursor.fetchall())
-
-
-def _months_of(prefix: str, names: list[tuple[str]]) -> list[date]:
-    found = [re.fullmatch(rf"{prefix}_(\d{{4}})_(\d\d)", name) for (name,) in names]
-    return sorted(date(int(match[1]), int(match[2]), 1) for match in found if match)

@@ -16,19 +16,8 @@ from django.utils import timezone
 
 from integrations.errors import Unavailable
 
-from .log_tables import (
-    DEFAULT,
-    TABLE,
-    bounds,
-    bring_in,
-    changing_tables,
-    first_of,
-    later,
-    make_indexes,
-    make_table,
-    months_in_log,
-    table_of,
-)
+from .log_months import DEFAULT, TABLE, bounds, first_of, later, months_in_log, table_of
+from .log_tables import bring_in, changing_tables, make_indexes, make_table
 
 logger = logging.getLogger(__name__)
 

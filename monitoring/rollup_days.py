@@ -14,7 +14,8 @@ from django.db import connection
 
 from .daily_totals import add_up_days
 from .histograms import MIDDLES, SHARES
-from .rollup_hours import UUID7, Hour
+from .rollup_hours import Hour
+from .row_keys import UUID7
 from .uptime import write_days
 
 # Where the clocks are put back at midnight, a date has an hour outside of its own midnights.

@@ -17,16 +17,13 @@ from django.db import connection
 from integrations.models.base import first_uuid7
 
 from .histograms import BOUNDS, MIDDLES, SHARES
+from .row_keys import FIRST_UUID7, UUID7
 from .transactions import Params
 
 Hour = tuple[uuid.UUID, datetime]  # a connection's
 
 # An event has its key from a web server and its time from the database, whose clocks may differ.
 CLOCKS_DIFFER = timedelta(hours=1)
-
-# A version 7 UUID of a moment: PostgreSQL makes none itself before version 18.
-UUID7 = """(lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0') || '7'
-            || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"""
 
 # Organizations whose clocks differ from UTC by other than whole hours, at either end of a time in which clocks are
 # changed once at most. Of theirs, rows are grouped by quarters of an hour; a join for each row would cost more.
@@ -125,7 +122,6 @@ ON CONFLICT (connection_id, hour) DO UPDATE SET
 RETURNING connection_id, hour
 """  # noqa: S608 - our own constants
 
-_KEY = "(lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid"
 # How many are failed now, whatever they were before: served by the index on (endpoint, id), whose keys carry the time.
 _FAILED = f"""
 UPDATE integration_metrics_hourly AS hourly SET webhooks_failed = found.failed
@@ -134,8 +130,8 @@ FROM unnest(%(connections)s::uuid[], %(hours)s::timestamptz[]) AS wanted (connec
     FROM webhook_endpoints p JOIN webhook_events e ON e.webhook_endpoint_id = p.id
     WHERE p.connection_id = wanted.connection_id AND e.processing_status = 'failed'
       AND e.received_at >= wanted.hour AND e.received_at < wanted.hour + interval '1 hour'
-      AND e.id >= {_KEY.format(moment="wanted.hour - interval '1 hour'")}
-      AND e.id < {_KEY.format(moment="wanted.hour + interval '2 hours'")}
+      AND e.id >= {FIRST_UUID7.format(moment="wanted.hour - interval '1 hour'")}
+      AND e.id < {FIRST_UUID7.format(moment="wanted.hour + interval '2 hours'")}
 ) AS found
 WHERE hourly.connection_id = wanted.connection_id AND hourly.hour = wanted.hour
 """  # noqa: S608 - our own constants

@@ -17,10 +17,7 @@ from django.db import connection
 from django.db.models import Q, Sum
 
 from .models import UptimeDay
-
-# A version 7 UUID of the moment: PostgreSQL makes none itself before version 18.
-_UUID7 = """(lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') || '7'
-             || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"""
+from .row_keys import UUID7
 
 # `ranges`: connections, each with ranges of time that do not overlap. Of each: what is up and what is down of it, as
 # sets of ranges. Checks are read by the index (connection, check_type, -check_timestamp): those within the range, and
@@ -90,7 +87,7 @@ WITH checked AS (
     FROM days
 ), {_STATES}
 INSERT INTO integration_uptime (id, organization_id, connection_id, date, up_seconds, down_seconds, created_at)
-SELECT {_UUID7}, r.organization_id, connection_id, r.date,
+SELECT {UUID7.format(moment="now()")}, r.organization_id, connection_id, r.date,
        round({_SECONDS.format(set="up")}), round({_SECONDS.format(set="down")}), now()
 FROM states JOIN ranges r USING (connection_id, range)
 ON CONFLICT (connection_id, date) DO UPDATE SET

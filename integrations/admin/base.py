@@ -44,6 +44,8 @@ STATUS_LABELS = {
     "open": "warning",
     "pending": "info",
     "processing": "info",
+    "waiting": "info",
+    "running": "info",
     "sending": "info",
     "authorised": "info",
 }

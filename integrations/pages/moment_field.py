@@ -7,7 +7,7 @@ a button opens the browser's calendar (static/hub/moments.js). Times are in the 
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from django import forms
@@ -88,6 +88,25 @@ class MomentField(forms.DateTimeField):
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         return _as_understood(self, data)
+
+
+class DayOrMomentField(MomentField):
+    """For a filter: with or without a time, and with seconds in an address; `ends`: a day is meant to its end."""
+
+    input_formats = (*MomentField.input_formats, "%d/%m/%Y %H:%M:%S", "%d/%m/%Y")
+
+    def __init__(self, *, ends: bool = False, **options: Any) -> None:
+        super().__init__(required=False, **options)
+        self._ends = ends
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """As it was asked for: a day is no moment."""
+        return data
+
+    def clean(self, value: Any) -> Any:
+        moment = super().clean(value)
+        is_day = ":" not in str(value or ":")
+        return moment + timedelta(days=1) if moment and self._ends and is_day else moment
 
 
 def _plain(value: Any) -> Any:

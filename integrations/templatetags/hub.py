@@ -74,7 +74,7 @@ def percent(value: Decimal | float | None) -> str:
 
 @register.filter
 def when(moment: datetime | None) -> str:
-    """`DD/MM/YYYY HH:MM` in the current time zone, which is Asia/Dubai; a dash for no time."""
+    """`DD/MM/YYYY HH:MM` in the current time zone, which is the organization's; a dash for no time."""
     return "–" if moment is None else f"{timezone.localtime(moment):%d/%m/%Y %H:%M}"
 
 

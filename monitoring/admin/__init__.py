@@ -8,7 +8,9 @@ from .call_log import CallLogAdmin
 from .health import HealthCheckAdmin, HealthRuleAdmin, UptimeDayAdmin
 from .incidents import MaintenanceWindowAdmin, ProviderIncidentAdmin
 from .log_archives import LogArchiveAdmin
+from .log_exports import LogExportAdmin
 from .metrics import DailyAnalyticsAdmin, DailyTotalsAdmin, HourlyMetricsAdmin, RollupWatermarkAdmin
+from .saved_searches import SavedSearchAdmin
 
 __all__ = [
     "AlertAdmin",
@@ -21,8 +23,10 @@ __all__ = [
     "HealthRuleAdmin",
     "HourlyMetricsAdmin",
     "LogArchiveAdmin",
+    "LogExportAdmin",
     "MaintenanceWindowAdmin",
     "ProviderIncidentAdmin",
     "RollupWatermarkAdmin",
+    "SavedSearchAdmin",
     "UptimeDayAdmin",
 ]

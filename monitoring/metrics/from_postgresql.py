@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 from psycopg.errors import QueryCanceled
 
 from integrations.models import Connection
-from monitoring.log_tables import TABLE
+from monitoring.log_months import TABLE
 from monitoring.models import Alert
 
 from .calls import label_of

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -72,6 +73,12 @@ class LogExport(TenantModel, IdentifiedModel):
     @property
     def is_open(self) -> bool:
         return self.status in self.OPEN
+
+    @property
+    def has_file(self) -> bool:
+        """A file whose time is over is none, though it may not be removed yet."""
+        is_over = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.status == self.Status.COMPLETED and not is_over
 
     @property
     def told(self) -> str:

@@ -14,13 +14,15 @@ from django.views.decorators.http import require_GET
 from integrations.models import Organization
 from integrations.pages.rendering import current_organization, page, staff_page
 
-from ..analytics import Scope, Sums, added, histograms_by_connection, sums_by_connection, sums_by_day, sums_by_provider
+from ..analytics import Scope, histograms_by_connection, sums_by_connection, sums_by_day, sums_by_provider
 from ..connections import Named, named
 from ..days import Days
 from ..histograms import ERROR_PERCENT, EXACT_UP_TO_MS, percentile
 from ..models import RollupWatermark
+from ..sums import Sums, added
 from . import analytics_charts as charts
 from .analytics_form import AnalyticsForm
+from .analytics_steps import steps_of
 from .uptime_map import uptime_map
 
 SHOWN_CONNECTIONS = 25
@@ -43,17 +45,20 @@ def analytics(request: HttpRequest) -> HttpResponse:
 
 
 def figures(organization: Organization, form: AnalyticsForm) -> dict[str, Any]:
-    """Cards, charts and tables: ten queries, whatever the traffic was and however many connections there are."""
+    """Cards, charts and tables: a dozen queries, whatever the traffic was and however many connections there are."""
     scope, days = form.scope, form.asked
-    steps = charts.by_step(days, sums_by_day(scope, days))
-    now, before = added(sums for _step, sums in steps), added(sums_by_day(scope, days.before).values())
+    by_day = sums_by_day(scope, days)
+    now, before = added(by_day.values()), added(sums_by_day(scope, days.before).values())
+    steps = steps_of(organization, scope, days, by_day)
     by_provider = sums_by_provider(scope, days)
     rows = sums_by_connection(scope, days)
     names = named(organization, [row["connection_id"] for row in rows], form.connections)
     return {
         "days": days,
         "totals": now,
+        "before": before,
         "changes": changes(now, before),
+        "is_hourly": len(steps) > days.count,
         "is_weekly": len(steps) < days.count,
         "volume": charts.volume(steps),
         "times": charts.times(steps),
@@ -92,7 +97,7 @@ def lines(
 
 
 def changes(now: Sums, before: Sums) -> dict[str, Decimal | None]:
-    names = ("requests", "average_ms", "p95_ms", "webhooks_received", "cost")
+    names = ("requests", "average_ms", "p95_ms", "p99_ms", "webhooks_received", "cost")
     return {name: change(getattr(now, name), getattr(before, name)) for name in names}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -16,21 +15,16 @@ from django.utils.translation import pgettext
 
 from integrations.models import IntegrationProvider
 
-from ..analytics import Sums, added
-from ..days import Days
 from ..error_classes import class_name
+from ..sums import Sums
+from .analytics_steps import Step
 
 Chart = dict[str, Any]
 
 SPLIT_INTO = 7
 
 
-def by_step(days: Days, found: Mapping[date, Sums]) -> list[tuple[Days, Sums]]:
-    """A year is drawn week by week, so that it can be read."""
-    return [(step, added(found[day] for day in step.each() if day in found)) for step in days.steps()]
-
-
-def volume(steps: Sequence[tuple[Days, Sums]]) -> Chart:
+def volume(steps: Sequence[Step]) -> Chart:
     return _over_time(
         steps,
         (pgettext("count", "Succeeded"), "success", lambda sums: sums.successes),
@@ -38,7 +32,7 @@ def volume(steps: Sequence[tuple[Days, Sums]]) -> Chart:
     )
 
 
-def times(steps: Sequence[tuple[Days, Sums]]) -> Chart:
+def times(steps: Sequence[Step]) -> Chart:
     return _over_time(
         steps,
         (_("Average"), "primary", lambda sums: sums.average_ms),
@@ -48,7 +42,7 @@ def times(steps: Sequence[tuple[Days, Sums]]) -> Chart:
     )
 
 
-def webhooks(steps: Sequence[tuple[Days, Sums]]) -> Chart:
+def webhooks(steps: Sequence[Step]) -> Chart:
     return _over_time(
         steps,
         (pgettext("count", "Received"), "primary", lambda sums: sums.webhooks_received),
@@ -56,15 +50,11 @@ def webhooks(steps: Sequence[tuple[Days, Sums]]) -> Chart:
     )
 
 
-def costs(steps: Sequence[tuple[Days, Sums]]) -> Chart:
-    return _over_time(steps, (_("Cost (AED)"), "accent", lambda sums: sums.cost), unit="AED")
-
-
-def errors(steps: Sequence[tuple[Days, Sums]]) -> Chart:
+def errors(steps: Sequence[Step]) -> Chart:
     """The classes that came most, each with a colour of its own, and the rest as one."""
     every = Counter[str]()
-    for _step, sums in steps:
-        every.update(sums.error_classes)
+    for step in steps:
+        every.update(step.sums.error_classes)
     ranked = [name for name, _count in sorted(every.items(), key=lambda item: (-item[1], item[0]))]
     shown, rest = ranked[:SPLIT_INTO], ranked[SPLIT_INTO:]
     columns = [(class_name(name), "", _counter_of([name])) for name in shown]
@@ -105,21 +95,15 @@ def provider_name(provider_id: uuid.UUID | None, providers: Mapping[uuid.UUID, I
     return found.local_name if found else _("Deleted connections")
 
 
-def told(step: Days) -> str:
-    if step.count == 1:
-        return f"{step.first:%d/%m/%Y}"
-    return _("%(first)s to %(last)s") % {"first": f"{step.first:%d/%m/%Y}", "last": f"{step.last:%d/%m/%Y}"}
-
-
 Column = tuple[str, str, Callable[[Sums], Any]]
 
 
-def _over_time(steps: Sequence[tuple[Days, Sums]], *columns: Column, unit: str = "", stacked: bool = False) -> Chart:
+def _over_time(steps: Sequence[Step], *columns: Column, unit: str = "", stacked: bool = False) -> Chart:
     return {
-        "labels": [step.label for step, _sums in steps],
-        "names": [told(step) for step, _sums in steps],
+        "labels": [step.label for step in steps],
+        "names": [step.name for step in steps],
         "series": [
-            {"label": label, "tone": tone, "values": [value(sums) for _step, sums in steps]}
+            {"label": label, "tone": tone, "values": [value(step.sums) for step in steps]}
             for label, tone, value in columns
         ],
         "unit": unit,

@@ -17,6 +17,7 @@ from ..analytics import daily_rows, sums_by_connection, sums_by_day, sums_by_pro
 from ..connections import Named, named
 from . import analytics_charts as charts
 from .analytics_form import AnalyticsForm
+from .analytics_steps import steps_of
 
 Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
@@ -50,8 +51,8 @@ def chart_table(first: str, chart: charts.Chart) -> Table:
 
 def _over_time(chart_of: Callable[..., charts.Chart]) -> Callable[[Organization, AnalyticsForm], Table]:
     def table(organization: Organization, form: AnalyticsForm) -> Table:
-        steps = charts.by_step(form.asked, sums_by_day(form.scope, form.asked))
-        return chart_table("date", chart_of(steps))
+        by_day = sums_by_day(form.scope, form.asked)
+        return chart_table("date", chart_of(steps_of(organization, form.scope, form.asked, by_day)))
 
     return table
 

@@ -18,7 +18,7 @@ from integrations.pages.filter_form import FilterForm
 from integrations.pages.rendering import current_organization, page, staff_page
 
 from ..connections import connections_of, providers_of
-from ..costs import LOOK_BACK_DAYS, budgets, costs_by_day, expected, month_end, within
+from ..costs import LOOK_BACK_DAYS, budgets, costs_of, expected, month_end, within
 from ..days import Days, month_of, today_of
 from . import cost_tables as tables
 from .analytics import change
@@ -89,7 +89,8 @@ def figures(organization: Organization, month: Days, today: date) -> dict[str, A
     connections = connections_of(organization)
     providers = providers_of(connections.values())
     reach = Days(min(before.first, month.first - timedelta(days=LOOK_BACK_DAYS)), month.last)
-    by_day = costs_by_day(organization.pk, None, reach)
+    whole = (organization.pk, None)
+    by_day = costs_of([whole], reach)[whole]
     is_running = month.first <= today <= month.last
     spent = within(by_day, month)
     # A month that is not over is compared with as much of the one before.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,15 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
-from integrations.circuit import circuits
-from integrations.models import Connection, Credential, Organization, Payment, RateLimit
+from integrations.models import Connection, Organization, Payment
 from integrations.models.base import first_uuid7
-from integrations.operations.credential_upkeep import due_credentials, expiring_credentials
 from integrations.pages.rendering import current_organization, page, staff_page
 from webhooks.models import WebhookEvent
 
-from ..analytics import percent_of
 from ..models import CallLog, HourlyMetrics
+from ..sums import percent_of
+from .dashboard_attention import attention, held_back
 
 SHOWN_CONNECTIONS = 24
 SHOWN_FAILURES = 6
@@ -73,7 +71,7 @@ def figures(organization: Organization, now: datetime) -> dict[str, Any]:
         "webhooks": _webhook_counts(organization, by_hour),
         "takings": _takings(organization, now),
         "failures": _failures(organization, now),
-        "attention": [*_held_back(connections), *_attention(organization, now)],
+        "attention": [*held_back(connections), *attention(organization, now)],
     }
 
 
@@ -131,11 +129,12 @@ def _sum(by_hour: dict[datetime, dict[str, Any]], name: str) -> int:
 
 def _volume(by_hour: dict[datetime, dict[str, Any]], organization: Organization, now: datetime) -> dict[str, Any]:
     """Succeeded and failed calls of each of the last 24 hours, for the line chart and its table."""
-    here = timezone.localtime(now, ZoneInfo(organization.timezone)).replace(minute=0, second=0, microsecond=0)
+    zone = ZoneInfo(organization.timezone)
+    here = timezone.localtime(now, zone).replace(minute=0, second=0, microsecond=0).astimezone(UTC)
     shown = [here - timedelta(hours=back) for back in range(23, -1, -1)]
     good, bad = ([by_hour.get(hour, {}).get(which) or 0 for hour in shown] for which in ("good", "bad"))
     return {
-        "labels": [f"{hour:%H:00}" for hour in shown],
+        "labels": [f"{hour.astimezone(zone):%H:%M}" for hour in shown],
         "series": [
             {"label": pgettext("count", "Succeeded"), "tone": "success", "values": good},
             {"label": pgettext("count", "Failed"), "tone": "danger", "values": bad},
@@ -159,7 +158,7 @@ def _webhook_counts(organization: Organization, by_hour: dict[datetime, dict[str
 
 
 def _takings(organization: Organization, now: datetime) -> dict[str, Any]:
-    """Dirhams captured today by the calendar of the UAE, less what was given back; live and test apart."""
+    """Dirhams captured of the payments of today, by the organization's calendar; live and test apart."""
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     live = Q(connection__environment=Connection.Environment.PRODUCTION)
     return Payment.objects.filter(organization=organization, pk__gte=first_uuid7(midnight)).aggregate(
@@ -177,64 +176,3 @@ def _failures(organization: Organization, now: datetime) -> list[CallLog]:
         rows.only("method", "endpoint", "response_status", "error_code", "error_message", "created_at", "connection_id")
         .order_by("-created_at", "-id")[:SHOWN_FAILURES]
     )  # fmt: skip
-
-
-def _held_back(connections: Sequence[Connection]) -> list[dict[str, Any]]:
-    """The connections whose circuit is not closed, or whose provider has asked for a pause."""
-    states = circuits([connection.pk for connection in connections])
-    return [
-        {
-            "icon": "electrical_services",
-            "connection": connection,
-            "text": f"{states[connection.pk].told} {_('Next call:') if states[connection.pk].retry_at else ''}",
-            "moment": states[connection.pk].retry_at,
-        }
-        for connection in connections
-        if states[connection.pk].holds_back
-    ]
-
-
-def _attention(organization: Organization, now: datetime) -> list[dict[str, Any]]:
-    """What will hurt if nobody looks: limits used up, credentials about to end."""
-    limits = RateLimit.objects.filter(organization=organization, is_exceeded=True).select_related("connection")[:5]
-    expiring = list(expiring_credentials().filter(organization=organization).defer("encrypted_value")[:5])
-    due = (
-        due_credentials()
-        .filter(organization=organization)
-        .defer("encrypted_value")
-        .exclude(pk__in=[one.pk for one in expiring])[:5]
-    )
-    return (
-        [
-            {
-                "icon": "speed",
-                "connection": limit.connection,
-                "text": _("The limit %(limit)s is used up.") % {"limit": limit},
-                "moment": limit.reset_at,
-            }
-            for limit in limits
-        ]
-        + [
-            {
-                "icon": "key",
-                "connection": credential.connection,
-                "text": _ending(credential, now) % {"key": credential.credential_key},
-                "moment": credential.expires_at,
-            }
-            for credential in expiring
-        ]
-        + [
-            {
-                "icon": "autorenew",
-                "connection": credential.connection,
-                "text": _("The credential %(key)s should have been rotated") % {"key": credential.credential_key},
-                "moment": credential.due_at,
-            }
-            for credential in due
-        ]
-    )
-
-
-def _ending(credential: Credential, now: datetime) -> str:
-    has_ended = credential.expires_at is not None and credential.expires_at <= now
-    return _("The credential %(key)s has ended.") if has_ended else _("The credential %(key)s ends.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -14,13 +13,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from integrations.errors import IntegrationError
-from integrations.models import Connection, IntegrationProvider, User
 from integrations.pages.paging import newest
 from integrations.pages.rendering import current_organization, fragment, page, staff_page
 from integrations.spreadsheets import CSV_TYPE
 
 from ..log_exports import MOST_ROWS, cancel_export, download, exports_of, start_export
-from ..models import CallLog, LogExport
+from ..models import LogExport
 from .log_filters import LogFilter
 
 _EXPORT = "monitoring.export_calllog"
@@ -57,10 +55,10 @@ def start(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One of them; htmx fetches its progress alone, until it has ended."""
     found = _found(request, pk)
-    context = {"title": _("Log export"), "export": found, "most_rows": MOST_ROWS, "filters": _described(found)}
+    context = {"title": _("Log export"), "export": found, "most_rows": MOST_ROWS}
     if request.headers.get("HX-Request"):
         return fragment(request, "monitoring/_log_export.html", context)
-    return page(request, "monitoring/log_export.html", context)
+    return page(request, "monitoring/log_export.html", {**context, "filters": _described(found)})
 
 
 @require_POST
@@ -96,26 +94,7 @@ def _found(request: HttpRequest, pk: uuid.UUID) -> LogExport:
     return get_object_or_404(exports_of(current_organization(request)), pk=pk)
 
 
-def _described(export: LogExport) -> list[tuple[str, Any]]:
-    """What was asked for, as people read it."""
-    labels = {
-        "connection": _("Connection"), "provider": _("Provider"), "log_type": _("Type"), "method": _("Method"),
-        "status": _("Status"), "user": _("User"), "request_id": _("Request id"), "text": _("Search the log"),
-    }  # fmt: skip
-    given = export.filters
-    return [(label, _told(name, given[name])) for name, label in labels.items() if given.get(name)]
-
-
-def _told(name: str, given: str) -> str:
-    """The name of what is meant, as long as it is there."""
-    if name == "log_type":
-        return str(CallLog.Type(given).label)
-    where: dict[str, tuple[Any, str, str]] = {
-        "connection": (Connection, "pk", "connection_name"),
-        "provider": (IntegrationProvider, "slug", "provider_name"),
-        "user": (User, "pk", "username"),
-    }
-    if name not in where:
-        return given
-    model, key, label = where[name]
-    return model.objects.filter(**{key: given}).values_list(label, flat=True).first() or given
+def _described(export: LogExport) -> list[tuple[str, str]]:
+    """What was asked for, as people read it, but for the time."""
+    given = {"q" if name == "text" else name: text for name, text in export.filters.items()}
+    return LogFilter(export.organization, {}).described({**given, "since": "", "until": ""})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from integrations.models import Connection, IntegrationProvider, Membership, Organization, User
 from integrations.pages.filter_form import FilterForm, SearchText
-from integrations.pages.moment_field import MomentField
+from integrations.pages.moment_field import DayOrMomentField
 
 from ..log_search import NO_ANSWER, STATUS_CLASSES, LogSearch
 from ..models import CallLog
@@ -27,25 +28,6 @@ PERIODS = {
 DEFAULT_PERIOD = "24h"
 LONGEST = timedelta(days=5 * 366)  # calls are kept for five years
 _IN_DETAIL = ("provider", "log_type", "method", "user", "request_id", "since", "until")
-
-
-class _Moment(MomentField):
-    """With or without a time, and with seconds in an address; `ends`: a day without a time is meant to its end."""
-
-    input_formats = (*MomentField.input_formats, "%d/%m/%Y %H:%M:%S", "%d/%m/%Y")
-
-    def __init__(self, *, ends: bool = False, **options: Any) -> None:
-        super().__init__(required=False, **options)
-        self._ends = ends
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        """As it was asked for: a day is no moment."""
-        return data
-
-    def clean(self, value: Any) -> Any:
-        moment = super().clean(value)
-        is_day = ":" not in str(value or ":")
-        return moment + timedelta(days=1) if moment and self._ends and is_day else moment
 
 
 class _Person(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -119,8 +101,8 @@ class LogFilter(FilterForm):
         max_length=64,
         widget=forms.TextInput({"dir": "ltr", "autocomplete": "off"}),
     )
-    since = _Moment(label=gettext_lazy("From"))
-    until = _Moment(label=gettext_lazy("Until"), ends=True)
+    since = DayOrMomentField(label=gettext_lazy("From"))
+    until = DayOrMomentField(label=gettext_lazy("Until"), ends=True)
 
     def __init__(self, organization: Organization, given: Mapping[str, Any]) -> None:
         super().__init__(_without_contradictions({name: given[name] for name in self.base_fields if given.get(name)}))
@@ -186,19 +168,21 @@ class LogFilter(FilterForm):
     def in_detail(self) -> Iterator[forms.BoundField]:
         return (self[name] for name in _IN_DETAIL)
 
-    @property
-    def described(self) -> list[tuple[str, str]]:
-        """What is set, as people read it; what is no more, as it was given."""
-        self.is_valid()
-        return [(str(self.fields[name].label), self._told(name, text)) for name, text in self.chosen.items() if text]
+    def described(self, filters: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Filters as people read them; what is no more, as it was given."""
+        return [
+            (str(field.label), self._names.get(name, {}).get(filters[name], filters[name]))
+            for name, field in self.fields.items()
+            if filters.get(name)
+        ]
 
-    def _told(self, name: str, text: str) -> str:
-        field, found = self.fields[name], self.cleaned_data.get(name)
-        if isinstance(field, forms.ModelChoiceField):
-            return field.label_from_instance(found) if found else text
-        if isinstance(field, forms.ChoiceField):
-            return str(dict(field.choices).get(text, text))  # type: ignore[arg-type]
-        return text
+    @cached_property
+    def _names(self) -> dict[str, dict[str, str]]:
+        """What each choice is called: read once, however many filters are described."""
+        choices: dict[str, Any] = {
+            name: field.choices for name, field in self.fields.items() if isinstance(field, forms.ChoiceField)
+        }
+        return {name: {str(key): str(label) for key, label in of_field} for name, of_field in choices.items()}
 
     def _time(self) -> tuple[datetime, datetime | None]:
         """The days that were named, or the period up to now, which goes on."""

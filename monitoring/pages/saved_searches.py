@@ -26,14 +26,10 @@ _SHARE = "monitoring.share_savedsearch"
 @staff_page("monitoring.view_calllog")
 def saved_searches(request: HttpRequest) -> HttpResponse:
     organization = current_organization(request)
-    found = list(searches_for(organization, request.user))
+    form = LogFilter(organization, {})
     rows = [
-        {
-            "search": one,
-            "query": LogFilter(organization, one.filters).query,
-            "may_change": may_change(one, request.user),
-        }
-        for one in found
+        {"search": one, "filters": form.described(one.filters), "may_change": may_change(one, request.user)}
+        for one in searches_for(organization, request.user)
     ]
     context = {"title": _("Saved searches"), "rows": rows, "may_share": request.user.has_perm(_SHARE)}
     return page(request, "monitoring/saved_searches.html", context)

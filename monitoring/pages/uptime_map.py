@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from ..analytics import Scope, uptime_by_connection
 from ..connections import Named
 from ..days import Days
-from .analytics_charts import told
+from .analytics_steps import told
 
 SHOWN_CONNECTIONS = 20
 _MOST_DAYS = 31  # more columns than that cannot be read: weeks, then
@@ -69,15 +68,15 @@ def uptime_map(
         key=lambda row: (row["uptime"], names[row["connection_id"]].name),
     )
     shown = checked[:SHOWN_CONNECTIONS]
-    found = uptime_by_connection(scope, days, [row["connection_id"] for row in shown])
     columns = days.steps(_MOST_DAYS)
+    found = uptime_by_connection(scope, days, [row["connection_id"] for row in shown], columns[-1].count)
+    times = [told(column) for column in columns]
     lines = [
-        Line(names[row["connection_id"]], row["uptime"], [_cell(step, found[row["connection_id"]]) for step in columns])
-        for row in shown
+        Line(names[row["connection_id"]], row["uptime"], _cells(times, found[row["connection_id"]])) for row in shown
     ]
     return UptimeMap(columns, lines, len(checked))
 
 
-def _cell(step: Days, percents: Mapping[date, Decimal]) -> Cell:
-    seen = [percents[day] for day in step.each() if day in percents]
-    return Cell(told(step), sum(seen, Decimal(0)) / len(seen) if seen else None)
+def _cells(times: Sequence[str], percents: Mapping[int, Decimal]) -> list[Cell]:
+    """`percents` are numbered from the last of the times on."""
+    return [Cell(when, percents.get(len(times) - place)) for place, when in enumerate(times, start=1)]

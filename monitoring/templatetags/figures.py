@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
 from integrations.templatetags.hub import milliseconds, money, number, percent
@@ -44,3 +45,9 @@ def has_figures(chart: dict[str, Any]) -> bool:
 def signed(value: Decimal) -> str:
     """`+12%` or `-3%`, the sign before its number in a line that is read from the right, too."""
     return f"\N{LEFT-TO-RIGHT MARK}{'+' if value > 0 else ''}{number(value)}%"
+
+
+@register.filter
+def before(share: Decimal | None) -> str:
+    """A share in per cent of the range before, to hold one against: `99.9% in the days before`."""
+    return "" if share is None else _("%(share)s in the days before") % {"share": percent(share)}

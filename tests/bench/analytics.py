@@ -1,4 +1,4 @@
-"""The analytics of an organization with 500 connections and a year of rollups: a month, a quarter, a year, a filter."""
+"""The analytics of an organization with 500 connections and a year of rollups: two days to a year, and a filter."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ def run() -> Iterator[dict[str, Any]]:
 
     organization = organization_with_rows()
     client, today = signed_in_client(organization, "analytics"), today_of(organization)
-    year = f"since={today - timedelta(days=364):%d/%m/%Y}&until={today:%d/%m/%Y}"
+    two_days, year = (f"since={today - timedelta(days=back):%d/%m/%Y}&until={today:%d/%m/%Y}" for back in (1, 364))
     for name, query in (
         ("analytics", ""),
+        ("analytics_hours", two_days),
         ("analytics_quarter", "days=90"),
         ("analytics_filter", "days=90&environment=production&provider=stripe"),
         ("analytics_year", year),

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from integrations.models import Connection
 from integrations.models.base import first_uuid7
-from monitoring.log_tables import bounds, first_of, later
+from monitoring.log_months import bounds, first_of, later
 from monitoring.models import CallLog
 
 from .calls import write_call

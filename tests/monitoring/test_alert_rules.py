@@ -19,6 +19,7 @@ from integrations.errors import InvalidRequest
 from integrations.models import Connection, Organization
 from integrations.operations.credential_upkeep import look_after_credentials
 from monitoring.alerting.rules import create_rule, delete_rule, update_rule
+from monitoring.daily_totals import add_up_days
 from monitoring.models import Alert, AlertRule, AlertWait, CallLog, DailyAnalytics
 from monitoring.tasks import watch_budgets, watch_connections, watch_credentials
 from tests.factories import ConnectionFactory, CredentialFactory, OrganizationFactory, RateLimitFactory
@@ -220,10 +221,12 @@ def test_failing_health_checks_are_no_failing_calls(shop: Connection) -> None:
 
 
 def spend(connection: Connection, aed: str, days_ago: int = 0) -> None:
+    day = timezone.localdate() - timedelta(days=days_ago)
     DailyAnalytics.objects.update_or_create(
-        organization_id=connection.organization_id, connection=connection,
-        date=timezone.localdate() - timedelta(days=days_ago), defaults={"total_cost_aed": Decimal(aed)},
+        organization_id=connection.organization_id, connection=connection, date=day,
+        defaults={"total_cost_aed": Decimal(aed)},
     )  # fmt: skip
+    add_up_days([(connection.organization_id, day)])
 
 
 def test_a_budget_is_warned_of_at_80_and_at_100_percent(organization: Organization, shop: Connection) -> None:
@@ -248,7 +251,8 @@ def test_a_budget_is_warned_of_at_80_and_at_100_percent(organization: Organizati
     watch_budgets()
     whole = Alert.objects.get(connection=None)
     assert (whole.stage, whole.acknowledged_at, whole.notified) == (2, None, 2)
-    DailyAnalytics.objects.filter(date=timezone.localdate()).delete()  # as on the next month's first day
+    for connection in (shop, till):
+        spend(connection, "0")  # as on the next month's first day
     assert watch_budgets() == (0, 2)
 
 

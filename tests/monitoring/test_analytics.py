@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from integrations.models import Connection, Membership, Organization
+from integrations.models.base import first_uuid7
 from integrations.operations.connections import delete_connection
-from monitoring.models import DailyAnalytics
+from monitoring.days import Days
+from monitoring.models import DailyAnalytics, HourlyMetrics
+from monitoring.rollup import rollup
 from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
 
+from .calls import write_call
 from .measured import measured_day
 
 pytestmark = pytest.mark.django_db
@@ -79,7 +85,7 @@ def test_cards_hold_the_sums_of_the_range_beside_those_of_as_many_days_before(cl
     assert (totals.webhooks_received, totals.webhooks_failed) == (7, 2)
     assert totals.uptime_percent == Decimal("96.5")  # (100 + 99.5 + 90) / 3
     assert changes == {
-        "requests": 300, "average_ms": -47, "p95_ms": -33, "webhooks_received": None, "cost": -25,
+        "requests": 300, "average_ms": -47, "p95_ms": -33, "p99_ms": 33, "webhooks_received": None, "cost": -25,
     }  # fmt: skip
 
 
@@ -195,6 +201,67 @@ def test_one_day_is_a_range(client: Client, stripe: Connection) -> None:
     assert (response.context["totals"].requests, response.context["changes"]["requests"]) == (3, 200)
 
 
+def hourly_call(connection: Connection, moment: datetime, **fields: Any) -> None:
+    write_call(connection, created_at=moment, id=first_uuid7(moment), **{"response_time_ms": 10, **fields})
+
+
+def test_a_day_is_drawn_hour_by_hour(client: Client, stripe: Connection, tap: Connection) -> None:
+    """By the organization's clocks, and as the cards and the days say."""
+    now = timezone.localtime(timezone=ZoneInfo("Asia/Dubai"))
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    hourly_call(stripe, midnight - timedelta(minutes=1))
+    hourly_call(stripe, midnight)
+    hourly_call(stripe, midnight + timedelta(hours=13, minutes=59), status=503, response_time_ms=20)
+    hourly_call(tap, midnight + timedelta(hours=23, minutes=59), status=404, error_code="rejected_by_provider")
+    rollup()
+    day = f"{midnight:%d/%m/%Y}"
+    query = f"since={day}&until={day}"
+    labels, good, bad = chart(client, "volume", query)
+    assert labels == [f"{hour:02}:00" for hour in range(24)]
+    assert {hour: pair for hour, pair in enumerate(zip(good, bad, strict=True)) if any(pair)} == {
+        0: (1, 0), 13: (0, 1), 23: (0, 1),
+    }  # fmt: skip
+    assert chart(client, "times", query)[1][13] == 20
+    assert [sum(classes) for classes in chart(client, "errors", query)[1:]] == [1, 1]
+    context = client.get(f"{PAGE}?{query}").context
+    assert (context["totals"].requests, context["changes"]["requests"], context["is_hourly"]) == (3, 200, True)
+    assert sum(chart(client, "volume", f"{query}&provider=tap")[2]) == 1
+    assert sum(chart(client, "volume", f"{query}&connection={stripe.pk}")[1]) == 1
+    assert f"{day} 13:00,0,1" in client.get(f"{PAGE}volume.csv?{query}").content.decode().splitlines()
+
+
+def test_hours_that_are_still_to_come_are_not_drawn(client: Client, stripe: Connection) -> None:
+    now = timezone.localtime(timezone=ZoneInfo("Asia/Dubai"))
+    measured_day(stripe, now.date(), times=[5])
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    HourlyMetrics.objects.create(organization=stripe.organization, connection=stripe, hour=midnight, successes=1)
+    labels, *_series = chart(client, "volume", f"since={now:%d/%m/%Y}&until={now:%d/%m/%Y}")
+    assert len(labels) - now.hour in (1, 2)  # the hour may turn meanwhile
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Asia/Kolkata", date(2025, 3, 1), 24),
+        ("Europe/London", date(2025, 3, 30), 23),
+        ("Europe/London", date(2025, 10, 26), 25),
+        ("Africa/Cairo", date(2025, 4, 25), 23),  # where midnight is left out
+    ],
+)
+def test_a_day_has_as_many_hours_as_the_clocks_say(
+    zone: str, day: date, hours: int, client: Client, stripe: Connection
+) -> None:
+    Organization.objects.update(timezone=zone)
+    measured_day(stripe, day, times=[5])
+    first, end = Days(day, day).moments(ZoneInfo(zone))
+    for moment in (first, end - timedelta(hours=1)):
+        HourlyMetrics.objects.create(
+            organization_id=stripe.organization_id, connection=stripe, hour=moment, successes=1
+        )
+    labels, good, _bad = chart(client, "volume", f"since={day:%d/%m/%Y}&until={day:%d/%m/%Y}")
+    assert (len(labels), labels[-1], good[0], good[-1], sum(good)) == (hours, "23:00", 1, 1, 2)
+
+
 def test_a_year_is_drawn_by_weeks(client: Client, stripe: Connection) -> None:
     for back in range(10):
         measured_day(stripe, THIRD - timedelta(days=back), times=[5])
@@ -250,8 +317,9 @@ def test_the_page_is_arabic_with_the_digits_of_the_product(client: Client) -> No
 def test_a_refresh_fetches_the_figures_alone(
     client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(25):
-        text = client.get(f"{PAGE}?{RANGE}", headers={"HX-Request": "true"}).content.decode()
+    for query in (f"{RANGE}&provider=tap", "since=03/03/2026&until=03/03/2026", RANGE):
+        with django_assert_max_num_queries(25):
+            text = client.get(f"{PAGE}?{query}", headers={"HX-Request": "true"}).content.decode()
     assert text.lstrip().startswith('<div class="hub-stack"')
     assert f'hx-get="{PAGE}?since=01%2F03%2F2026&amp;until=03%2F03%2F2026"' in text
     assert "<select" not in text

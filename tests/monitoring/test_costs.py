@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,10 +10,11 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from integrations.models import Connection, Membership, Organization
-from monitoring.costs import budgets, forecast, spent
+from monitoring.costs import budgets
 from monitoring.days import month_of, today_of
-from monitoring.models import AlertRule
+from monitoring.models import Alert, AlertRule
 from monitoring.pages.costs import figures
+from monitoring.tasks import watch_budgets
 from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory, UserFactory
 
 from .measured import measured_day
@@ -53,33 +54,40 @@ def cost_days(connection: Connection, first: date, last: date, *, weekday: str, 
         measured_day(connection, day, times=[5], cost=weekend if day.weekday() >= 5 else weekday)
 
 
+def forecast(organization: Organization) -> Decimal:
+    expected: Decimal = figures(organization, month_of(TODAY), TODAY)["forecast"]
+    return expected
+
+
 def test_the_forecast_takes_each_day_that_is_left_for_what_its_weekday_costs(stripe: Connection) -> None:
     cost_days(stripe, date(2026, 2, 18), date(2026, 3, 17), weekday="10", weekend="2")
     measured_day(stripe, TODAY, times=[5], cost="4")
-    organization = stripe.organization_id
     # In March 17 days were 12 weekdays and 5 at the weekend; from today on there are 10 and 4.
-    assert spent(organization, None, date(2026, 3, 1), TODAY) == 12 * 10 + 5 * 2 + 4
-    assert forecast(organization, None, TODAY) == (12 + 10) * 10 + (5 + 4) * 2
-    assert forecast(organization, stripe.pk, TODAY) == forecast(organization, None, TODAY)
+    found = figures(stripe.organization, month_of(TODAY), TODAY)
+    assert found["spent"] == 12 * 10 + 5 * 2 + 4
+    assert found["forecast"] == (12 + 10) * 10 + (5 + 4) * 2
+    AlertRule.objects.create(organization=stripe.organization, kind="budget", threshold=1, connection=stripe)
+    (budget,) = budgets(stripe.organization, month_of(TODAY), TODAY)
+    assert (budget.spent, budget.forecast) == (found["spent"], found["forecast"])
 
 
 def test_a_day_that_cost_more_than_usual_is_not_expected_to_cost_less(stripe: Connection) -> None:
     cost_days(stripe, date(2026, 3, 4), date(2026, 3, 17), weekday="1", weekend="1")
     measured_day(stripe, TODAY, times=[5], cost="100")
-    assert forecast(stripe.organization_id, None, TODAY) == 14 + 100 + 13
+    assert forecast(stripe.organization) == 14 + 100 + 13
 
 
 def test_a_young_connection_is_forecast_from_its_first_day_on(stripe: Connection) -> None:
     measured_day(stripe, date(2026, 3, 16), times=[5], cost="3")
     measured_day(stripe, date(2026, 3, 17), times=[5], cost="5")
     # Mondays cost 3, Tuesdays 5, and other days the average of 4: today, 4 Mondays and Tuesdays, and 9 others.
-    assert forecast(stripe.organization_id, None, TODAY) == 8 + 4 + 2 * 3 + 2 * 5 + 9 * 4
+    assert forecast(stripe.organization) == 8 + 4 + 2 * 3 + 2 * 5 + 9 * 4
 
 
 def test_without_a_past_nothing_is_expected(stripe: Connection) -> None:
-    assert forecast(stripe.organization_id, None, TODAY) == 0
+    assert forecast(stripe.organization) == 0
     measured_day(stripe, TODAY, times=[5], cost="7")
-    assert forecast(stripe.organization_id, None, TODAY) == 7
+    assert forecast(stripe.organization) == 7
 
 
 def test_budgets_are_kept_endangered_or_exceeded(stripe: Connection, tap: Connection) -> None:
@@ -99,6 +107,24 @@ def test_budgets_are_kept_endangered_or_exceeded(stripe: Connection, tap: Connec
     ]
     assert found[1].forecast == 31
     assert (found[1].used_percent, found[2].used_percent) == (85, Decimal("112.5"))
+
+
+def test_a_month_ends_when_it_does_where_the_organization_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At nine in the evening by UTC it is April in Dubai, and still March in New York."""
+    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2026, 3, 31, 21, tzinfo=UTC))
+    told = {}
+    for zone in ("Asia/Dubai", "America/New_York"):
+        shop = ConnectionFactory(organization=OrganizationFactory(timezone=zone))
+        measured_day(shop, date(2026, 3, 31), times=[5], cost="9")
+        measured_day(shop, date(2026, 4, 1), times=[5], cost="1")
+        AlertRule.objects.create(organization=shop.organization, kind="budget", threshold=10)
+        today = today_of(shop.organization)
+        (budget,) = budgets(shop.organization, month_of(today), today)
+        told[zone] = (today, budget.spent, budget.forecast)
+    assert told["America/New_York"] == (date(2026, 3, 31), 9, 9)
+    assert told["Asia/Dubai"] == (date(2026, 4, 1), 1, 9 + 29 * 9)
+    assert watch_budgets() == (1, 0)
+    assert Alert.objects.get().told == "90 per cent of the month's budget is spent: AED 9.00 of AED 10.00."
 
 
 def test_a_month_that_is_over_has_no_forecast(stripe: Connection, client: Client) -> None:
@@ -168,10 +194,11 @@ def test_super_admins_see_all_organizations_and_others_their_own(
     [
         ("days", "02/03/2026,30.000000"),
         ("providers", "Stripe,1,30.000000,0,100.0"),
-        ("connections", "Cards,1,30.000000,0,100.0"),
+        ("connections", "'=Cards,1,30.000000,0,100.0"),
     ],
 )
 def test_costs_come_as_a_file(what: str, line: str, stripe: Connection, client: Client) -> None:
+    Connection.objects.update(connection_name="=Cards")
     measured_day(stripe, date(2026, 3, 2), times=[5], cost="30")
     response = client.get(f"{PAGE}{what}.csv?month=03/2026")
     assert line in response.content.decode("utf-8-sig").splitlines()

@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from integrations.models import Connection, Membership, Organization
 from monitoring.health import check_due
+from monitoring.log_months import DEFAULT, table_of
 from monitoring.log_search import LogSearch
 from monitoring.log_statistics import figures_of
-from monitoring.log_tables import DEFAULT, table_of
 from monitoring.models import CallLog
 from monitoring.partitions import ensure_partitions
 from monitoring.payment_trail import trail_of

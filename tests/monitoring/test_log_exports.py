@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings as django_settings
@@ -112,10 +113,22 @@ def test_lines_of_json_have_headers_and_bodies(client: Client, own: Connection) 
     assert "عباءة".encode() in line
 
 
-def test_an_export_of_nothing_is_a_table_without_rows(client: Client, own: Connection) -> None:
+def test_times_are_those_of_the_organizations_clocks(client: Client, own: Connection) -> None:
+    Organization.objects.update(timezone="Asia/Kolkata")
+    call = write_call(own, "v1/0", minutes_ago=5)
     export = ask(client)
     advance_all()
-    assert downloaded(client, export).decode("utf-8-sig").count("\n") == 1
+    shown = f"{call.created_at.astimezone(ZoneInfo('Asia/Kolkata')):%d/%m/%Y %H:%M:%S}"
+    assert downloaded(client, export).decode("utf-8-sig").splitlines()[1].startswith(f"{shown},")
+
+
+@pytest.mark.parametrize(("file_format", "lines"), [("csv", 1), ("jsonl", 0)])
+def test_an_export_of_nothing_is_a_file_without_calls(
+    file_format: str, lines: int, client: Client, own: Connection
+) -> None:
+    export = ask(client, file_format=file_format)
+    advance_all()
+    assert downloaded(client, export).decode("utf-8-sig").count("\n") == lines
 
 
 def test_words_are_exported_part_by_part(client: Client, own: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +240,25 @@ def test_storage_that_is_away_is_tried_again(client: Client, own: Connection, se
     assert paths(client, export) == ["0"]
 
 
+def test_what_fails_or_kills_its_worker_again_and_again_is_given_up_after_a_day(
+    client: Client, own: Connection
+) -> None:
+    export = ask(client)
+    assert log_export_work._claim() is not None  # by a worker that died
+    LogExport.objects.update(
+        claimed_until=timezone.now() - timedelta(seconds=1), created_at=timezone.now() - timedelta(days=1, seconds=1)
+    )
+    assert advance_all() == 0
+    shown = client.get(f"/integrations/logs/exports/{export.pk}/").content.decode()
+    assert "It could not be finished within a day." in shown
+
+
+def test_an_old_export_that_nobody_has_begun_is_begun(client: Client, own: Connection) -> None:
+    ask(client)
+    LogExport.objects.update(created_at=timezone.now() - timedelta(days=3))
+    assert advance_all() == 1
+
+
 def test_what_is_too_much_is_cut_and_told(client: Client, own: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_export_work, "MOST_ROWS", 3)
     for n in range(5):
@@ -235,6 +267,14 @@ def test_what_is_too_much_is_cut_and_told(client: Client, own: Connection, monke
     advance_all()
     assert paths(client, export) == ["0", "1", "2"]
     assert "these are the newest" in client.get(f"/integrations/logs/exports/{export.pk}/").content.decode()
+
+
+def test_its_page_says_what_was_asked_for(client: Client, own: Connection) -> None:
+    export = ask(client, f"period=30d&q=refused&status=none&log_type=error&connection={own.pk}&provider=stripe")
+    assert client.get(f"/integrations/logs/exports/{export.pk}/").context["filters"] == [
+        ("Search the log", "refused"), ("Connection", "=Ours"), ("Status", "No answer"), ("Provider", "Stripe"),
+        ("Type", "Error"),
+    ]  # fmt: skip
 
 
 def test_it_can_be_cancelled_and_has_no_file_then(client: Client, own: Connection) -> None:
@@ -300,6 +340,9 @@ def test_files_go_when_their_time_is_over(client: Client, own: Connection) -> No
     assert default_storage.exists(export.file_name(0))
     assert delete_expired() == 0
     LogExport.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    response = client.get(f"/integrations/logs/exports/{export.pk}/file/", follow=True)
+    assert "This export has no file." in response.content.decode()
+    assert "/file/" not in response.content.decode()
     assert delete_expired() == 1
     FileToRemove.objects.update(created_at=timezone.now() - SETTLED_AFTER - timedelta(seconds=1))
     remove_files(FileToRemove)

@@ -20,7 +20,7 @@ from integrations.models import Connection, Organization
 from integrations.models.base import uuid7
 from integrations.tenancy import acting_for
 from monitoring.call_log import write_call as write_down
-from monitoring.log_tables import DEFAULT, bounds, first_of, later, months_in_log, table_of
+from monitoring.log_months import DEFAULT, bounds, first_of, later, months_in_log, table_of
 from monitoring.models import CallLog
 from monitoring.partitions import MONTHS_AHEAD, check_partitions, ensure_partitions, partitions_ahead
 from tests.bench.log_write import finished_call

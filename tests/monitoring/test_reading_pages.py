@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -11,7 +11,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from integrations import circuit
 from integrations.models import Connection, Credential, Membership, Organization
-from monitoring.models import CallLog
+from monitoring.models import CallLog, HourlyMetrics
+from monitoring.pages.dashboard import figures
 from monitoring.rollup import rollup
 from tests.factories import ConnectionFactory, CredentialFactory, MembershipFactory, OrganizationFactory
 
@@ -83,6 +84,22 @@ def test_a_refresh_fetches_what_is_newer_alone(client: Client, organization: Org
     assert "/v1/since" in text
     assert "/v1/before" not in text
     assert "<html" not in text
+
+
+def test_the_last_hours_are_told_across_a_change_of_clocks(organization: Organization) -> None:
+    """In London of 25/10/2026 the hour from one o'clock comes twice."""
+    Organization.objects.update(timezone="Europe/London")
+    organization.refresh_from_db()
+    own = ConnectionFactory(organization=organization)
+    now = datetime(2026, 10, 25, 12, 30, tzinfo=UTC)
+    for back in range(24):
+        HourlyMetrics.objects.create(
+            organization=organization, connection=own, successes=back + 1,
+            hour=now.replace(minute=0) - timedelta(hours=back),
+        )  # fmt: skip
+    volume = figures(organization, now)["volume"]
+    assert volume["series"][0]["values"] == list(range(24, 0, -1))
+    assert volume["labels"][10:16] == ["00:00", "01:00", "01:00", "02:00", "03:00", "04:00"]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ def test_a_search_is_saved_opened_renamed_and_deleted(organization: Organization
     assert opened.search.text == "card_declined"
     assert (opened.search.status, opened.search.connection) == ("4xx", connection.pk)
     assert 'aria-current="true"' in client.get(f"{LOGS}?{listed[0].query}").content.decode()
+    described = client.get(f"{LOGS}searches/").context["rows"][0]["filters"]
+    assert described == [
+        ("Search the log", "card_declined"), ("Connection", connection.connection_name), ("Status", "4xx"),
+        ("Period", "Last 7 days"),
+    ]  # fmt: skip
     client.post(f"{LOGS}searches/{search.pk}/change/", {"name": "Refused"})
     assert "Refused" in client.get(f"{LOGS}searches/").content.decode()
     client.post(f"{LOGS}searches/{search.pk}/delete/")
@@ -91,3 +96,17 @@ def test_searches_stay_behind_the_wall(organization: Organization) -> None:
     assert stranger.post(f"{LOGS}searches/{key}/change/", {"name": "Theirs"}).status_code == 404
     with acting_for(stranger_of.pk):
         assert not SavedSearch.objects.exists()
+
+
+def test_an_administrator_sees_and_deletes_what_is_shared_and_not_what_others_keep(organization: Organization) -> None:
+    owner, admin = signed_in(organization), signed_in(organization, Membership.Role.ADMIN)
+    save(owner, "q=a1", "Ours", is_shared="on")
+    save(owner, "q=b2", "Private")
+    listed = admin.get("/admin/monitoring/savedsearch/").content.decode()
+    assert "Ours" in listed
+    assert "Private" not in listed
+    key = SavedSearch.objects.get(name="Ours").pk
+    admin.post(f"/admin/monitoring/savedsearch/{key}/delete/", {"post": "yes"})
+    assert [one.name for one in SavedSearch.objects.all()] == ["Private"]
+    assert AuditLog.objects.filter(action="log_search.deleted", organization=organization).exists()
+    assert owner.get("/admin/monitoring/savedsearch/").status_code == 403

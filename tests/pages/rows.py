@@ -30,7 +30,9 @@ from monitoring.models import (
     HealthRule,
     HourlyMetrics,
     LogArchive,
+    LogExport,
     MaintenanceWindow,
+    SavedSearch,
     UptimeDay,
 )
 from tests.factories import (
@@ -115,6 +117,10 @@ def plant(organization: Organization, mark: str) -> dict[str, models.Model]:
         CallLog.objects.create(**own, log_type="api_request", method="GET", endpoint=f"/{mark}"),
         LogArchive.objects.create(
             organization=organization, month=date(2025, 1, 1), part=0, file=f"ae/logs/{mark}", file_key=SECRET
+        ),
+        LogExport.objects.create(organization=organization, created_by=f"{mark} actor", file_key=SECRET),
+        SavedSearch.objects.create(
+            organization=organization, user=UserFactory(username=f"{mark}-owner"), name=f"{mark} search", is_shared=True
         ),
         HealthCheck.objects.create(**own, check_timestamp=now, status="healthy"),
         HealthRule.objects.create(**own),
