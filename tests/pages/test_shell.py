@@ -32,6 +32,12 @@ def test_a_fragment_sends_the_whole_window_to_sign_in(client: Client) -> None:
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, reverse("admin:login"))
 
 
+def test_who_comes_by_its_address_to_what_a_button_does_is_told_so(administrator: Client) -> None:
+    response = administrator.get(reverse("webhook-replay-new"))
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "A button leads here." in response.text
+
+
 def test_somebody_without_an_organization_is_told_so(client: Client, db: None) -> None:
     client.force_login(UserFactory())
     assert "No organization yet" in client.get(reverse("connections")).content.decode()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import simplejson
 
-from tests.providers.test_conformance import perform, provider_of, wire_of
+from tests.providers.conformance import perform, provider_of, wire_of
 from tests.providers.wire_client import WireClient
 from tests.wire import WireRequest, WireServer
 
