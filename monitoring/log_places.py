@@ -54,14 +54,13 @@ class Position:
 
     @property
     def older(self) -> Q:
-        """Said twice, since an index is entered by the first condition alone."""
-        same_time = Q(created_at=self.created_at, pk__lt=self.pk)
-        return Q(created_at__lte=self.created_at) & (Q(created_at__lt=self.created_at) | same_time)
+        """Of rows up to its time those that come after it in the list."""
+        return ~Q(created_at=self.created_at, pk__gte=self.pk)
 
     @property
     def newer(self) -> Q:
-        same_time = Q(created_at=self.created_at, pk__gt=self.pk)
-        return Q(created_at__gte=self.created_at) & (Q(created_at__gt=self.created_at) | same_time)
+        """Of rows from its time on those that come before it."""
+        return ~Q(created_at=self.created_at, pk__lte=self.pk)
 
 
 @dataclass(frozen=True)

@@ -98,8 +98,11 @@ class LogSearch:
         `whole`: with headers and bodies. `columns`: these alone, as named tuples, which cost a third of a model's row.
         Raises what the database does; see `integrations.bounded`.
         """
-        rows = _with_columns(self.rows(organization), columns, whole=whole)
-        return self._ordered(rows, organization, place, size, ascending=ascending)
+        search = self._from(place, ascending=ascending)
+        rows = _with_columns(search.rows(organization), columns, whole=whole)
+        if place:
+            rows = rows.filter(place.newer if ascending else place.older)
+        return search._ordered(rows, organization, size, ascending=ascending)
 
     def written_since(
         self, organization: Organization, frontier: Frontier, *, size: int, columns: Sequence[str] = ()
@@ -107,31 +110,26 @@ class LogSearch:
         """The newest of the calls that fit and were written down after `frontier`, whenever they began."""
         recent = self.but(since=max(self.since, frontier.moment - LONGEST_CALL))
         rows = recent.rows(organization).filter(pk__gte=first_uuid7(frontier.moment)).exclude(pk__in=frontier.seen)
-        return recent._ordered(_with_columns(rows, columns), organization, None, size)
+        return recent._ordered(_with_columns(rows, columns), organization, size)
+
+    def _from(self, place: Position | None, *, ascending: bool) -> LogSearch:
+        """Bounded in time by the place."""
+        if place is None:
+            return self
+        if ascending:
+            return self.but(since=max(self.since, place.created_at))
+        return self.but(until=min(self.end, place.created_at + timedelta(microseconds=1)))
 
     def _ordered(
-        self, rows: QuerySet[Any], organization: Organization, place: Position | None, size: int, *,
-        ascending: bool = False,
-    ) -> list[Any]:  # fmt: skip
-        if place:
-            rows = rows.filter(place.newer if ascending else place.older)
+        self, rows: QuerySet[Any], organization: Organization, size: int, *, ascending: bool = False
+    ) -> list[Any]:
         rows = rows.order_by(*(("created_at", "pk") if ascending else ("-created_at", "-pk")))
         if self.text:
-            return self._with_words(rows, place, size, ascending=ascending)
+            words = Words.of(self.text)
+            return words.among(rows, self.since, self.end, size, ascending=ascending) if words else []
         if self.provider:
             rows = self._of_connections(rows, organization, size)
         return list(rows[:size])
-
-    def _with_words(self, rows: QuerySet[Any], place: Position | None, size: int, *, ascending: bool) -> list[Any]:
-        words = Words.of(self.text)
-        if words is None:
-            return []
-        since, until = self.since, self.end
-        if place and ascending:
-            since = max(since, place.created_at)
-        elif place:
-            until = min(until, place.created_at + timedelta(microseconds=1))
-        return words.among(rows, since, until, size, ascending=ascending)
 
     def _of_connections(self, rows: QuerySet[Any], organization: Organization, size: int) -> QuerySet[Any]:
         """The newest of each connection, from its own index: a provider whose calls are few has not all looked through.
