@@ -41,10 +41,6 @@ def run() -> Iterator[dict[str, object]]:
 
 
 def _measure_all(count: int) -> dict[str, tuple[float, float, float]]:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE integration_logs")
     made = make_log_rows(count)
     pages = _pages(made)
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as session:

@@ -85,7 +85,7 @@ class LogRows:
 
 
 def make_log_rows(count: int = ROWS, *, days: int = DAYS) -> LogRows:
-    """Fill an empty log, and analyze it. The indexes are made at the end, which is a good part of the time."""
+    """Fill the log anew, and analyze it. The indexes are made at the end, which is a good part of the time."""
     from django.db import connection
     from django.utils import timezone
 
@@ -104,6 +104,8 @@ def make_log_rows(count: int = ROWS, *, days: int = DAYS) -> LogRows:
         "from": began,
         "apart": timedelta(days=days, seconds=-10) / count,
     }
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE integration_logs")
     with connection.cursor() as cursor, _without_indexes(cursor):
         for first in range(1, count + 1, _BATCH):
             cursor.execute(_INSERT, {**given, "first": first, "last": min(count, first + _BATCH - 1)})
