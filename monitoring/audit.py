@@ -32,7 +32,7 @@ def write_action(
     # No savepoint: what fails here is to take the caller's change with it.
     with transaction.atomic(savepoint=False):
         _wait_for_turn(organization_id)
-        previous = _chain_of(organization_id).order_by("-id").first()
+        hash_before = _chain_of(organization_id).order_by("-id").values_list("hash", flat=True).first()
         entry = AuditLog(
             id=uuid7(),
             organization_id=organization_id,
@@ -44,7 +44,7 @@ def write_action(
             user_agent=origin.user_agent,
             request_id=origin.request_id,
             created_at=timezone.now(),
-            previous_hash=previous.hash if previous else "",
+            previous_hash=hash_before or "",
         )
         entry.hash = hash_of(entry)
         entry.save(force_insert=True)

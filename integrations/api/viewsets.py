@@ -18,7 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 from ..models import Organization
 from .errors import LengthRequired
 from .query_parameters import refuse_unknown
-from .serializers import Nothing, organization_of
+from .serializers import Nothing, organization_of, represented
 
 
 class OneRepresentation(DefaultContentNegotiation):
@@ -74,4 +74,4 @@ class OrganizationViewSet(HubView, GenericViewSet[Any]):
 
     def shown(self, instance: Any, serializer_class: Any, *, created: bool = False) -> Response:
         code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
-        return Response(serializer_class(instance, context=self.get_serializer_context()).data, status=code)
+        return Response(represented(instance, serializer_class, self.get_serializer_context()), status=code)

@@ -64,21 +64,20 @@ def create_payment(organization: Organization, order: PaymentOrder, *, idempoten
     """
     request = order.request()
     check_idempotency_key(idempotency_key)
-    earlier = _earlier(organization, order, idempotency_key)
-    if earlier is not None:
-        return _resume(earlier)
     payment = Payment(organization=organization, idempotency_key=idempotency_key or None)
-    route = route_payment(
-        organization, order, lambda offered: _check(_captured_as_set(request, order, offered), payment, offered)
-    )
-    request = _captured_as_set(request, order, route.connections[0])
     try:
+        route = route_payment(
+            organization, order, lambda offered: _check(_captured_as_set(request, order, offered), payment, offered)
+        )
+        request = _captured_as_set(request, order, route.connections[0])
         _insert(payment, order, request, route)
-    except IntegrityError:
-        twin = _earlier(organization, order, idempotency_key)
-        if twin is None:
+    except (IntegrationError, IntegrityError):
+        # Nearly every key is new: whether this one is not is asked only where it stands in the way, or where what
+        # the earlier payment could be made with is there no more.
+        earlier = _earlier(organization, order, idempotency_key)
+        if earlier is None:
             raise
-        return twin
+        return _resume(earlier)
     return _charge(payment, request, route.connections, is_new=True)
 
 
@@ -225,7 +224,7 @@ def _charge(
         if not is_begun and not _begin_attempt(payment, connection):
             break
         try:
-            return _record_answer(payment, connection, _ask(payment, request, connection))
+            return _record_answer(payment, connection, _ask(payment, request, connection), is_as_written=is_begun)
         except IntegrationError as failure:
             if may_have_taken_effect(failure):
                 logger.warning("Payment %s may have been taken: %s", payment.pk, failure.code)
@@ -280,12 +279,17 @@ def _check(request: PaymentRequest, payment: Payment, connection: Connection) ->
     payment_provider(connection).check_request(_completed(request, payment, connection), connection.configuration)
 
 
-def _record_answer(payment: Payment, connection: Connection, result: PaymentResult) -> Payment:
+def _record_answer(
+    payment: Payment, connection: Connection, result: PaymentResult, *, is_as_written: bool = False
+) -> Payment:
+    """`is_as_written`: what we hold is what we wrote, so that it need not be read back if nobody has written since."""
     is_declined = result.status is PaymentStatus.FAILED
     with transaction.atomic():
-        locked = Payment.objects.select_for_update().get(pk=payment.pk)
+        written_at = Payment.objects.select_for_update().values_list("updated_at", flat=True).get(pk=payment.pk)
+        fresh = written_at == payment.updated_at
+        locked = payment if is_as_written and fresh else Payment.objects.get(pk=payment.pk)
         locked.connection = connection  # as it is, with all that was read of it
-        apply_result(locked, result, fresh=locked.updated_at == payment.updated_at)
+        apply_result(locked, result, fresh=fresh)
         add_attempt(
             locked,
             connection,

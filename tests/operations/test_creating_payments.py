@@ -215,6 +215,20 @@ def test_another_order_under_the_same_key_is_refused(organization: Organization,
     assert wire.charges == 1
 
 
+def test_a_key_keeps_its_payment_when_the_connection_is_there_no_more(
+    organization: Organization, wire: StripeWire
+) -> None:
+    connection = connect(organization, wire)
+    first = create_payment(organization, ORDER, idempotency_key="key-1")
+    Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.INACTIVE)
+    assert create_payment(organization, ORDER, idempotency_key="key-1") == first
+    with pytest.raises(Conflict):
+        create_payment(organization, replace(ORDER, reference="order-2"), idempotency_key="key-1")
+    with pytest.raises(ConfigurationError):
+        create_payment(organization, ORDER, idempotency_key="key-2")
+    assert Payment.objects.count() == 1
+
+
 def test_organizations_do_not_share_idempotency_keys(organization: Organization, wire: StripeWire) -> None:
     other = OrganizationFactory()
     connect(organization, wire)
