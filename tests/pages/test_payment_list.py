@@ -191,6 +191,7 @@ def test_filters_are_kept_from_page_to_page(administrator: Client, live: Connect
         seen += [payment.reference for payment in answer.context["stretch"].rows]
         older = answer.context["stretch"].older
         assert not older or f"method=mada&amp;before={older}" in answer.text
+        assert ('href="?method=mada"' in answer.text) == bool(address and "before" in address), "and back"
         address = f"{reverse('payments')}?method=mada&before={older}" if older else ""
     assert seen == [f"kept-{number}" for number in reversed(range(120))]
 
