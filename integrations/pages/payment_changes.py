@@ -16,6 +16,7 @@ from ..errors import IntegrationError, InvalidRequest
 from ..models import Payment
 from ..money import parse_amount
 from ..operations.card_numbers import refuse_card_number
+from ..operations.offline_receipts import is_offline
 from ..operations.payments import capture_payment, refund_payment, sync_payment, void_payment
 from .finding import find_payment
 from .payment_page import Possible, possible_changes, show_payment
@@ -75,7 +76,10 @@ def change(request: HttpRequest, payment_id: uuid.UUID, kind: str) -> HttpRespon
             return show_payment(request, payment.pk, refused=kind, mistake=error.translated())
         messages.error(request, error.translated())
         return redirect("payment", payment.pk)
-    messages.success(request, _("Done. What the provider said is below."))
+    if is_offline(payment):
+        messages.success(request, _("Written down. Pay the money back, and then say below how."))
+    else:
+        messages.success(request, _("Done. What the provider said is below."))
     return redirect("payment", payment.pk)
 
 

@@ -164,7 +164,10 @@ def test_a_refusal_says_why(payment: Payment, administrator: Client) -> None:
 
 def test_a_refund_waits_for_somebody_to_pay_it(payment: Payment, administrator: Client) -> None:
     confirm_payment(payment, came())
-    refund_payment(payment, amount="30.00")
+    change = reverse("payment-change", args=[payment.pk, "refund"])
+    asked = administrator.post(change, {"amount": "30.00", "once": "a"}, follow=True)
+    assert "Pay the money back, and then say below how." in asked.text
+    assert "provider said" not in asked.text
     assert "Refund to be paid" in detail(administrator, payment)
     url = reverse("payment-record-refund", args=[payment.pk, payment.operations.get(kind="refund").pk])
     day = timezone.localdate().isoformat()

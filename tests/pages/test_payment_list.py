@@ -53,6 +53,15 @@ def test_a_part_of_a_reference_finds_it_in_whatever_case(administrator: Client, 
     assert found(administrator, q=text) == ["ORDER-1001"]
 
 
+def test_a_payment_is_found_by_its_id_and_by_its_reference_as_payers_read_it_out(
+    administrator: Client, live: Connection
+) -> None:
+    payment = PaymentFactory(connection=live, reference="this", provider_reference="RF847K3M9Q2XTB")
+    PaymentFactory(connection=live, reference="another")
+    for text in (str(payment.pk), str(payment.pk).upper(), "RF847K3M9Q2XTB", "RF84 7K3M 9Q2X TB"):
+        assert found(administrator, q=text) == ["this"]
+
+
 def test_a_method_is_chosen_by_the_name_that_payers_know(administrator: Client, live: Connection) -> None:
     PaymentFactory(connection=live, reference="by phone", method="apple_pay")
     PaymentFactory(connection=live, reference="by card", method="card")
