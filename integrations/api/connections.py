@@ -20,7 +20,7 @@ from .credentials import CredentialRow
 from .filters import YesNoFilter
 from .idempotency import once
 from .openapi import IDEMPOTENCY_KEY
-from .serializers import SecretsField, StrictSerializer
+from .serializers import SecretsField, StrictSerializer, TrueOrFalse
 from .viewsets import OrganizationViewSet
 
 
@@ -69,14 +69,14 @@ class NewConnection(StrictSerializer):
     )
     configuration = serializers.DictField(default=dict)
     credentials = SecretsField(default=dict, write_only=True)
-    is_primary = serializers.BooleanField(default=False)
+    is_primary = TrueOrFalse(default=False)
     region = serializers.CharField(max_length=32, default="", allow_blank=True)
 
 
 class ConnectionChanges(StrictSerializer):
     connection_name = serializers.CharField(max_length=100, required=False)
     configuration = serializers.DictField(required=False, help_text="The whole of it.")
-    is_primary = serializers.BooleanField(required=False)
+    is_primary = TrueOrFalse(required=False)
     region = serializers.CharField(max_length=32, required=False, allow_blank=True)
     price_per_call_aed = serializers.DecimalField(
         max_digits=12, decimal_places=6, min_value=Decimal(0), required=False, allow_null=True,

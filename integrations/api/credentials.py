@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from ..models import Connection, Credential
 from ..operations import credentials
-from .serializers import SecretField, StrictSerializer
+from .serializers import SecretField, StrictSerializer, TrueOrFalse
 from .viewsets import OrganizationViewSet
 
 
@@ -44,7 +44,7 @@ class NewCredential(StrictSerializer):
 
 class _Rotation(StrictSerializer):
     overlap_hours = serializers.IntegerField(min_value=0, max_value=720, default=24)
-    untested = serializers.BooleanField(default=False, help_text="Save without asking the provider.")
+    untested = TrueOrFalse(default=False, help_text="Save without asking the provider.")
 
 
 class Rotation(_Rotation):

@@ -23,7 +23,7 @@ from ..operations.payment_proofs import MAX_BYTES, add_proof, read_proof
 from ..proof_files import download_of
 from .errors import TooLarge
 from .payments import PaymentDetail
-from .serializers import Amount, StrictSerializer
+from .serializers import Amount, StrictSerializer, TrueOrFalse
 from .viewsets import OrganizationViewSet
 
 _FRAME_BYTES = 65_536  # what a form adds to the file in it
@@ -41,8 +41,8 @@ class Confirmation(StrictSerializer):
     currency = serializers.CharField(max_length=3)
     reference = serializers.CharField(max_length=100, help_text="The bank's or the courier's; again, it is the same.")
     received_on = serializers.DateField(help_text="The value date, or the day of the collection.")
-    settles = serializers.BooleanField(default=False, help_text="No more will come: take less as all of it.")
-    confirmed = serializers.BooleanField(help_text="true: somebody has looked at the account, or has the cash.")
+    settles = TrueOrFalse(default=False, help_text="No more will come: take less as all of it.")
+    confirmed = TrueOrFalse(help_text="true: somebody has looked at the account, or has the cash.")
 
     def validate_confirmed(self, confirmed: bool) -> bool:
         if not confirmed:

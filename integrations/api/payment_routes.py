@@ -19,7 +19,7 @@ from .filters import YesNoFilter
 from .idempotency import once
 from .openapi import IDEMPOTENCY_KEY
 from .pagination import NewestFirst
-from .serializers import Amount, Money, OwnRow, StrictSerializer
+from .serializers import Amount, Money, OwnRow, StrictSerializer, TrueOrFalse
 from .viewsets import OrganizationViewSet
 
 
@@ -60,7 +60,7 @@ class RouteChanges(StrictSerializer):
     method = serializers.CharField(max_length=32, required=False, allow_blank=True)
     min_amount = BoundAmount(required=False, allow_null=True, help_text="Needs a currency.")
     max_amount = BoundAmount(required=False, allow_null=True)
-    is_active = serializers.BooleanField(required=False)
+    is_active = TrueOrFalse(required=False)
 
 
 class NewRoute(RouteChanges):

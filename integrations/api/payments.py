@@ -19,7 +19,7 @@ from .payment_filters import PaymentFilter
 from .payment_instructions import SCHEMA as INSTRUCTIONS
 from .payment_instructions import instructions_as_data
 from .permissions import HasScope
-from .serializers import Amount, Money, OwnRow, SecretField, StrictSerializer
+from .serializers import Amount, Money, OwnRow, SecretField, StrictSerializer, TrueOrFalse
 from .viewsets import OrganizationViewSet
 
 
@@ -117,7 +117,7 @@ class NewPayment(StrictSerializer):
     currency = serializers.CharField(max_length=3, min_length=3, help_text="ISO 4217")
     reference = serializers.CharField(max_length=255, help_text="The caller's own.")
     method = serializers.CharField(max_length=32, required=False, allow_blank=True)
-    capture = serializers.BooleanField(
+    capture = TrueOrFalse(
         required=False,
         allow_null=True,
         default=None,

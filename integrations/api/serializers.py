@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -44,6 +45,15 @@ class StrictSerializer(serializers.Serializer[Any]):
     def __repr__(self) -> str:
         """Without what it was given, which the library's own shows."""
         return f"<{type(self).__name__}>"
+
+
+class TrueOrFalse(serializers.BooleanField):
+    """JSON's own two words, where the library's also takes "yes", "f" or 1: who sends such has made a mistake."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise serializers.ValidationError(_("Must be true or false."))
+        return data
 
 
 class SecretField(serializers.CharField):

@@ -82,6 +82,7 @@ def confirm_payment(payment: Payment, receipt: Receipt) -> Payment:
     Conflict where the reference was used for another receipt, or for another payment.
     """
     provider, receipt = offline_provider(payment), receipt.checked()
+    refuse_card_number("reference", receipt.reference)  # of a person; couriers' numbers may be as long, and right
     with transaction.atomic():
         if not provider.is_handed_over_once:
             lock_until_commit("receipt", payment.connection_id, receipt.reference)

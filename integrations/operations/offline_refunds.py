@@ -13,6 +13,7 @@ from ..errors import Conflict, InvalidRequest
 from ..models import Payment, PaymentOperation
 from ..providers.events import EventType
 from .announce import record_action
+from .card_numbers import refuse_card_number
 from .offline_news import tell_of_payment
 from .offline_receipts import offline_provider
 from .payment_changes import count_own_refunds
@@ -35,6 +36,7 @@ class Repayment:
         reference = " ".join(self.reference.split())
         if not 1 <= len(reference) <= 100 or not reference.isprintable():
             raise InvalidRequest("A reference has 1 to 100 printable characters.", field="reference")
+        refuse_card_number("reference", reference)
         if self.paid_on > timezone.localdate() or self.paid_on.year < 2000:
             raise InvalidRequest("The day on which it was paid lies in the past.", field="paid_on")
         return Repayment(self.method, reference, self.paid_on)

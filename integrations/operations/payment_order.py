@@ -17,6 +17,7 @@ from ..money import in_own_decimals, parse_amount
 from ..providers.results import Address, PaymentRequest
 from .card_numbers import refuse_card_number
 from .order_details import read_address, read_customer, read_items
+from .payment_terms import check_country, check_method
 
 _LANGUAGES = ("", "en", "ar")
 _MAX_METADATA = 40  # Stripe takes 50 keys; some stay free for our own
@@ -101,8 +102,10 @@ class PaymentOrder:
             refuse_card_number(name, text)
         if not self.reference.strip():
             raise InvalidRequest("A payment needs a reference of yours.", field="reference")
-        if self.country and not re.fullmatch("[A-Z]{2}", self.country):
-            raise InvalidRequest("The country is an ISO 3166-1 code of two letters.", field="country")
+        if self.country:
+            check_country(self.country)
+        if self.method:
+            check_method(self.method)
         for name in ("success_url", "cancel_url"):
             _check_url(name, getattr(self, name))
 

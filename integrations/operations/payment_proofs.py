@@ -86,6 +86,8 @@ def read_proof(payment: Payment, proof_id: UUID) -> tuple[PaymentProof, bytes]:
 def _checked_kind(content: bytes) -> str:
     if len(content) > MAX_BYTES:
         raise InvalidRequest("A proof has at most {size} MB.", size=MAX_BYTES // 1024 // 1024, field="file")
+    if not content:
+        raise InvalidRequest("This file is empty.", field="file")
     content_type = kind_of(content)
     if not content_type:
         raise InvalidRequest("A proof is a PDF, PNG or JPEG file.", field="file")

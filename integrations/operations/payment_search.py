@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
@@ -19,6 +20,7 @@ from ..personal_data import mask_shapes
 ANY_DIFFERENCE = "any"
 ADDED_UP_AT_MOST = 20_000  # payments whose sums a page shows; of more, the sums are those of the newest
 _ROWS_AT_ONCE = 1000
+_IS_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BY_CUSTOMER = ("name", "email", "phone")
 
 
@@ -118,9 +120,11 @@ def one_by_one(payments: QuerySet[Payment]) -> Iterator[Payment]:
 
 
 def _named(payments: QuerySet[Payment], organization: Organization, text: str) -> QuerySet[Payment]:
-    """A whole reference, ours or the gateway's, has an index; where none is called so, it is a part of ours that is
-    meant, or the customer."""
-    called = Q(reference=text) | Q(provider_reference=text)
+    """A whole reference, ours or the gateway's, has an index, as the id has; where none is called so, it is a part of
+    our reference that is meant, or the customer. A bank's is read out in fours, with spaces between."""
+    called = Q(reference=text) | Q(provider_reference__in={text, text.replace(" ", "")})
+    if _IS_ID.fullmatch(text):
+        called |= Q(pk=text)
     if Payment.objects.filter(organization=organization).filter(called).exists():
         return payments.filter(called)
     meant = Q(reference__icontains=text)

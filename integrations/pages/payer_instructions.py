@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -21,8 +21,9 @@ from ..operations.payment_pages import onward_address
 from ..operations.payment_proofs import AT_MOST, MAX_BYTES, add_proof, takes_proofs
 from ..request_id import current_origin, originating
 from ..tenancy import acting_as_service, acting_for
-from .payer import language_of, without_referrer
+from .payer import language_of, not_found, other_language, without_referrer
 
+S = Payment.Status
 _FRAME_BYTES = 65_536  # what a form adds to the file in it
 
 
@@ -34,12 +35,12 @@ def instructions(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
         payment = Payment.objects.select_related("connection__provider", "organization").filter(pk=payment_id).first()
         told = instructions_of(payment) if payment else None
         if payment is None or told is None:
-            raise Http404
+            return not_found(request)
     payer = replace(current_origin(), actor="payer", user_id=None, kind="payer")
     with acting_for(payment.organization_id), originating(payer), translation.override(language_of(request, payment)):
         problem, status = _take_proof(request, payment) if request.method == "POST" else ("", 200)
         if request.method == "POST" and not problem:
-            return without_referrer(redirect(f"{request.path}?language={translation.get_language()}&sent=1"))
+            return without_referrer(redirect(f"{request.path}?language={translation.get_language()}"))
         context = {
             "payment": payment,
             "shop": payment.organization.name,
@@ -48,12 +49,12 @@ def instructions(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
             "lines": [line for line in told.lines if line.key != "note"],
             "note": next((line for line in told.lines if line.key == "note"), None),
             "takes_proofs": takes_proofs(payment),
+            "left": max(payment.amount - payment.amount_captured, 0),
             "proofs": payment.proofs.count(),
             "at_most": AT_MOST,
             "megabytes": MAX_BYTES // 1024 // 1024,
-            "is_sent": request.GET.get("sent") == "1",
             "problem": problem,
-            "other_language": "en" if translation.get_language() == "ar" else "ar",
+            "other_language": other_language(),
             "onward": onward_address(payment, gave_up=False),
         }
         return without_referrer(render(request, "payer/instructions.html", context, status=status))
@@ -79,5 +80,5 @@ def _take_proof(request: HttpRequest, payment: Payment) -> tuple[str, int]:
 def _state(payment: Payment) -> str:
     if payment.status in OPEN:
         return "waiting"
-    is_lost = payment.status in (Payment.Status.FAILED, Payment.Status.CANCELLED)
-    return "lost" if is_lost else "paid"
+    ends = {S.FAILED: "lost", S.CANCELLED: "given_up", S.REFUNDED: "refunded"}
+    return ends.get(S(payment.status), "paid")

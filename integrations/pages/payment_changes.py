@@ -15,6 +15,8 @@ from django.views.decorators.http import require_POST
 from ..errors import IntegrationError, InvalidRequest
 from ..models import Payment
 from ..money import parse_amount
+from ..operations.card_numbers import refuse_card_number
+from ..operations.offline_receipts import is_offline
 from ..operations.payments import capture_payment, refund_payment, sync_payment, void_payment
 from .finding import find_payment
 from .payment_page import Possible, possible_changes, show_payment
@@ -38,8 +40,7 @@ def confirm(request: HttpRequest, payment_id: uuid.UUID, kind: str) -> HttpRespo
         amount = _asked_amount(request, payment, possible)
         reason = _asked_reason(request)
     except IntegrationError as error:
-        messages.error(request, error.translated())
-        return show_payment(request, payment.pk, refused=kind)
+        return show_payment(request, payment.pk, refused=kind, mistake=error.translated())
     context = {
         "title": _("Payment %(reference)s") % {"reference": payment.reference},
         "payment": payment,
@@ -71,10 +72,14 @@ def change(request: HttpRequest, payment_id: uuid.UUID, kind: str) -> HttpRespon
     try:
         operations[kind]()
     except IntegrationError as error:
+        if kind in ("capture", "refund"):
+            return show_payment(request, payment.pk, refused=kind, mistake=error.translated())
         messages.error(request, error.translated())
-        has_form = kind in ("capture", "refund")
-        return show_payment(request, payment.pk, refused=kind) if has_form else redirect("payment", payment.pk)
-    messages.success(request, _("Done. What the provider said is below."))
+        return redirect("payment", payment.pk)
+    if is_offline(payment):
+        messages.success(request, _("Written down. Pay the money back, and then say below how."))
+    else:
+        messages.success(request, _("Done. What the provider said is below."))
     return redirect("payment", payment.pk)
 
 
@@ -83,6 +88,7 @@ def _asked_reason(request: HttpRequest) -> str:
     reason = " ".join(request.POST.get("reason", "").split())
     if len(reason) > LONGEST_REASON or not reason.isprintable():
         raise InvalidRequest("A reason has at most 500 printable characters.", field="reason")
+    refuse_card_number("reason", reason)  # before it is shown again, to be confirmed
     return reason
 
 

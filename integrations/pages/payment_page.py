@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from ..models import Payment, PaymentOperation
+from ..models import Payment, PaymentDispute, PaymentOperation
 from ..operations.catalogue import offered_provider
 from ..operations.payment_changes import left_of
 from ..personal_data import Kind, mask
@@ -47,25 +48,33 @@ def payment_detail(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     return show_payment(request, payment_id)
 
 
-def show_payment(request: HttpRequest, payment_id: uuid.UUID, *, refused: str = "") -> HttpResponse:
-    """`refused`: which of its forms came with this request and was not taken. It is shown as it was filled in."""
+def show_payment(request: HttpRequest, payment_id: uuid.UUID, *, refused: str = "", mistake: str = "") -> HttpResponse:
+    """`refused`: which of its forms came with this request and was not taken. It is shown as it was filled in, with
+    the `mistake`, which is told above all else where that form is gone."""
     payment = find_payment(request, payment_id)
     may_change = request.user.has_perm("integrations.change_payment")
     typed = {refused: request.POST} if refused else {}
     changes = possible_changes(payment, typed) if may_change else []
+    if mistake and not any(change.typed for change in changes):
+        messages.error(request, mistake)
     context = {
         "title": _("Payment %(reference)s") % {"reference": payment.reference},
         "payment": payment,
         "customer": _customer(payment, in_full=may_change),
         "operations": payment.operations.order_by("-pk")[:_OPERATIONS_SHOWN],
-        "disputes": payment.disputes.order_by("-pk")[:20],
+        "disputes": sorted(payment.disputes.order_by("-pk")[:20], key=_is_closed),
         "possible": [change.kind for change in changes],
         "changes": changes,
         "may_change": may_change,
         "payer_link": _payer_link(payment),
         "typed": typed,
+        "mistake": mistake,
     }
     return page(request, "integrations/payments/detail.html", context, status=400 if refused else 200)
+
+
+def _is_closed(dispute: PaymentDispute) -> bool:
+    return dispute.status != PaymentDispute.Status.OPEN
 
 
 def possible_changes(payment: Payment, typed: Mapping[str, Mapping[str, str]] | None = None) -> list[Possible]:

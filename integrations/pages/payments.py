@@ -48,6 +48,7 @@ def _found(request: HttpRequest, search: PaymentSearch) -> dict[str, Any]:
                 "stretch": stretch,
                 "sums": sums_of(payments),
                 "filtered": search.is_filtered,
+                "is_older": bool(before),
                 "are_mixed": _may_be_mixed(current_organization(request), search),
             }
     except TookTooLong:

@@ -26,6 +26,8 @@ register.filter(retold)
 
 # CLDR puts a space between a currency's letters and the digits; Babel does not.
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
+# In a text from right to left the sign of `US$` would go to the other side of its letters.
+_SIGN_AFTER_LETTER = re.compile(r"(?<=[A-Za-z])([^\w\s])$")
 
 _TONES = {
     "success": "active healthy completed captured succeeded delivered sent",
@@ -47,7 +49,8 @@ def money(amount: Decimal | int | None, currency: str = "AED") -> str:
     if amount is None:
         return "–"
     text = format_currency(amount, currency, locale=babel_locale(), numbering_system="default")
-    return _LETTER_BEFORE_DIGIT.sub("\N{NO-BREAK SPACE}", text)
+    text = _LETTER_BEFORE_DIGIT.sub("\N{NO-BREAK SPACE}", text)
+    return _SIGN_AFTER_LETTER.sub("\\1\N{LEFT-TO-RIGHT MARK}", text)
 
 
 @register.filter

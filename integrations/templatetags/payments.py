@@ -31,8 +31,8 @@ _MEANINGS: dict[str, Promise] = {
     S.DISPUTED: _("The payer has asked their bank for the money back. The gateway wants your evidence in time."),
 }
 _OFFLINE_MEANINGS: dict[str, Promise] = {
-    S.REQUIRES_ACTION: _("The shop waits for the money. Confirm it below once it is there."),
-    S.PENDING: _("The shop waits for the money. Confirm it below once it is there."),
+    S.REQUIRES_ACTION: _("The shop waits for the money. Staff confirm it here once it is there."),
+    S.PENDING: _("The shop waits for the money. Staff confirm it here once it is there."),
     S.CAPTURED: _("The money has arrived, as somebody here or the courier has confirmed."),
 }
 _ADVICE: dict[str, Promise] = {

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from integrations.api.idempotency import once
 from integrations.api.openapi import IDEMPOTENCY_KEY
-from integrations.api.serializers import Nothing, SecretField, StrictSerializer
+from integrations.api.serializers import Nothing, SecretField, StrictSerializer, TrueOrFalse
 from integrations.api.viewsets import OrganizationViewSet
 
 from ..alerting.channels import create_channel, delete_channel, update_channel
@@ -39,7 +39,7 @@ class ChannelRow(serializers.ModelSerializer[AlertChannel]):
 class ChannelChanges(StrictSerializer):
     name = serializers.CharField(max_length=100, required=False)
     url = SecretField(max_length=2000, required=False, help_text=_ADDRESS)
-    is_active = serializers.BooleanField(required=False)
+    is_active = TrueOrFalse(required=False)
 
 
 class NewChannel(StrictSerializer):

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from integrations.api.filters import YesNoFilter
 from integrations.api.idempotency import once
 from integrations.api.openapi import IDEMPOTENCY_KEY
-from integrations.api.serializers import OwnRow, StrictSerializer
+from integrations.api.serializers import OwnRow, StrictSerializer, TrueOrFalse
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.models import Connection
 
@@ -54,7 +54,7 @@ class AlertRuleChanges(StrictSerializer):
     window_minutes = serializers.IntegerField(min_value=1, max_value=60, required=False)
     minimum_calls = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
     for_minutes = serializers.IntegerField(min_value=0, max_value=_DAY, required=False)
-    tells_all_channels = serializers.BooleanField(required=False)
+    tells_all_channels = TrueOrFalse(required=False)
     channels = serializers.ListField(child=OwnRow(queryset=AlertChannel.objects.all()), max_length=50, required=False)
     repeat_minutes = serializers.IntegerField(
         min_value=5, max_value=30 * _DAY // 2, required=False, allow_null=True,
@@ -65,7 +65,7 @@ class AlertRuleChanges(StrictSerializer):
     escalation_channels = serializers.ListField(
         child=OwnRow(queryset=AlertChannel.objects.all()), max_length=50, required=False
     )
-    is_active = serializers.BooleanField(required=False)
+    is_active = TrueOrFalse(required=False)
 
 
 class NewRule(AlertRuleChanges):
@@ -148,7 +148,7 @@ class SilenceChanges(StrictSerializer):
     )
     start_time = ClockTime(required=False, allow_null=True)
     end_time = ClockTime(required=False, allow_null=True)
-    is_active = serializers.BooleanField(required=False)
+    is_active = TrueOrFalse(required=False)
 
 
 class NewSilence(SilenceChanges):

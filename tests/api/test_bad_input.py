@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.apps import apps
+from rest_framework.exceptions import APIException
 
 from integrations.models import Connection, Organization
 from tests.operations.stripe_wire import StripeWire
@@ -81,6 +83,9 @@ def test_an_unknown_currency_is_refused(currency: Any, api: ApiClient, connectio
         ({"success_url": "javascript:alert(1)"}, "success_url"),
         ({"country": "UAE"}, "country"),
         ({"country": "u1"}, "country"),
+        ({"country": "ZZ"}, "country"),
+        ({"method": "crad"}, "method"),
+        ({"method": "Card"}, "method"),
         ({"metadata": {"a": {"b": "c"}}}, "metadata.a"),
         ({"metadata": []}, "metadata"),
         ({"connection": "not-an-id"}, "connection"),
@@ -92,6 +97,37 @@ def test_a_payment_names_the_field_that_is_wrong(
 ) -> None:
     assert _refused(api, "payments/", {**PAYMENT, **changes})["field"] == field
     assert wire.charges == 0
+
+
+def test_a_misspelt_method_is_told_which_there_are(api: ApiClient, connection: Connection) -> None:
+    for routed in ({}, {"connection": str(connection.pk)}):
+        message = _refused(api, "payments/", {**PAYMENT, "method": "crad", **routed})["message"]
+        assert "'crad'" in message
+        assert "card, cod," in message
+
+
+def _yes_or_no() -> Iterator[Any]:
+    """Every field of any call's body that is true or false. Imported late: the views' settings name each other."""
+    from rest_framework.serializers import BooleanField
+
+    from integrations.api.serializers import StrictSerializer
+
+    taken = list(StrictSerializer.__subclasses__())
+    while taken:
+        body = taken.pop()
+        taken += body.__subclasses__()
+        yield from (field for field in body().fields.values() if isinstance(field, BooleanField))
+
+
+@pytest.mark.parametrize("value", ["yes", "true", "True", "false", "on", "", 1, 0, 1.0, [], {}])
+def test_what_is_true_or_false_is_one_of_jsons_two_words(value: Any, api: ApiClient, connection: Connection) -> None:
+    error = _refused(api, "payments/", {**PAYMENT, "capture": value})
+    assert (error["field"], error["message"]) == ("capture", "Must be true or false.")
+    fields = list(_yes_or_no())
+    assert len(fields) > 10
+    for field in fields:
+        with pytest.raises(APIException, match="Must be true or false"):
+            field.run_validation(value)
 
 
 @pytest.mark.parametrize("name", ["amount", "currency", "reference"])

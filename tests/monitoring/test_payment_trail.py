@@ -203,6 +203,13 @@ def test_the_page_shows_calls_and_events_with_links(payment: Payment, connection
     assert "token shop" in page_of(payment, MembershipFactory(organization=payment.organization, role="admin").user)
 
 
+def test_what_a_call_asked_for_is_shown_to_its_end(payment: Payment, connection: Connection) -> None:
+    path = f"/v1/payments/{'x' * 60}/refunds"
+    call(connection, f"https://api.stripe.com{path}", request_id="shop-request")
+    member = MembershipFactory(organization=payment.organization, role=Membership.Role.VIEWER).user
+    assert path in page_of(payment, member)
+
+
 def test_who_may_see_payments_alone_sees_no_calls(payment: Payment, connection: Connection) -> None:
     call(connection, "https://api.stripe.com/v1/payment_intents", request_id="shop-request")
     person = UserFactory()

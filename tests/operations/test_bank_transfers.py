@@ -219,6 +219,7 @@ def test_a_payer_who_transfers_twice_is_noticed(payment: Payment) -> None:
         ({"amount": "1e3"}, "amount"),
         ({"reference": "  "}, "reference"),
         ({"reference": "x" * 101}, "reference"),
+        ({"reference": "4242 4242 4242 4242"}, "reference"),
         ({"reference": "a\x00b"}, "reference"),
         ({"received_on": timezone.localdate() + timedelta(days=2)}, "received_on"),
         ({"received_on": timezone.localdate() - timedelta(days=9999)}, "received_on"),
@@ -390,7 +391,13 @@ def test_a_refund_that_will_not_be_paid_lets_go_of_its_amount(payment: Payment, 
 
 
 @pytest.mark.parametrize(
-    "fields", [{"method": "wish"}, {"reference": ""}, {"paid_on": timezone.localdate() + timedelta(days=2)}]
+    "fields",
+    [
+        {"method": "wish"},
+        {"reference": ""},
+        {"reference": "card 4242424242424242"},
+        {"paid_on": timezone.localdate() + timedelta(days=2)},
+    ],
 )
 def test_how_it_was_paid_is_told_in_full(payment: Payment, refunded: PaymentOperation, fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):

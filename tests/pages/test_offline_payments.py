@@ -164,7 +164,10 @@ def test_a_refusal_says_why(payment: Payment, administrator: Client) -> None:
 
 def test_a_refund_waits_for_somebody_to_pay_it(payment: Payment, administrator: Client) -> None:
     confirm_payment(payment, came())
-    refund_payment(payment, amount="30.00")
+    change = reverse("payment-change", args=[payment.pk, "refund"])
+    asked = administrator.post(change, {"amount": "30.00", "once": "a"}, follow=True)
+    assert "Pay the money back, and then say below how." in asked.text
+    assert "provider said" not in asked.text
     assert "Refund to be paid" in detail(administrator, payment)
     url = reverse("payment-record-refund", args=[payment.pk, payment.operations.get(kind="refund").pk])
     day = timezone.localdate().isoformat()
@@ -235,8 +238,9 @@ def test_the_payer_is_told_where_to_and_under_what_reference(payment: Payment) -
     response = instructions(payment)
     for text in (
         "AE07 0331 2345 6789 0123 456",
+        'data-copy="AE070331234567890123456"',
         "SAMPAEAD",
-        "100.00 AED",
+        "AED\N{NO-BREAK SPACE}100.00",
         "Needle and Thread LLC",
         "Ours",
         "Thank you",
@@ -267,8 +271,8 @@ def test_it_is_said_in_either_language(payment: Payment) -> None:
 def test_a_proof_is_taken_without_an_account(payment: Payment) -> None:
     response = send(payment, language="ar")
     assert response.status_code == 302
-    assert response.url == f"/pay/{payment.pk}/instructions/?language=ar&sent=1"
-    assert "The proof has arrived" in instructions(payment, language="en", sent="1").text
+    assert response.url == f"/pay/{payment.pk}/instructions/?language=ar"
+    assert "The proof has arrived" in instructions(payment, language="en").text
     assert payment.proofs.get().uploaded_by is None
     assert AuditLog.objects.get(action="payment.proof_added").actor == "payer"
 
@@ -299,6 +303,23 @@ def test_nothing_is_no_proof(payment: Payment) -> None:
     response = Client().post(f"/pay/{payment.pk}/instructions/")
     assert response.status_code == 400
     assert "Choose a file first." in response.text
+    assert "This file is empty." in send(payment, b"").text
+
+
+def test_a_proof_is_said_to_have_come_only_where_one_has(payment: Payment) -> None:
+    """Whatever the address says."""
+    assert "has arrived" not in instructions(payment, sent="1").text
+    for number in range(2):
+        send(payment, PDF + b"%" * number + b"%%EOF")
+    assert "2 proofs have arrived" in instructions(payment).text
+    confirm_payment(payment, came())
+    assert "proofs have arrived" not in instructions(payment).text
+
+
+def test_of_what_came_in_part_the_rest_is_still_to_pay(payment: Payment) -> None:
+    confirm_payment(payment, came(amount="30.00"))
+    shown = re.sub(r"<[^>]*>|\s+", " ", instructions(payment).text)
+    assert re.search(r"Has arrived +AED.30\.00 +Still to pay +AED.70\.00", shown)
 
 
 def test_after_ten_there_is_room_for_no_more(payment: Payment) -> None:
@@ -321,6 +342,17 @@ def test_once_it_is_cancelled_nobody_is_asked_to_pay(payment: Payment) -> None:
     shown = instructions(payment).text
     assert "AE07" not in shown
     assert "<form" not in shown
+    assert "This payment is cancelled." in shown
+
+
+def test_what_was_given_back_is_said_to_be(payment: Payment) -> None:
+    Payment.objects.update(status=Payment.Status.REFUNDED)
+    assert "Your money was given back." in instructions(payment).text
+
+
+def test_who_comes_back_as_from_a_gateway_is_told_how_to_pay(payment: Payment) -> None:
+    back = Client().get(f"/pay/{payment.pk}/return/", {"language": "ar"})
+    assert (back.status_code, back.url) == (302, f"/pay/{payment.pk}/instructions/?language=ar")
 
 
 def test_when_the_time_is_over_a_proof_may_still_come(payment: Payment) -> None:

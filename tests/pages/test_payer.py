@@ -134,3 +134,42 @@ def test_a_gateway_that_is_away_is_no_error_to_the_payer(
 def test_an_id_that_is_nobody_s_is_not_found(db: None, client: Client) -> None:
     assert client.get(f"/pay/{uuid4()}/return/").status_code == 404
     assert client.get("/pay/1/return/").status_code == 404
+
+
+@pytest.mark.parametrize("path", [f"{uuid4()}/return/", f"{uuid4()}/instructions/", "1/return/", ""])
+def test_who_follows_a_broken_link_is_told_what_to_do_and_not_shown_the_way_in(
+    db: None, client: Client, path: str
+) -> None:
+    answer = client.get(f"/pay/{path}")
+    assert answer.status_code == 404
+    assert "ask the shop for another" in answer.text
+    assert "dashboard" not in answer.text
+    assert client.get(f"/pay/{uuid4()}/return").status_code == 301, "an address without its slash is mended as ever"
+    assert 'dir="rtl"' in client.get(f"/pay/{path}?language=ar").text
+
+
+def test_the_language_that_was_chosen_stays_while_it_is_waited(organization: Organization, client: Client) -> None:
+    page = back(opened(organization), client, query="?language=ar&tries=2").text
+    assert "url=?tries=3&amp;language=ar" in page
+    assert 'href="?tries=2&amp;language=en"' in page
+
+
+def test_nobody_is_told_that_nothing_was_charged_where_that_is_not_certain(
+    organization: Organization, client: Client
+) -> None:
+    payment = opened(organization)
+    assert "Nothing was charged" in back(payment, client, "cancel").text
+    for status, difference in (("pending", ""), ("failed", "paid_after_end"), ("cancelled", "never_answered")):
+        Payment.objects.update(status=status, difference=difference, provider_reference="")  # nobody can be asked
+        for way, query in (("cancel", ""), ("return", "?tries=10")):
+            page = back(payment, client, way, query).text
+            assert "not confirmed yet" in page
+            assert "Nothing was charged" not in page
+
+
+def test_who_got_all_of_it_back_is_not_thanked(organization: Organization, client: Client) -> None:
+    payment = opened(organization)
+    Payment.objects.update(status="refunded", amount_captured="12.50", amount_refunded="12.50")
+    page = back(payment, client).text
+    assert "Your money was given back." in page
+    assert "Thank you" not in page

@@ -53,6 +53,15 @@ def test_a_part_of_a_reference_finds_it_in_whatever_case(administrator: Client, 
     assert found(administrator, q=text) == ["ORDER-1001"]
 
 
+def test_a_payment_is_found_by_its_id_and_by_its_reference_as_payers_read_it_out(
+    administrator: Client, live: Connection
+) -> None:
+    payment = PaymentFactory(connection=live, reference="this", provider_reference="RF847K3M9Q2XTB")
+    PaymentFactory(connection=live, reference="another")
+    for text in (str(payment.pk), str(payment.pk).upper(), "RF847K3M9Q2XTB", "RF84 7K3M 9Q2X TB"):
+        assert found(administrator, q=text) == ["this"]
+
+
 def test_a_method_is_chosen_by_the_name_that_payers_know(administrator: Client, live: Connection) -> None:
     PaymentFactory(connection=live, reference="by phone", method="apple_pay")
     PaymentFactory(connection=live, reference="by card", method="card")
@@ -191,6 +200,7 @@ def test_filters_are_kept_from_page_to_page(administrator: Client, live: Connect
         seen += [payment.reference for payment in answer.context["stretch"].rows]
         older = answer.context["stretch"].older
         assert not older or f"method=mada&amp;before={older}" in answer.text
+        assert ('href="?method=mada"' in answer.text) == bool(address and "before" in address), "and back"
         address = f"{reverse('payments')}?method=mada&before={older}" if older else ""
     assert seen == [f"kept-{number}" for number in reversed(range(120))]
 

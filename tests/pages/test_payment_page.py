@@ -56,6 +56,13 @@ def hidden(answer: Any) -> dict[str, str]:
     return {name: value for name, value in fields if name != "csrfmiddlewaretoken"}
 
 
+def mistake_in(answer: Any) -> str:
+    """What is said beside the form that was refused, and there alone."""
+    assert not list(answer.context["messages"])
+    found = re.search(r'<p class="hub-field__error" role="alert"[^>]*>.*?</span>(.*?)</p>', answer.text, re.DOTALL)
+    return found[1].strip() if found else ""
+
+
 def test_a_refund_is_confirmed_with_its_amount_and_note_before_any_money_moves(
     sandbox: Connection, administrator: Client
 ) -> None:
@@ -98,7 +105,7 @@ def test_an_amount_that_cannot_be_goes_no_further_and_stays_to_be_mended(
 ) -> None:
     payment = paid(sandbox)
     answer = confirm(administrator, payment, "refund", amount=amount, reason="too short")
-    assert [message.level_tag for message in answer.context["messages"]] == ["error"]
+    assert mistake_in(answer)
     assert answer.status_code == 400
     assert re.search(rf'<details[^>]* open>.* value="{re.escape(amount)}".* value="too short"', answer.text, re.DOTALL)
     payment.refresh_from_db()
@@ -110,7 +117,7 @@ def test_what_the_gateway_refuses_stays_to_be_mended(sandbox: Connection, admini
     Payment.objects.filter(pk=payment.pk).update(amount="30.00")  # more than the gateway has
     form = hidden(confirm(administrator, payment, "capture", amount="25.00"))
     answer = administrator.post(reverse("payment-change", args=[payment.pk, "capture"]), form)
-    assert [message.level_tag for message in answer.context["messages"]] == ["error"]
+    assert mistake_in(answer)
     assert 'value="25.00"' in answer.text
 
 
@@ -119,9 +126,29 @@ def test_a_note_that_is_too_long_is_refused_and_not_cut(sandbox: Connection, adm
     change = reverse("payment-change", args=[payment.pk, "refund"])
     for address in (reverse("payment-confirm-change", args=[payment.pk, "refund"]), change):
         answer = administrator.post(address, {"reason": "x" * 501, "once": "a"}, follow=True)
-        assert [message.level_tag for message in answer.context["messages"]] == ["error"]
+        assert mistake_in(answer)
     payment.refresh_from_db()
     assert payment.amount_refunded == 0
+
+
+@pytest.mark.parametrize("reason", ["card 4242 4242 4242 4242", "٤٢٤٢٤٢٤٢٤٢٤٢٤٢٤٢"])
+def test_a_card_number_in_the_note_does_not_come_as_far_as_to_be_confirmed(
+    sandbox: Connection, administrator: Client, reason: str
+) -> None:
+    answer = confirm(administrator, paid(sandbox), "refund", reason=reason)
+    assert answer.status_code == 400
+    assert "looks like a card number" in mistake_in(answer)
+
+
+def test_a_refusal_whose_form_is_gone_is_told_all_the_same(sandbox: Connection, administrator: Client) -> None:
+    """Two people refund all of it: the second is told why that came to nothing."""
+    payment = paid(sandbox)
+    forms = [hidden(confirm(administrator, payment, "refund")) for _ in range(2)]
+    answers = [administrator.post(reverse("payment-change", args=[payment.pk, "refund"]), form) for form in forms]
+    assert [answer.status_code for answer in answers] == [302, 400]
+    assert [message.level_tag for message in answers[1].context["messages"]] == ["success", "error"]
+    payment.refresh_from_db()
+    assert payment.amount_refunded == payment.amount_captured == Decimal(20)
 
 
 def test_refunds_under_way_are_taken_off_what_is_offered(administrator: Client, till: Connection) -> None:
@@ -204,8 +231,18 @@ def test_a_dispute_says_until_when_it_is_to_be_answered(viewer: Client, till: Co
     assert "fraudulent" in text
 
 
+def test_a_dispute_that_waits_for_an_answer_stands_above_those_that_are_over(viewer: Client, till: Connection) -> None:
+    payment = PaymentFactory(connection=till, status="disputed")
+    for reference, status in (("dp_open", "open"), ("dp_won", "won")):
+        PaymentDispute.objects.create(
+            organization=till.organization, payment=payment, provider_reference=reference, status=status
+        )
+    text = shown(viewer, payment)
+    assert text.index("dp_open") < text.index("dp_won")
+
+
 def test_a_fee_that_the_gateway_has_not_told_is_not_nought(viewer: Client, till: Connection) -> None:
-    assert "the gateway has not told it" in shown(viewer, PaymentFactory(connection=till))
+    assert "Fee, not told yet" in shown(viewer, PaymentFactory(connection=till))
     payment = PaymentFactory(connection=till, fee="0.66", fee_currency="USD")
     assert "$0.66" in shown(viewer, payment)
 

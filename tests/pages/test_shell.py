@@ -123,6 +123,9 @@ def test_amounts_follow_currency_and_language() -> None:
     assert money(None) == "–"
     with translation.override("ar"):
         assert "د.إ." in money(Decimal("12.5"), "AED")
+        for currency, symbol in (("USD", "US$"), ("JPY", "JP¥")):
+            kept_together = f"{symbol}\N{LEFT-TO-RIGHT MARK}"
+            assert money(Decimal(12), currency).endswith(kept_together), "the sign does not go to the other side"
 
 
 def test_an_attempt_that_failed_reads_otherwise_than_a_number_of_them() -> None:

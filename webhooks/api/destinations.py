@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from integrations.api.filters import YesNoFilter
 from integrations.api.idempotency import once
 from integrations.api.openapi import IDEMPOTENCY_KEY
-from integrations.api.serializers import Nothing, OwnRow, SecretField, SecretsField, StrictSerializer
+from integrations.api.serializers import Nothing, OwnRow, SecretField, SecretsField, StrictSerializer, TrueOrFalse
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.models import Connection
 from integrations.models.catalogue import IntegrationProvider
@@ -103,10 +103,8 @@ class DestinationChanges(StrictSerializer):
     max_per_second = serializers.IntegerField(
         min_value=1, max_value=MOST_PER_SECOND, required=False, allow_null=True, help_text="None: no limit."
     )
-    is_ordered = serializers.BooleanField(
-        required=False, help_text="One after the other; one that fails holds up those after it."
-    )
-    is_active = serializers.BooleanField(required=False)
+    is_ordered = TrueOrFalse(required=False, help_text="One after the other; one that fails holds up those after it.")
+    is_active = TrueOrFalse(required=False)
 
 
 class NewDestination(DestinationChanges):

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from integrations.api.filters import YesNoFilter
 from integrations.api.idempotency import once
 from integrations.api.openapi import IDEMPOTENCY_KEY
-from integrations.api.serializers import OwnRow, SecretField, StrictSerializer
+from integrations.api.serializers import OwnRow, SecretField, StrictSerializer, TrueOrFalse
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.models import Connection
 
@@ -79,7 +79,7 @@ class NewEndpoint(StrictSerializer):
         trim_whitespace=True,
         help_text="The provider's own, where it issues one; made when left out.",
     )
-    register = serializers.BooleanField(default=False, help_text="Tell the provider the address through its API.")
+    register = TrueOrFalse(default=False, help_text="Tell the provider the address through its API.")
 
 
 class RetryPolicy(StrictSerializer):
@@ -92,8 +92,8 @@ class RetryPolicy(StrictSerializer):
 
 class EndpointChanges(StrictSerializer):
     event_types = serializers.ListField(child=serializers.CharField(max_length=100), max_length=200, required=False)
-    is_active = serializers.BooleanField(required=False)
-    is_paused = serializers.BooleanField(required=False, help_text="Events are stored, and held until the pause ends.")
+    is_active = TrueOrFalse(required=False)
+    is_paused = TrueOrFalse(required=False, help_text="Events are stored, and held until the pause ends.")
     allowed_networks = Networks(required=False)
     max_per_minute = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
     retry_policy = RetryPolicy(required=False)

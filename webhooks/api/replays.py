@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.api.errors import UnknownRow
-from integrations.api.serializers import OwnRow, StrictSerializer
+from integrations.api.serializers import OwnRow, StrictSerializer, TrueOrFalse
 from integrations.api.viewsets import OrganizationViewSet
 from integrations.models import Connection
 
@@ -35,7 +35,7 @@ class ReplayRange(StrictSerializer):
     q = serializers.CharField(source="text", max_length=255, required=False, help_text="As of `webhook-events/`.")
     since = serializers.DateTimeField(required=False, help_text="Required where there are no `ids`.")
     until = serializers.DateTimeField(required=False)
-    dry_run = serializers.BooleanField(default=False, help_text="Count only.")
+    dry_run = TrueOrFalse(default=False, help_text="Count only.")
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         if "ids" not in given and "since" not in given:
@@ -55,7 +55,7 @@ class Replayed(serializers.Serializer[Any]):
 
 
 class SingleReplay(StrictSerializer):
-    dry_run = serializers.BooleanField(default=False, help_text="Tell what it would do, and do nothing.")
+    dry_run = TrueOrFalse(default=False, help_text="Tell what it would do, and do nothing.")
 
 
 class ReplayRow(serializers.ModelSerializer[WebhookReplay]):
