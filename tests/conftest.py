@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection, connections
 
 _data_dirs: list[Path] = []
@@ -49,6 +50,9 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 settings.DATABASES  # noqa: B018 - loads them, by which pytest-django knows that there are any
 # A worker that inherited the name would load them before it has its own Redis database, and empty everyone's.
 del os.environ["DJANGO_SETTINGS_MODULE"]
+
+# A password is hashed the same way, once instead of a million times: a fourth of a second for each person of a test.
+PBKDF2PasswordHasher.iterations = 1
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
