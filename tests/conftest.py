@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection, connections
+from pytest_django import DjangoDbBlocker
 
 _data_dirs: list[Path] = []
 
@@ -66,8 +67,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """pytest-django's own, and at the end the pool lets go of the database, so that it can be dropped."""
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """pytest-django's own, emptied by `tests.flush`; at the end the pool lets go of it, so that it can be dropped."""
+    from tests import flush
+
+    with django_db_blocker.unblock():
+        flush.install()
     yield
     from integrations.group_writer import close_sessions
 
