@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -79,6 +80,25 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     close_sessions()
     connections.close_all()
     connection.close_pool()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_listed_once() -> Iterator[None]:
+    """Each test's client makes the middleware anew, which lists all static files every time: the list is the same."""
+    from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
+
+    add_files_from_finders = WhiteNoiseMiddleware.add_files_from_finders
+    listed: dict[str, Any] = {}
+
+    def add_listed(self: WhiteNoiseMiddleware) -> None:
+        if not listed:
+            add_files_from_finders(self)
+            listed.update(self.files)
+        self.files.update(listed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_listed)
+        yield
 
 
 @pytest.fixture(autouse=True)
