@@ -60,6 +60,12 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 PBKDF2PasswordHasher.iterations = 1
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that serve the whole of Hub begin: they take longest, and last they would leave a worker with nothing."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Ends the servers before their folder goes; their own exit handlers then find nothing left to do."""
     if not _data_dirs:
