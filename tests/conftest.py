@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -64,6 +65,12 @@ PBKDF2PasswordHasher.iterations = 1
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that serve the whole of Hub begin: they take longest, and last they would leave a worker with nothing."""
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end: the garbage collector need not look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
