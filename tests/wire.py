@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -54,7 +56,7 @@ class WireServer:
         self._stopping = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
     def url(self) -> str:
@@ -70,8 +72,15 @@ class WireServer:
 
     def __exit__(self, *exc_info: object) -> None:
         self._stopping.set()
-        self._server.shutdown()
+        with suppress(OSError):  # a test ended it already
+            self._server.socket.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
+        self._thread.join()
         self._server.server_close()
+
+    def _serve(self) -> None:
+        """Not `serve_forever`: that one looks now and then whether it should stop, and each test would wait for it."""
+        while not self._stopping.is_set():
+            self._server.handle_request()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         wire = self
