@@ -74,7 +74,7 @@ class WireServer:
         self._stopping.set()
         with suppress(OSError):  # a test ended it already
             self._server.socket.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
-        self._thread.join()
+        self._thread.join(1)  # where a shutdown wakes nobody, as on macOS, it ends with the process
         self._server.server_close()
 
     def _serve(self) -> None:
