@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import get_language
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 Schema = Mapping[str, Any]
 
@@ -42,16 +42,25 @@ def _field(schema: Schema, *, required: bool) -> forms.Field:
 
 
 def _text(schema: Schema, shared: dict[str, Any]) -> forms.CharField:
-    widget: forms.Widget = plain_input(dir="ltr", spellcheck="false")
+    example = next(iter(schema.get("examples", ())), "")
+    looks = {"placeholder": example} if example else {}
+    widget: forms.Widget = plain_input(dir="auto" if schema.get("x-prose") else "ltr", spellcheck="false", **looks)
     if schema.get("x-secret"):
         masked = {"class": "hub-input", "autocomplete": "new-password", "dir": "ltr", "spellcheck": "false"}
-        widget = forms.PasswordInput(masked)
+        widget = forms.PasswordInput({**masked, **looks})
     field = forms.CharField(**shared, max_length=schema.get("maxLength"), widget=widget)
     if pattern := schema.get("pattern"):
         # The schema's pattern means the whole value; Django's validator searches, and `$` lets a line feed through.
-        whole = pattern.removesuffix("$") + r"\Z"
-        field.validators.append(RegexValidator(whole, _("This does not look as the provider writes it.")))
+        field.validators.append(RegexValidator(pattern.removesuffix("$") + r"\Z", _refusal(example)))
     return field
+
+
+def _refusal(example: str) -> str:
+    if not example:
+        return _("This does not have the expected form.")
+    # Isolated: a line that is read from the right would take the example's signs apart.
+    isolated = f"\N{LEFT-TO-RIGHT ISOLATE}{example}\N{POP DIRECTIONAL ISOLATE}"
+    return _("This does not have the expected form: %(example)s") % {"example": isolated}
 
 
 def _local(schema: Schema, name: str) -> str:

@@ -73,7 +73,8 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
         if step == CONFIGURATION:
             return {"provider": self._provider()}
         if step == CREDENTIALS:
-            return {"provider": self._provider(), "kept": self._kept_credentials()}
+            environment = (self.storage.get_step_data(CONFIGURATION) or {}).get(f"{CONFIGURATION}-environment", "")
+            return {"provider": self._provider(), "environment": environment, "kept": self._kept_credentials()}
         return {}
 
     def process_step(self, form: Any) -> Any:
@@ -94,9 +95,8 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
 
     def _context(self, form: Any, **extra: Any) -> dict[str, Any]:
         context = {"title": _("Set up a connection"), "form": form, "titles": TITLES, **self.get_context_data(form)}
-        if self.steps.current == PROVIDER:
-            context["home"] = home_currency(current_organization(self.request))
-        else:
+        context["home"] = home_currency(current_organization(self.request))
+        if self.steps.current != PROVIDER:
             if _listens(offered_provider(self._chosen_slug())):
                 context["titles"] = {**TITLES, WEBHOOKS: _("Webhooks")}
             context["provider"] = next((row for row in self._offered() if row.slug == self._chosen_slug()), None)
@@ -108,6 +108,7 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
                 "configured": _answers(configuration),
                 "credentials": [credentials.fields[key].label for key in credentials.credentials()],
                 "is_live": configuration.cleaned_data["environment"] == "production",
+                "is_offline": self._provider().is_offline,
             }
         return context | extra
 

@@ -109,6 +109,7 @@ class NetworkInternational(PaymentProvider):
             "Outlet reference",
             "مرجع المنفذ",
             pattern=UUID,
+            example="00000000-0000-0000-0000-000000000000",
             help="Portal: Settings → Organisational hierarchy → your outlet → Reference.",
             help_ar="البوابة: الإعدادات ← Organisational hierarchy ← المنفذ ← Reference.",
         ),

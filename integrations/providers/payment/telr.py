@@ -72,6 +72,7 @@ class Telr(PaymentProvider):
             "Store ID",
             "رقم المتجر",
             pattern=r"[0-9]{1,10}",
+            example="12345",
             help="Merchant console: Integrations → Hosted payment page.",
             help_ar="لوحة التاجر: Integrations ← Hosted payment page.",
         ),
