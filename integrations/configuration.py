@@ -180,9 +180,9 @@ def _mode_problems(field: Field, path: str, environment: str, value: Any) -> Ite
         return
     is_live = not re.fullmatch(field.test_pattern, value)
     if environment == Connection.Environment.PRODUCTION and not is_live:
-        yield path, gettext_noop("is for tests: production wants a live one"), ""
+        yield path, gettext_noop("has to be a live key in production: this one is for tests"), ""
     elif environment != Connection.Environment.PRODUCTION and is_live:
-        yield path, gettext_noop("is live and moves real money: staging and development want one for tests"), ""
+        yield path, gettext_noop("has to be a test key outside production: this one is live and moves real money"), ""
 
 
 def _is_plain_url(text: object) -> bool:

@@ -21,6 +21,7 @@ from ..operations.connections import ConnectionTest, create_and_activate, test_c
 from ..providers.base import PaymentProvider, Provider
 from ..templatetags.payments import home_currency
 from .rendering import current_organization, page, staff_page
+from .schema_fields import answers_of
 from .setup_forms import ConfigurationForm, CredentialsForm, ProviderForm, ReviewForm
 
 PROVIDER, CONFIGURATION, CREDENTIALS, REVIEW = "provider", "configuration", "credentials", "review"
@@ -105,7 +106,7 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
             credentials = self._form_of(CREDENTIALS)
             context |= {
                 "configuration": configuration,
-                "configured": _answers(configuration),
+                "answers": answers_of(self._provider(), configuration.configuration(configuration.cleaned_data)),
                 "credentials": [credentials.fields[key].label for key in credentials.credentials()],
                 "is_live": configuration.cleaned_data["environment"] == "production",
                 "is_offline": self._provider().is_offline,
@@ -194,11 +195,6 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
             rows = IntegrationProvider.objects.filter(is_active=True).mena_first()
             self._rows = [row for row in rows if offered_provider(row.slug) is not None]
         return self._rows
-
-
-def _answers(form: ConfigurationForm) -> list[tuple[str, Any]]:
-    """What was answered to the provider's own questions, by label."""
-    return [(str(field.label), form.cleaned_data[key]) for key, field in form.own.items() if form.cleaned_data[key]]
 
 
 def _listens(provider: Provider | None) -> bool:

@@ -53,9 +53,9 @@ def test_keys_of_the_environment_s_own_kind_are_taken(slug: str, environment: st
 @pytest.mark.parametrize(
     ("environment", "mode", "told"),
     [
-        ("production", "test", "is for tests: production wants a live one"),
-        ("staging", "live", "is live and moves real money: staging and development want one for tests"),
-        ("development", "live", "is live and moves real money: staging and development want one for tests"),
+        ("production", "test", "has to be a live key in production: this one is for tests"),
+        ("staging", "live", "has to be a test key outside production: this one is live and moves real money"),
+        ("development", "live", "has to be a test key outside production: this one is live and moves real money"),
     ],
 )
 def test_one_of_the_other_kind_is_refused_and_named(
@@ -77,9 +77,9 @@ def test_a_malformed_key_is_told_to_be_that_alone() -> None:
 @pytest.mark.django_db
 def test_neither_by_rotation_nor_by_addition_comes_a_key_of_the_other_kind() -> None:
     connection = ConnectionFactory(environment="production", credentials={"api_key": "sk_live_sampleNotAKey"})
-    with pytest.raises(InvalidRequest, match="is for tests"):
+    with pytest.raises(InvalidRequest, match="this one is for tests"):
         rotate_credential(connection.credentials.get(), value="sk_test_sampleNotAKey", untested=True)
-    with pytest.raises(InvalidRequest, match="is for tests"):
+    with pytest.raises(InvalidRequest, match="this one is for tests"):
         add_credential(connection, key="publishable_key", value="pk_test_sampleNotAKey")
     assert connection.credentials.get().reveal() == "sk_live_sampleNotAKey"
 
@@ -92,7 +92,7 @@ def test_a_connection_is_neither_made_nor_changed_with_one() -> None:
         OrganizationFactory(), provider_slug="paymob", connection_name="Till", environment="staging", **parts
     )
     live = parts_of("paymob", "live")["configuration"]
-    with pytest.raises(InvalidRequest, match="is live and moves real money"):
+    with pytest.raises(InvalidRequest, match="this one is live"):
         update_connection(made, configuration=live)
     assert Connection.objects.get().configuration == parts["configuration"]
 

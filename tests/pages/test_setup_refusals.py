@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import Connection
-from tests.factories import catalogue_row
+from integrations.models import Connection, Organization
+from tests.factories import ConnectionFactory, catalogue_row
 
 BANK = {"account_name": "Sample Trading LLC", "bank_name": "Sample Bank", "currency": "AED", "payment_days": "7"}
 LEFT_TO_RIGHT, END = "\N{LEFT-TO-RIGHT ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
@@ -36,11 +36,13 @@ def errors(answer: Any) -> dict[str, list[str]]:
 def test_a_live_key_is_refused_where_tests_are_made_and_the_reverse(administrator: Client) -> None:
     configure(administrator, "stripe", "staging")
     refused = submit(administrator, "credentials", api_key="sk_live_sampleNotAKey")
-    assert errors(refused) == {"api_key": ["Is live and moves real money: staging and development want one for tests."]}
+    assert errors(refused) == {
+        "api_key": ["Has to be a test key outside production: this one is live and moves real money."]
+    }
     assert "sk_live_sampleNotAKey" not in refused.text
     configure(administrator, "stripe", "production")
     refused = submit(administrator, "credentials", api_key="sk_test_sampleNotAKey")
-    assert errors(refused) == {"api_key": ["Is for tests: production wants a live one."]}
+    assert errors(refused) == {"api_key": ["Has to be a live key in production: this one is for tests."]}
 
 
 def test_a_key_that_fitted_is_asked_for_again_when_the_environment_is_changed(administrator: Client) -> None:
@@ -49,7 +51,7 @@ def test_a_key_that_fitted_is_asked_for_again_when_the_environment_is_changed(ad
     submit(administrator, "configuration", connection_name="Till", environment="production")
     review = administrator.get(reverse("setup-step", args=["review"]), follow=True)
     assert review.redirect_chain[-1][0].endswith("/credentials/")
-    assert "production wants a live one" in review.text
+    assert "Has to be a live key in production" in review.text
 
 
 def test_all_that_is_wrong_is_told_at_once_beside_its_field(administrator: Client) -> None:
@@ -134,3 +136,30 @@ def test_why_there_was_no_access_token_is_told_in_the_reader_s_language(administ
     assert "رمز وصول" in tried
     outcome = re.sub(r"<[^>]*>|[a-z]+_[a-z]+|PayPal|\berror\b", "", tried)
     assert not re.search(r"[A-Za-z]{3}", outcome), outcome
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", "IBAN"), ("ar", "اسم صاحب الحساب")])
+@pytest.mark.django_db(transaction=True)
+def test_what_was_configured_is_shown_by_its_label(administrator: Client, language: str, label: str) -> None:
+    configure(administrator, "bank_transfer", **BANK, iban=IBAN)
+    submit(administrator, "credentials")
+    step = {"setup_wizard-current_step": "review", "action": "save"}
+    made = administrator.post(reverse("setup-step", args=["review"]), step).headers["Location"]
+    administrator.cookies["django_language"] = language
+    page = administrator.get(made).text
+    assert f"<dt>{label}</dt>" in page
+    assert "account_name" not in page
+
+
+def test_an_offline_gateway_is_sent_no_webhooks_and_has_no_credentials(
+    administrator: Client, organization: Organization
+) -> None:
+    page = {
+        slug: administrator.get(
+            reverse("connection", args=[ConnectionFactory(organization=organization, slug=slug).pk])
+        ).text
+        for slug in ("bank_transfer", "stripe")
+    }
+    for told in ("Receive webhooks", "Credentials</h2>"):
+        assert told in page["stripe"]
+        assert told not in page["bank_transfer"]

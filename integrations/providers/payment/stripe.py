@@ -101,7 +101,7 @@ class Stripe(PaymentProvider):
             example="sk_test_… / sk_live_…",
             help="Developers → API keys. A restricted key needs PaymentIntents, Refunds, Checkout Sessions and Webhook "
             "Endpoints (write), Charges, Balance and Balance Transactions (read).",
-            help_ar="المطورون ← مفاتيح API. يحتاج المفتاح المقيّد إلى كتابة PaymentIntents وRefunds وCheckout Sessions "
+            help_ar="Developers ← API keys. يحتاج المفتاح المقيّد إلى كتابة PaymentIntents وRefunds وCheckout Sessions "
             "وWebhook Endpoints وقراءة Charges وBalance وBalance Transactions.",
         ),
         Field(
@@ -124,7 +124,7 @@ class Stripe(PaymentProvider):
             pattern=r"whsec_[A-Za-z0-9+/=_-]+",
             example="whsec_…",
             help="Only for an address that you enter there yourself: Developers → Webhooks → your endpoint.",
-            help_ar="فقط لعنوان تُدخله هناك بنفسك: المطورون ← Webhooks ← نقطة النهاية.",
+            help_ar="فقط لعنوان تُدخله هناك بنفسك: Developers ← Webhooks ← عنوانك.",
             credential_type="webhook_secret",
         ),
     )
