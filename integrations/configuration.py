@@ -169,8 +169,9 @@ def _impossible(provider: Provider, configuration: Any) -> Iterator[Problem]:
 def _of_the_other_mode(provider: Provider, environment: str, parts: Mapping[str, Any]) -> Iterator[Problem]:
     """Keys that are live where tests are made, or for tests where money is taken."""
     for part, fields in (("configuration", provider.configuration), ("credentials", provider.credentials)):
-        given = parts.get(part)
-        for field in fields if isinstance(given, Mapping) else ():
+        whole = parts.get(part)
+        given = whole if isinstance(whole, Mapping) else {}
+        for field in fields:
             yield from _mode_problems(field, f"{part}.{field.key}", environment, given.get(field.key))
 
 

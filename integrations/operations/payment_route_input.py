@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from django.utils.translation import gettext_noop
@@ -13,7 +14,7 @@ from ..providers.base import PaymentProvider, ProviderType
 from .catalogue import offered_provider
 from .payment_terms import check_country, check_currency, check_method, not_offered
 
-_IS_OF = {
+_IS_OF: Mapping[str, str] = {
     Connection.Environment.PRODUCTION: gettext_noop("The connection {connection!r} is one of production."),
     Connection.Environment.STAGING: gettext_noop("The connection {connection!r} is one of staging."),
     Connection.Environment.DEVELOPMENT: gettext_noop("The connection {connection!r} is one of development."),

@@ -56,7 +56,7 @@ def _methods() -> list[tuple[str, str]]:
 
 
 class RouteForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(_SELECT))
+    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput({**_SELECT, "dir": "auto"}))
     connection = forms.ModelChoiceField(
         label=_("Goes to"), queryset=Connection.objects.none(), widget=forms.Select(_SELECT)
     )
