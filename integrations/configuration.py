@@ -52,6 +52,7 @@ def validate(
             *_environment_problems(provider, environment, configuration),
             *_problems(schema_of(provider), parts),
             *_impossible(provider, configuration),
+            *_of_the_other_mode(provider, environment, parts),
         ]
     )
 
@@ -65,12 +66,13 @@ def validate_configuration(provider: Provider, *, environment: str, configuratio
             *_environment_problems(provider, environment, configuration),
             *_problems(schema, parts),
             *_impossible(provider, configuration),
+            *_of_the_other_mode(provider, environment, parts),
         ]
     )
 
 
-def validate_credential(provider: Provider, *, key: str, value: str) -> Field:
-    """Check one credential and return the field that it fills. Raises InvalidRequest."""
+def validate_credential(provider: Provider, *, environment: str, key: str, value: str) -> Field:
+    """Check one credential of a connection and return the field that it fills. Raises InvalidRequest."""
     fields = {field.key: field for field in provider.credentials}
     if key not in fields:
         known = ", ".join(fields)
@@ -80,8 +82,11 @@ def validate_credential(provider: Provider, *, key: str, value: str) -> Field:
             known=known,
             field="credential_key",
         )
-    problems = _problems(_property(fields[key], max_length=_MAX_CREDENTIAL_LENGTH), value)
-    _refuse(("value", rule, value) for _, rule, value in problems)
+    problems = [
+        *_problems(_property(fields[key], max_length=_MAX_CREDENTIAL_LENGTH), value),
+        *_mode_problems(fields[key], "value", environment, value),
+    ]
+    _refuse(("value", rule, limit) for _, rule, limit in problems)
     return fields[key]
 
 
@@ -109,6 +114,10 @@ def _property(field: Field, *, max_length: int) -> dict[str, Any]:
         schema |= {"minLength": 1, "maxLength": max_length}
     if field.pattern:
         schema["pattern"] = f"^(?:{field.pattern})$"
+    if field.example:
+        schema["examples"] = [field.example]
+    if field.is_prose:
+        schema["x-prose"] = True
     if field.choices:
         schema["enum"] = list(field.choices)
     if field.default is not None:
@@ -155,6 +164,26 @@ def _impossible(provider: Provider, configuration: Any) -> Iterator[Problem]:
         has_form = not any(_problems(_property(field, max_length=_MAX_CONFIGURATION_LENGTH), value))
         if has_form and not field.is_possible(value):
             yield f"configuration.{field.key}", gettext_noop("cannot be right: look for a typing error"), ""
+
+
+def _of_the_other_mode(provider: Provider, environment: str, parts: Mapping[str, Any]) -> Iterator[Problem]:
+    """Keys that are live where tests are made, or for tests where money is taken."""
+    for part, fields in (("configuration", provider.configuration), ("credentials", provider.credentials)):
+        whole = parts.get(part)
+        given = whole if isinstance(whole, Mapping) else {}
+        for field in fields:
+            yield from _mode_problems(field, f"{part}.{field.key}", environment, given.get(field.key))
+
+
+def _mode_problems(field: Field, path: str, environment: str, value: Any) -> Iterator[Problem]:
+    """What has the wrong form is refused for that already."""
+    if not field.test_pattern or not isinstance(value, str) or not re.fullmatch(field.pattern, value):
+        return
+    is_live = not re.fullmatch(field.test_pattern, value)
+    if environment == Connection.Environment.PRODUCTION and not is_live:
+        yield path, gettext_noop("has to be a live key in production: this one is for tests"), ""
+    elif environment != Connection.Environment.PRODUCTION and is_live:
+        yield path, gettext_noop("has to be a test key outside production: this one is live and moves real money"), ""
 
 
 def _is_plain_url(text: object) -> bool:
@@ -209,7 +238,13 @@ class _Refused(InvalidRequest):
         super().__init__(_sentence(told), field=problems[0][0], details=details)
 
     def translated(self) -> str:
-        return _sentence([(field, gettext(rule).format(value)) for field, rule, value in self._problems])
+        return _sentence(self._translated())
+
+    def by_field(self) -> list[tuple[str, str]]:
+        return [(field, f"{text[:1].upper()}{text[1:]}.") for field, text in self._translated()]
+
+    def _translated(self) -> list[tuple[str, str]]:
+        return [(field, gettext(rule).format(value)) for field, rule, value in self._problems]
 
 
 def _sentence(told: Sequence[tuple[str, str]]) -> str:

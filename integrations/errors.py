@@ -45,11 +45,18 @@ class IntegrationError(Exception):
         super().__init__(self.message)
 
     def translated(self) -> str:
-        """The sentence in the language of the current request; logs, stored rows and the API have it in English."""
+        """The sentence in the language of the current request; logs, stored rows and the API have it in English.
+
+        A value that is such an error itself, as the cause, is said in that language too.
+        """
         from django.utils.translation import gettext
 
         template = gettext(self.template) if self.template else ""
-        return template.format(**self.values) if self.values else template
+        values = {
+            name: value.translated() if isinstance(value, IntegrationError) else value
+            for name, value in self.values.items()
+        }
+        return template.format(**values) if values else template
 
 
 class InvalidRequest(IntegrationError):
@@ -67,6 +74,10 @@ class InvalidRequest(IntegrationError):
         super().__init__(template, **values)
         self.field = field
         self.details = tuple(details)
+
+    def by_field(self) -> list[tuple[str, str]]:
+        """Each part that is wrong and what is wrong with it, in the language of the current request, for a form."""
+        return [(self.field, self.translated())]
 
 
 class Conflict(InvalidRequest):

@@ -228,7 +228,7 @@ class Exchange:
             raise AuthenticationFailed("{provider} refuses the credentials.", provider=self._provider.name) from refusal
         except (Unavailable, InvalidResponse) as error:
             raise Unavailable(
-                "{provider} gives no access token: {words}", provider=self._provider.name, words=error.message
+                "{provider} gives no access token: {words}", provider=self._provider.name, words=error
             ) from error
 
     @leaves_no_frames

@@ -36,12 +36,17 @@ def parse_amount(text: str, currency: str) -> Decimal:
     Raises InvalidRequest with the field to blame.
     """
     exponent = currency_exponent(currency)
+    return check_decimals(read_decimal(text), currency, exponent)
+
+
+def read_decimal(text: str) -> Decimal:
+    """A positive plain decimal of whatever currency: `parse_amount` knows how many decimals it may have."""
     if not _PLAIN_DECIMAL.fullmatch(text):
         raise InvalidRequest("The amount must be a plain positive decimal such as 12.50.", field="amount")
     amount = Decimal(text)
     if amount <= 0:
         raise InvalidRequest("The amount must be greater than zero.", field="amount")
-    return check_decimals(amount, currency, exponent)
+    return amount
 
 
 def check_decimals(amount: Decimal, currency: str, exponent: int | None = None) -> Decimal:

@@ -46,6 +46,12 @@ def signs_with_api_key(provider: Provider) -> bool:
     return provider.webhook_secret_key != SECRET_KEY
 
 
+def must_be_brought(connection: Connection, provider: Provider) -> bool:
+    """Whether the provider has a signing secret already that nobody has given with the connection."""
+    has_one = signs_with_api_key(provider) or provider.issues_webhook_secret
+    return has_one and not own_secret(connection, provider)
+
+
 def is_told_the_secret(provider: Provider) -> bool:
     """Whether the provider learns through its API which secret of ours it is to use."""
     can_sign = provider.signature is not None and provider.signature.can_sign

@@ -44,9 +44,10 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self.errors:
-            provider = get_provider(cleaned["connection"].provider.slug)
+            connection, key = cleaned["connection"], cleaned["credential_key"]
+            provider, environment = get_provider(connection.provider.slug), connection.environment
             try:
-                validate_credential(provider, key=cleaned["credential_key"], value=cleaned["value"])
+                validate_credential(provider, environment=environment, key=key, value=cleaned["value"])
             except InvalidRequest as error:
                 blame(self, error)
         return cleaned
@@ -81,9 +82,10 @@ class RotationForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_new_value(self) -> Secret:
         value: Secret = self.cleaned_data["new_value"]
         if value:
-            provider = get_provider(self.instance.connection.provider.slug)
+            connection, key = self.instance.connection, self.instance.credential_key
+            provider, environment = get_provider(connection.provider.slug), connection.environment
             try:
-                validate_credential(provider, key=self.instance.credential_key, value=value)
+                validate_credential(provider, environment=environment, key=key, value=value)
             except InvalidRequest as error:
                 raise forms.ValidationError(error.translated()) from error
         return value

@@ -32,7 +32,8 @@ def add_credential(
     rotation_policy: str = "manual",
 ) -> Credential:
     """Give the connection a credential that it has not. Raises InvalidRequest, or Conflict when it has one."""
-    field = validate_credential(get_provider(connection.provider.slug), key=key, value=value)
+    provider, environment = get_provider(connection.provider.slug), connection.environment
+    field = validate_credential(provider, environment=environment, key=key, value=value)
     if rotation_policy not in Credential.RotationPolicy.values:
         known = ", ".join(Credential.RotationPolicy.values)
         raise InvalidRequest("The rotation policy must be one of {known}.", known=known, field="rotation_policy")
@@ -73,8 +74,11 @@ def rotate_credentials(
     failure is raised; `untested` saves them all the same. The old ones stay valid for `overlap`. Raises InvalidRequest,
     and Conflict when somebody else has rotated one of them meanwhile.
     """
-    provider = get_provider(connection.provider.slug)
-    fields = {key: validate_credential(provider, key=key, value=value) for key, value in values.items()}
+    provider, environment = get_provider(connection.provider.slug), connection.environment
+    fields = {
+        key: validate_credential(provider, environment=environment, key=key, value=value)
+        for key, value in values.items()
+    }
     if not fields:
         raise InvalidRequest("A rotation needs at least one new value.", field="values")
     if not timedelta(0) <= overlap <= _MAX_OVERLAP:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+
+from django.utils.translation import gettext_noop
 
 from ..errors import InvalidRequest
 from ..models import Connection, PaymentRoute
 from ..money import parse_amount
 from ..providers.base import PaymentProvider, ProviderType
 from .catalogue import offered_provider
-from .payment_terms import check_country, check_currency, check_method
+from .payment_terms import check_country, check_currency, check_method, not_offered
+
+_IS_OF: Mapping[str, str] = {
+    Connection.Environment.PRODUCTION: gettext_noop("The connection {connection!r} is one of production."),
+    Connection.Environment.STAGING: gettext_noop("The connection {connection!r} is one of staging."),
+    Connection.Environment.DEVELOPMENT: gettext_noop("The connection {connection!r} is one of development."),
+}
 
 
 def check_route(route: PaymentRoute) -> None:
     """Check an unsaved rule, and write its amounts as their currency has them. Raises InvalidRequest with the field."""
     route.name = (route.name or "").strip()
-    if not 0 < len(route.name) <= 100:
-        raise InvalidRequest("A payment route needs a name of at most 100 characters.", field="name")
+    if not 0 < len(route.name) <= 100 or not route.name.isprintable():
+        raise InvalidRequest("A payment route needs a name of 1 to 100 printable characters.", field="name")
     if not 0 <= route.position <= PaymentRoute.LAST_POSITION:
         raise InvalidRequest(
             "A position is a number from 0 to {last}.", last=PaymentRoute.LAST_POSITION, field="position"
@@ -40,12 +49,7 @@ def _check_connection(route: PaymentRoute) -> None:
     if route.environment and route.environment not in Connection.Environment.values:
         raise InvalidRequest("There is no such environment.", field="environment")
     if route.environment and route.environment != connection.environment:
-        raise InvalidRequest(
-            "The connection {connection!r} is one of {environment}.",
-            connection=connection.connection_name,
-            environment=connection.environment,
-            field="environment",
-        )
+        raise InvalidRequest(_IS_OF[connection.environment], connection=connection.connection_name, field="environment")
 
 
 def _check_offer(route: PaymentRoute) -> None:
@@ -61,12 +65,7 @@ def _check_offer(route: PaymentRoute) -> None:
     for part, offer in offers.items():
         wanted = getattr(route, part)
         if wanted and offer and wanted not in offer:
-            raise InvalidRequest(
-                "The connection {connection!r} does not offer this {part}.",
-                connection=route.connection.connection_name,
-                part=part,
-                field=part,
-            )
+            raise not_offered(route.connection.connection_name, part)
 
 
 def _check_amounts(route: PaymentRoute) -> None:

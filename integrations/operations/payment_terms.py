@@ -8,6 +8,7 @@ from functools import cache
 from babel import Locale
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from ..errors import InvalidRequest
 from ..money import currency_exponent
@@ -44,6 +45,15 @@ METHOD_NAMES: Mapping[str, Promise | str] = {
     "qpay": "QPay",
 }
 
+# A sentence for each: the name of a part, put into one sentence for all, has no place in another language.
+_NOT_OFFERED = {
+    "connection": gettext_noop("The connection {connection!r} takes no payments here."),
+    "capture": gettext_noop("The connection {connection!r} cannot capture later."),
+    "currency": gettext_noop("The connection {connection!r} does not offer this currency."),
+    "country": gettext_noop("The connection {connection!r} does not offer this country."),
+    "method": gettext_noop("The connection {connection!r} does not offer this method."),
+}
+
 
 @cache
 def known_methods() -> tuple[str, ...]:
@@ -65,6 +75,11 @@ def check_method(method: str, *, field: str = "method") -> None:
     raise InvalidRequest(
         "{method!r} is no payment method. Known are: {known}.", method=method, known=known, field=field
     )
+
+
+def not_offered(connection_name: str, part: str) -> InvalidRequest:
+    """What is said where a connection's provider has not the `part` that was asked for."""
+    return InvalidRequest(_NOT_OFFERED[part], connection=connection_name, field=part)
 
 
 def check_country(country: str) -> None:

@@ -12,6 +12,7 @@ from ..models.connections import ConnectionQuerySet
 from ..providers.base import PaymentProvider, ProviderType
 from .catalogue import offered_provider
 from .payment_order import PaymentOrder
+from .payment_terms import not_offered
 from .routing_order import in_order, settings_of
 
 Check = Callable[[Connection], None]
@@ -152,9 +153,7 @@ def _unfit(connection: Connection, order: PaymentOrder, field: str) -> InvalidRe
             currencies=", ".join(only_in),
             field=field,
         )
-    return InvalidRequest(
-        "The connection {connection!r} does not offer this {part}.", connection=name, part=field, field=field
-    )
+    return not_offered(name, field)
 
 
 def _none(active: list[Connection], order: PaymentOrder) -> ConfigurationError:

@@ -23,7 +23,9 @@ from ..operations.connections import (
     reset_circuit,
     test_connection,
 )
+from ..providers.registry import providers
 from .rendering import current_organization, page, staff_page
+from .schema_fields import Answer, answers_of
 
 PAGE_SIZE = 25
 
@@ -58,6 +60,7 @@ def connection_detail(request: HttpRequest, connection_id: uuid.UUID) -> HttpRes
     context = {
         "title": connection.connection_name,
         "connection": connection,
+        "answers": _answers(connection),
         "circuit": circuits([connection.pk])[connection.pk],
         "credentials": _credentials(connection),
         "rate_limits": connection.rate_limits.order_by("max_requests"),
@@ -66,6 +69,14 @@ def connection_detail(request: HttpRequest, connection_id: uuid.UUID) -> HttpRes
         "may_rotate": request.user.has_perm("integrations.change_credential"),
     }
     return page(request, "integrations/connections/detail.html", context)
+
+
+def _answers(connection: Connection) -> list[Answer]:
+    """A provider that this installation no longer has asks nothing: its answers go by their keys."""
+    provider = providers().get(connection.provider.slug)
+    if provider is None:
+        return [Answer(key, value, False) for key, value in connection.configuration.items()]
+    return answers_of(provider, connection.configuration)
 
 
 @require_POST

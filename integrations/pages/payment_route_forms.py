@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from ..errors import InvalidRequest
 from ..models import Connection, IntegrationProvider, Organization, PaymentRoute
+from ..money import read_decimal
+from ..operations.payment_terms import check_country, check_currency
 from ..templatetags.payments import named_methods
 
 _PLAIN = {"class": "hub-input", "dir": "ltr", "autocomplete": "off", "spellcheck": "false"}
 _SELECT = {"class": "hub-input"}
 
 
-class _Code(forms.CharField):
-    """A country's or a currency's, in whatever case it was typed."""
+class _Checked(forms.CharField):
+    """Checked by itself, so that all that is wrong with a form is told at once."""
 
-    def __init__(self, length: int, **options: Any) -> None:
-        widget = forms.TextInput({**_PLAIN, "size": length + 3, "autocapitalize": "characters"})
-        super().__init__(**{"max_length": length, "required": False, "widget": widget, **options})
+    def __init__(self, check: Callable[[str], object], *, is_upper: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.check, self.is_upper = check, is_upper
 
     def clean(self, value: Any) -> str:
-        return str(super().clean(value)).upper()
+        text = str(super().clean(value))
+        text = text.upper() if self.is_upper else text
+        if text:
+            try:
+                self.check(text)
+            except InvalidRequest as error:
+                raise forms.ValidationError(error.translated()) from error
+        return text
 
 
-def _amount(label: Any, **options: Any) -> forms.CharField:
+def _code(length: int, check: Callable[[str], object], *, required: bool = False, **options: Any) -> _Checked:
+    """A country's or a currency's, in whatever case it was typed."""
+    widget = forms.TextInput({**_PLAIN, "size": length + 3, "autocapitalize": "characters"})
+    return _Checked(check, is_upper=True, max_length=length, required=required, widget=widget, **options)
+
+
+def _amount(label: Any, **options: Any) -> _Checked:
     widget = forms.TextInput({**_PLAIN, "inputmode": "decimal"})
-    return forms.CharField(label=label, max_length=24, widget=widget, **options)
+    return _Checked(read_decimal, label=label, max_length=24, widget=widget, **options)
 
 
 def _environments(anything: Any) -> list[tuple[str, Any]]:
@@ -39,7 +56,7 @@ def _methods() -> list[tuple[str, str]]:
 
 
 class RouteForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(_SELECT))
+    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput({**_SELECT, "dir": "auto"}))
     connection = forms.ModelChoiceField(
         label=_("Goes to"), queryset=Connection.objects.none(), widget=forms.Select(_SELECT)
     )
@@ -47,8 +64,8 @@ class RouteForm(forms.Form):
         label=_("Environment"), required=False, choices=lambda: _environments(_("Any environment")),
         widget=forms.Select(_SELECT),
     )  # fmt: skip
-    country = _Code(2, label=_("Payer's country"), help_text=_("Two letters: AE, SA, KW. Empty: any."))
-    currency = _Code(3, label=_("Currency"), help_text=_("Three letters: AED, SAR, KWD. Empty: any."))
+    country = _code(2, check_country, label=_("Payer's country"), help_text=_("Two letters: AE, SA, KW. Empty: any."))
+    currency = _code(3, check_currency, label=_("Currency"), help_text=_("Three letters: AED, SAR, KWD. Empty: any."))
     method = forms.ChoiceField(label=_("Method"), required=False, choices=_methods, widget=forms.Select(_SELECT))
     min_amount = _amount(_("From"), required=False, help_text=_("In the currency above, which it needs."))
     max_amount = _amount(_("Up to"), required=False)
@@ -64,8 +81,8 @@ class RouteForm(forms.Form):
 
 class TrialForm(forms.Form):
     amount = _amount(_("Amount"))
-    currency = _Code(3, label=_("Currency"), required=True)
-    country = _Code(2, label=_("Payer's country"))
+    currency = _code(3, check_currency, label=_("Currency"), required=True)
+    country = _code(2, check_country, label=_("Payer's country"))
     method = forms.ChoiceField(label=_("Method"), required=False, choices=_methods, widget=forms.Select(_SELECT))
     environment = forms.ChoiceField(
         label=_("Environment"), required=False, choices=lambda: _environments(_("As payments do")),

@@ -21,6 +21,7 @@ from ..operations.connections import ConnectionTest, create_and_activate, test_c
 from ..providers.base import PaymentProvider, Provider
 from ..templatetags.payments import home_currency
 from .rendering import current_organization, page, staff_page
+from .schema_fields import answers_of
 from .setup_forms import ConfigurationForm, CredentialsForm, ProviderForm, ReviewForm
 
 PROVIDER, CONFIGURATION, CREDENTIALS, REVIEW = "provider", "configuration", "credentials", "review"
@@ -73,7 +74,8 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
         if step == CONFIGURATION:
             return {"provider": self._provider()}
         if step == CREDENTIALS:
-            return {"provider": self._provider(), "kept": self._kept_credentials()}
+            environment = (self.storage.get_step_data(CONFIGURATION) or {}).get(f"{CONFIGURATION}-environment", "")
+            return {"provider": self._provider(), "environment": environment, "kept": self._kept_credentials()}
         return {}
 
     def process_step(self, form: Any) -> Any:
@@ -94,9 +96,8 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
 
     def _context(self, form: Any, **extra: Any) -> dict[str, Any]:
         context = {"title": _("Set up a connection"), "form": form, "titles": TITLES, **self.get_context_data(form)}
-        if self.steps.current == PROVIDER:
-            context["home"] = home_currency(current_organization(self.request))
-        else:
+        context["home"] = home_currency(current_organization(self.request))
+        if self.steps.current != PROVIDER:
             if _listens(offered_provider(self._chosen_slug())):
                 context["titles"] = {**TITLES, WEBHOOKS: _("Webhooks")}
             context["provider"] = next((row for row in self._offered() if row.slug == self._chosen_slug()), None)
@@ -105,9 +106,10 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
             credentials = self._form_of(CREDENTIALS)
             context |= {
                 "configuration": configuration,
-                "configured": _answers(configuration),
+                "answers": answers_of(self._provider(), configuration.configuration(configuration.cleaned_data)),
                 "credentials": [credentials.fields[key].label for key in credentials.credentials()],
                 "is_live": configuration.cleaned_data["environment"] == "production",
+                "is_offline": self._provider().is_offline,
             }
         return context | extra
 
@@ -193,11 +195,6 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
             rows = IntegrationProvider.objects.filter(is_active=True).mena_first()
             self._rows = [row for row in rows if offered_provider(row.slug) is not None]
         return self._rows
-
-
-def _answers(form: ConfigurationForm) -> list[tuple[str, Any]]:
-    """What was answered to the provider's own questions, by label."""
-    return [(str(field.label), form.cleaned_data[key]) for key, field in form.own.items() if form.cleaned_data[key]]
 
 
 def _listens(provider: Provider | None) -> bool:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from ..configuration import BASE_URL, schema_of, validate_configuration, validate_credential, with_defaults
 from ..errors import InvalidRequest
 from ..models import Connection, IntegrationProvider
+from ..operations.connection_input import checked_name
 from ..providers.base import Provider
 from ..secrecy import Secret
 from .schema_fields import fields_of, plain_input
@@ -32,7 +33,7 @@ class ProviderForm(forms.Form):
 class ConfigurationForm(forms.Form):
     """What the connection is called, where it is used, and what the provider wants to know that is no secret."""
 
-    connection_name = forms.CharField(label=_("Connection name"), max_length=100, widget=plain_input())
+    connection_name = forms.CharField(label=_("Connection name"), max_length=100, widget=plain_input(dir="auto"))
     environment = forms.ChoiceField(
         label=_("Environment"),
         choices=Connection.Environment.choices,
@@ -55,36 +56,50 @@ class ConfigurationForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not self.errors:
+        if "connection_name" in cleaned:
+            self._check_name(cleaned["connection_name"])
+        if "environment" in cleaned:
             try:
                 validate_configuration(
                     self.provider, environment=cleaned["environment"], configuration=self.configuration(cleaned)
                 )
             except InvalidRequest as error:
-                self._blame(error)
+                self._blame(error, cleaned["environment"])
         return cleaned
 
     def configuration(self, cleaned: Mapping[str, Any]) -> dict[str, Any]:
-        return with_defaults(self.provider.configuration, {key: cleaned[key] for key in self.own})
+        given = {key: cleaned[key] for key in self.own if key in cleaned}
+        return with_defaults(self.provider.configuration, given)
 
-    def _blame(self, error: InvalidRequest) -> None:
-        field = error.field.removeprefix("configuration.")
-        if field == BASE_URL and self.cleaned_data["environment"] == Connection.Environment.PRODUCTION:
-            self.add_error(BASE_URL, _("Only staging and development may have an address of their own."))
-        else:
-            self.add_error(field if field in self.fields else None, error.translated())
+    def _check_name(self, name: str) -> None:
+        try:
+            checked_name(name)
+        except InvalidRequest as error:
+            self.add_error("connection_name", error.translated())
+
+    def _blame(self, error: InvalidRequest, environment: str) -> None:
+        """All that is wrong at once. A field that was refused already is only missed here because of that."""
+        for path, told in error.by_field():
+            field = path.removeprefix("configuration.")
+            if field == BASE_URL and environment == Connection.Environment.PRODUCTION:
+                self.add_error(BASE_URL, _("Only staging and development may have an address of their own."))
+            elif field not in self.errors:
+                self.add_error(field if field in self.fields else None, told)
 
 
 class CredentialsForm(forms.Form):
     """The secrets. One that was given before may be left empty and is kept."""
 
-    def __init__(self, *args: Any, provider: Provider, kept: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, provider: Provider, environment: str, kept: Mapping[str, str], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.provider, self.kept = provider, kept
+        self.provider, self.environment, self.kept = provider, environment, kept
         self.fields.update(fields_of(schema_of(provider)["properties"]["credentials"]))
         for key in self.kept.keys() & self.fields.keys():
-            self.fields[key].required = False
-            self.fields[key].widget.attrs["placeholder"] = "••••••••"
+            field: Any = self.fields[key]
+            field.required, field.is_kept = False, True
+            field.widget.attrs["placeholder"] = "••••••••"
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -99,9 +114,10 @@ class CredentialsForm(forms.Form):
 
     def _check(self, key: str, value: str) -> None:
         try:
-            validate_credential(self.provider, key=key, value=value)
-        except InvalidRequest:
-            self.add_error(key, _("This does not look as the provider writes it."))
+            validate_credential(self.provider, environment=self.environment, key=key, value=value)
+        except InvalidRequest as error:
+            for _path, told in error.by_field():
+                self.add_error(key, told)
 
 
 class ReviewForm(forms.Form):

@@ -40,8 +40,10 @@ class ProviderType(StrEnum):
 class Field:
     """One value that a connection needs, as the provider's dashboard calls it, in snake case.
 
-    `pattern` is a regular expression that the whole value must match; `choices` are the values allowed; `is_possible`
-    tells of a value of the configuration what neither can: whether its check digits fit, say.
+    `pattern` is a regular expression that the whole value must match, and `example` how such a value looks; `choices`
+    are the values allowed; `is_possible` tells of a value of the configuration what neither can: whether its check
+    digits fit, say. `test_pattern` is what a key that moves no real money matches, where keys tell: any other is live.
+    `is_prose`: words for people, in either language.
     """
 
     key: str
@@ -52,6 +54,9 @@ class Field:
     help: str = ""
     help_ar: str = ""
     pattern: str = ""
+    example: str = ""
+    test_pattern: str = ""
+    is_prose: bool = False
     kind: Literal["string", "boolean", "integer"] = "string"
     choices: tuple[str, ...] = ()
     default: str | bool | int | None = None

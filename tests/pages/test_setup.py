@@ -109,7 +109,7 @@ def test_no_step_is_reached_before_those_it_stands_on(wizard: Client, step: str)
             "Only staging and development",
         ),
         ("credentials", {"api_key": ""}, "required"),
-        ("credentials", {"api_key": "pk_wrong_kind"}, "does not look as the provider writes it"),
+        ("credentials", {"api_key": "pk_wrong_kind"}, "does not have the expected form"),
         ("credentials", {"api_key": KEY + "\n\x00"}, "Null characters"),
     ],
 )

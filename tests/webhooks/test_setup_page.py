@@ -237,7 +237,8 @@ def test_others_that_could_be_told_are_told_by_hand_without_a_call(
     endpoint = WebhookEndpoint.objects.get(connection=connection)
     secret = endpoint.webhook_secret.reveal()
     asked = "There is nothing to enter" if slug == "tamara" else "Use this secret"
-    assert all(name in made for name in (*get_provider(slug).recommended_events, asked))
+    names = get_provider(slug).recommended_events if get_provider(slug).names_its_events else ()
+    assert all(name in made for name in (*names, asked))
     assert bool(secret and secret in made) == (slug == "tabby"), "its own token is shown once; the others issue theirs"
     staff.post(address(connection), {"action": "secret", "webhook_secret": "sample-issued-by-the-gateway-1"})
     endpoint.refresh_from_db()

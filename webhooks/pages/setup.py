@@ -22,7 +22,7 @@ from integrations.providers.registry import get_provider
 
 from ..endpoints import address_for, create_endpoint, rotate_secret
 from ..models import WebhookEndpoint
-from ..own_secrets import has_own_secret, signs_with_api_key
+from ..own_secrets import has_own_secret, must_be_brought, signs_with_api_key
 
 _LONGEST_SECRET = 512
 
@@ -52,12 +52,13 @@ def _make(request: HttpRequest, connection: Connection, provider: Provider) -> H
     if _endpoint_of(connection) is not None:
         return _back(request)
     registers = provider.registers_webhooks and request.POST.get("action") != "make_by_hand"
+    brought = request.POST.get("webhook_secret", "").strip() if must_be_brought(connection, provider) else ""
     try:
-        endpoint, secret = create_endpoint(connection, register=registers, secret_follows=True)
+        endpoint, secret = create_endpoint(connection, webhook_secret=brought, register=registers, secret_follows=True)
     except IntegrationError as error:
         messages.error(request, error.translated())
         return _back(request)
-    shown = "" if registers else secret
+    shown = "" if registers or brought else secret
     return _shown(request, connection, provider, endpoint, secret=shown, was_registered=registers)
 
 
@@ -101,6 +102,7 @@ def _shown(
         "awaits_secret": awaits_secret,
         "is_by_hand": not provider.registers_webhooks or awaits_secret or was_registered is False,
         "was_registered": was_registered,
+        "needs_secret": endpoint is None and must_be_brought(connection, provider),
         "signs_with_key": signs_with_api_key(provider),
         "knows_secret": endpoint is not None and has_own_secret(endpoint),
         "in_setup": request.GET.get("setup") == "1",

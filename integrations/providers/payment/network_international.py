@@ -102,15 +102,16 @@ class NetworkInternational(PaymentProvider):
             secret=True,
             pattern=r"[A-Za-z0-9+/]{16,}={0,2}",
             help="Portal: Settings → Integrations → Service accounts. Copy the key as it is.",
-            help_ar="البوابة: الإعدادات ← Integrations ← Service accounts. انسخ المفتاح كما هو.",
+            help_ar="البوابة: Settings ← Integrations ← Service accounts. انسخ المفتاح كما هو.",
         ),
         Field(
             "outlet_ref",
             "Outlet reference",
             "مرجع المنفذ",
             pattern=UUID,
+            example="00000000-0000-0000-0000-000000000000",
             help="Portal: Settings → Organisational hierarchy → your outlet → Reference.",
-            help_ar="البوابة: الإعدادات ← Organisational hierarchy ← المنفذ ← Reference.",
+            help_ar="البوابة: Settings ← Organisational hierarchy ← المنفذ ← Reference.",
         ),
         Field(
             "webhook_secret",
@@ -120,7 +121,7 @@ class NetworkInternational(PaymentProvider):
             secret=True,
             pattern=r"[!-~]{24,200}",
             help="Portal: Settings → Integrations → Webhooks: the header value, with the header key X-Hub-Token.",
-            help_ar="البوابة: الإعدادات ← Integrations ← Webhooks: قيمة الترويسة، واسمها X-Hub-Token.",
+            help_ar="البوابة: Settings ← Integrations ← Webhooks: قيمة الترويسة، واسمها X-Hub-Token.",
             credential_type="webhook_secret",
         ),
     )

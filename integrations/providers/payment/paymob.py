@@ -97,6 +97,8 @@ class Paymob(PaymentProvider):
             "المفتاح السري",
             secret=True,
             pattern=rf"({_COUNTRIES})_sk_(test|live)_[A-Za-z0-9]+",
+            test_pattern=r"[a-z]+_sk_test_.*",
+            example="are_sk_test_… / are_sk_live_…",
             help="Settings → API Keys → Secret key, with the switch at Live or Test as you mean it.",
             help_ar="الإعدادات ← API Keys ← Secret key، بعد اختيار الوضع الحي أو التجريبي.",
         ),
@@ -127,6 +129,8 @@ class Paymob(PaymentProvider):
             "Public key",
             "المفتاح العام",
             pattern=rf"({_COUNTRIES})_pk_(test|live)_[A-Za-z0-9]+",
+            test_pattern=r"[a-z]+_pk_test_.*",
+            example="are_pk_test_… / are_pk_live_…",
             help="Settings → API Keys → Public key. Its first letters say the country.",
             help_ar="الإعدادات ← API Keys ← Public key. حروفه الأولى تدل على البلد.",
         ),
@@ -135,6 +139,7 @@ class Paymob(PaymentProvider):
             "Integration IDs",
             "أرقام التكامل",
             pattern=r"\s*[a-z_]+\s*=\s*[0-9]+\s*(,\s*[a-z_]+\s*=\s*[0-9]+\s*)*",
+            example="card=1234567, apple_pay=1234568",
             help=(
                 "Settings → Payment Integrations. One for each way to pay: card=1234567, apple_pay=1234568."
                 " One that only authorises ends in _auth: card_auth=1234569."

@@ -117,6 +117,7 @@ class PayPal(PaymentProvider):
             "الاسم على صفحة باي بال",
             required=False,
             pattern=r".{1,127}",
+            is_prose=True,
             help="Instead of your account's business name.",
             help_ar="بدلًا من اسم النشاط التجاري في حسابك.",
         ),

@@ -97,9 +97,11 @@ class Stripe(PaymentProvider):
             "المفتاح السري",
             secret=True,
             pattern=r"(sk|rk)_(test|live)_[A-Za-z0-9_]+",
+            test_pattern=r"(sk|rk)_test_.*",
+            example="sk_test_… / sk_live_…",
             help="Developers → API keys. A restricted key needs PaymentIntents, Refunds, Checkout Sessions and Webhook "
             "Endpoints (write), Charges, Balance and Balance Transactions (read).",
-            help_ar="المطورون ← مفاتيح API. يحتاج المفتاح المقيّد إلى كتابة PaymentIntents وRefunds وCheckout Sessions "
+            help_ar="Developers ← API keys. يحتاج المفتاح المقيّد إلى كتابة PaymentIntents وRefunds وCheckout Sessions "
             "وWebhook Endpoints وقراءة Charges وBalance وBalance Transactions.",
         ),
         Field(
@@ -108,6 +110,8 @@ class Stripe(PaymentProvider):
             "المفتاح القابل للنشر",
             required=False,
             pattern=r"pk_(test|live)_[A-Za-z0-9_]+",
+            test_pattern=r"pk_test_.*",
+            example="pk_test_… / pk_live_…",
             help="For the payer's browser only.",
             help_ar="لمتصفح الدافع فقط.",
         ),
@@ -118,8 +122,9 @@ class Stripe(PaymentProvider):
             required=False,
             secret=True,
             pattern=r"whsec_[A-Za-z0-9+/=_-]+",
+            example="whsec_…",
             help="Only for an address that you enter there yourself: Developers → Webhooks → your endpoint.",
-            help_ar="فقط لعنوان تُدخله هناك بنفسك: المطورون ← Webhooks ← نقطة النهاية.",
+            help_ar="فقط لعنوان تُدخله هناك بنفسك: Developers ← Webhooks ← عنوانك.",
             credential_type="webhook_secret",
         ),
     )
@@ -140,6 +145,7 @@ class Stripe(PaymentProvider):
             "الحساب المرتبط",
             required=False,
             pattern=r"acct_[A-Za-z0-9]{4,64}",
+            example="acct_…",
             help="For platforms: the account to act for. Connect → Connected accounts; leave empty for your own.",
             help_ar="للمنصات: الحساب الذي تعمل نيابة عنه، من Connect ← Connected accounts. اتركه فارغًا لحسابك أنت.",
         ),

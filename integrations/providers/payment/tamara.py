@@ -115,6 +115,7 @@ class Tamara(PaymentProvider):
             "شركة الشحن",
             required=False,
             pattern=r".{1,100}",
+            is_prose=True,
             default="Own delivery",
             help="Tamara wants to be told, with each capture, who delivers.",
             help_ar="تطلب تمارا مع كل تحصيل اسم من يوصل الطلب.",

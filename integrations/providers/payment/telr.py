@@ -72,6 +72,7 @@ class Telr(PaymentProvider):
             "Store ID",
             "رقم المتجر",
             pattern=r"[0-9]{1,10}",
+            example="12345",
             help="Merchant console: Integrations → Hosted payment page.",
             help_ar="لوحة التاجر: Integrations ← Hosted payment page.",
         ),
@@ -81,8 +82,8 @@ class Telr(PaymentProvider):
             "مفتاح المصادقة",
             secret=True,
             pattern=KEY,
-            help="Merchant console: Integrations → Hosted payment page. Live calls want our address approved.",
-            help_ar="لوحة التاجر: Integrations ← Hosted payment page. تتطلب العمليات الحية اعتماد عنواننا هناك أيضًا.",
+            help="Merchant console: Integrations → Hosted payment page. Live calls want our IP address approved there.",
+            help_ar="لوحة التاجر: Integrations ← Hosted payment page. تتطلب العمليات الحية اعتماد عنوان IP الخاص بنا.",
         ),
         Field(
             "remote_auth_key",
