@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -24,6 +24,11 @@ def first_uuid7(moment: datetime) -> uuid.UUID:
     """The smallest version 7 UUID of that millisecond: a bound in time for an index that begins with the key."""
     milliseconds = max(0, int(moment.timestamp() * 1000))
     return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)
+
+
+def moment_of(key: uuid.UUID) -> datetime:
+    """When a version 7 UUID was made, to the millisecond. Of another UUID: any time, or ValueError or OverflowError."""
+    return datetime.fromtimestamp((key.int >> 80) / 1000, tz=UTC)
 
 
 class IdentifiedModel(models.Model):
