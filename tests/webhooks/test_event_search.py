@@ -12,20 +12,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from integrations.models import Membership
 from integrations.models.base import first_uuid7, moment_of
-from tests.factories import MembershipFactory
 from webhooks.models import WebhookEndpoint, WebhookEvent, WebhookReplay
 from webhooks.pages import events as page
 
+from .event_pages import store
+
 FIRST = datetime(2026, 2, 1, 6, 0, tzinfo=UTC)  # 10:00 in Dubai
-
-
-@pytest.fixture
-def staff(endpoint: WebhookEndpoint) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=endpoint.organization, role=Membership.Role.STAFF).user)
-    return client
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +27,9 @@ def six_events(endpoint: WebhookEndpoint, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(page, "LOOKED_THROUGH", 3)
     for hour in range(6):
         moment = FIRST + timedelta(hours=hour, seconds=30)
-        WebhookEvent.objects.create(
-            id=first_uuid7(moment), organization=endpoint.organization, webhook_endpoint=endpoint, subject="pi_1",
-            event_id=f"evt_{hour}", event_type="charge.captured", raw_body=b"{}", signature_verified=True,
-            processing_status="failed" if hour % 2 else "completed", received_at=moment,
-        )  # fmt: skip
+        status = "failed" if hour % 2 else "completed"
+        own = {"id": first_uuid7(moment), "received_at": moment, "subject": "pi_1", "processing_status": status}
+        store(endpoint, f"evt_{hour}", **own)
 
 
 def found(client: Client, **query: Any) -> tuple[list[str], str]:
