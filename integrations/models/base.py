@@ -46,7 +46,7 @@ class TimestampedModel(IdentifiedModel):
         abstract = True
 
 
-class PriceField(models.DecimalField):  # type: ignore[type-arg]
+class PriceField(models.DecimalField):  # type: ignore[type-arg]  # generic in the stubs alone
     """What one call costs, in dirhams: fractions of a fils count."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -54,7 +54,7 @@ class PriceField(models.DecimalField):  # type: ignore[type-arg]
         super().__init__(*args, **{**defaults, "validators": [MinValueValidator(0)], **options})
 
 
-class RetentionField(models.PositiveSmallIntegerField):  # type: ignore[type-arg]
+class RetentionField(models.PositiveSmallIntegerField):  # type: ignore[type-arg]  # generic in the stubs alone
     """For how many days something is kept; NULL for ever."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
