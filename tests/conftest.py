@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -70,6 +71,15 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     close_sessions()
     connections.close_all()
     connection.close_pool()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Any) -> Path:
+    """Where files go, of this test alone."""
+    folder = tmp_path / "files"
+    options = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(folder)}}
+    settings.STORAGES = {**settings.STORAGES, "folder": options}
+    return folder
 
 
 @pytest.fixture(autouse=True)

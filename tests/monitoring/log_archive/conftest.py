@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,15 +17,7 @@ OLD = 15
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Any) -> Path:
-    folder = tmp_path / "files"
-    options = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(folder)}}
-    settings.STORAGES = {**settings.STORAGES, "folder": options}
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _only_the_usual_months() -> Iterator[None]:
+def _only_the_usual_months(folder: Path) -> Iterator[None]:
     from monitoring.partitions import ensure_partitions
 
     from .archiving import drop_old_months
