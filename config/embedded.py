@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 import time
 import warnings
@@ -179,8 +180,11 @@ def _redis_socket(data_dir: Path) -> Path:
     inside = data_dir / "redis" / "redis.sock"
     if len(os.fsencode(inside)) < 100:
         return inside
-    short = Path(f"/tmp/hub-{os.getuid()}-{hashlib.sha256(os.fsencode(inside)).hexdigest()[:12]}")  # noqa: S108
+    short = Path(f"/tmp/hub-{os.getuid()}-{hashlib.sha256(os.fsencode(inside)).hexdigest()[:12]}")  # noqa: S108 - looked at below
     short.mkdir(mode=0o700, exist_ok=True)
+    found = short.lstat()  # anybody may have made a folder, or a link to one, of this name before
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ImproperlyConfigured(f"{short} is not a folder that we alone may enter: remove it.")
     return short / "redis.sock"
 
 

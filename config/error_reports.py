@@ -33,6 +33,6 @@ class ReportFilter(SafeExceptionReporterFilter):
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
         return {} if request is None else dict.fromkeys(request.POST, self.cleansed_substitute)
 
-    def get_traceback_frame_variables(self, request: Any, tb_frame: FrameType) -> list[tuple[str, Any]]:  # type: ignore[override]
+    def get_traceback_frame_variables(self, request: Any, tb_frame: FrameType) -> list[tuple[str, Any]]:  # type: ignore[override]  # kinds, where the stubs say text
         """Their kinds, since any of them may have been made from a secret."""
         return [(name, _Kind(value)) for name, value in tb_frame.f_locals.items()]

@@ -47,7 +47,7 @@ class JSONFormatter(JsonFormatter):
     """time, level, logger, message, then the ids that there are, then what goes with the record, then the exception."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(  # type: ignore[no-untyped-call]
+        super().__init__(
             ["levelname", "name", "message", *_IDS],
             rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception", "stack_info": "stack"},
             reserved_attrs=[*RESERVED_ATTRS, *_LEFT_OUT],

@@ -14,6 +14,7 @@ from integrations.master_keys import fresh_master_key, parse_master_keys
 
 from .environment import Environment, data_dir, secret_from_file
 from .navigation import UNFOLD as UNFOLD
+from .schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(BASE_DIR)
@@ -202,126 +203,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "Asia/Dubai"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE = {
-    "sweep the webhook inbox": {"task": "webhooks.tasks.sweep_inbox", "schedule": 5.0, "options": {"expires": 5}},
-    "advance webhook replays": {"task": "webhooks.tasks.advance_replays", "schedule": 3.0, "options": {"expires": 3}},
-    "archive webhook bodies": {
-        "task": "webhooks.tasks.archive_bodies",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "delete webhook bodies that are too old": {
-        "task": "webhooks.tasks.purge_bodies",
-        "schedule": timedelta(days=1),
-        "options": {"expires": 86_400},
-    },
-    "delete health checks and notifications that are too old": {
-        "task": "monitoring.tasks.purge_watch",
-        "schedule": timedelta(days=1),
-        "options": {"expires": 86_400},
-    },
-    "remove files of deleted webhooks": {
-        "task": "webhooks.tasks.remove_files",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "remove files of deleted proofs": {
-        "task": "integrations.tasks.remove_proofs",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "sweep webhook deliveries": {
-        "task": "webhooks.tasks.sweep_deliveries",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "check due connections": {
-        "task": "monitoring.tasks.check_due_connections",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "roll up metrics": {"task": "monitoring.tasks.rollup", "schedule": 60.0, "options": {"expires": 60}},
-    "write rate limit usage": {
-        "task": "integrations.tasks.flush_rate_limits",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "resume abandoned payments": {
-        "task": "integrations.tasks.resume_abandoned_payments",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "reconcile payments": {
-        "task": "integrations.tasks.reconcile_payments",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "sum up settlements": {
-        "task": "integrations.tasks.sum_up_settlements",
-        "schedule": timedelta(minutes=5),
-        "options": {"expires": 300},
-    },
-    "look after credentials": {
-        "task": "integrations.tasks.look_after_credentials",
-        "schedule": timedelta(hours=1),
-        "options": {"expires": 3600},
-    },
-    "bring alerts up to date": {
-        "task": "monitoring.tasks.watch_credentials",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "bring alerts of payments up to date": {
-        "task": "monitoring.tasks.watch_payments",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "bring alerts of webhook destinations up to date": {
-        "task": "monitoring.tasks.watch_destinations",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "bring alerts of connections up to date": {
-        "task": "monitoring.tasks.watch_connections",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "bring alerts of budgets up to date": {
-        "task": "monitoring.tasks.watch_budgets",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "repeat and escalate alerts": {
-        "task": "monitoring.tasks.tell_due_alerts",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "send alert notifications": {
-        "task": "monitoring.tasks.send_notifications",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "advance log exports": {
-        "task": "monitoring.tasks.advance_log_exports",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "delete log exports that are too old": {
-        "task": "monitoring.tasks.delete_expired_log_exports",
-        "schedule": timedelta(hours=1),
-        "options": {"expires": 3600},
-    },
-    "make log partitions ahead": {
-        "task": "monitoring.tasks.ensure_partitions",
-        "schedule": timedelta(hours=1),
-        "options": {"expires": 3600},
-    },
-    "archive old logs": {
-        "task": "monitoring.tasks.archive_logs",
-        "schedule": timedelta(hours=1),
-        "options": {"expires": 3600},
-    },
-}
 
 # What goes wrong is told without anybody's secrets, while DEBUG is on as well.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.error_reports.ReportFilter"

@@ -18,7 +18,7 @@ from .tenancy import acting_as_service
 SWITCHABLE_ORGANIZATIONS = 50
 
 
-class MemberAuthenticationForm(AuthenticationForm):  # type: ignore[misc]
+class MemberAuthenticationForm(AuthenticationForm):
     """Lets in whoever belongs to an organization, where Django's asks for `is_staff`."""
 
     def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
@@ -30,7 +30,7 @@ class MemberAuthenticationForm(AuthenticationForm):  # type: ignore[misc]
             )
 
 
-class HubAdminSite(UnfoldAdminSite):  # type: ignore[misc]
+class HubAdminSite(UnfoldAdminSite):
     login_form = MemberAuthenticationForm
 
     def has_permission(self, request: HttpRequest) -> bool:

@@ -21,7 +21,7 @@ from .errors import Unavailable
 
 
 @deconstructible
-class BucketStorage(S3Storage):  # type: ignore[misc]
+class BucketStorage(S3Storage):
     """Raises Unavailable whatever goes wrong, but FileNotFoundError for a file that is not there."""
 
     def __init__(self, **options: Any) -> None:

@@ -19,9 +19,9 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import hiredis
 import redis
@@ -29,6 +29,7 @@ from django.conf import settings
 
 from .redis_client import redis_client
 
+_Answer = TypeVar("_Answer")
 TOUCHED = "hub:connections:touched"
 LIFE_SECONDS = 40 * 86_400  # beyond the longest window
 
@@ -46,48 +47,34 @@ def key_of(connection_id: uuid.UUID) -> str:
 
 def run_script(script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
     """Its last argument, which is added here, is the run of Redis that it runs in. Raises RedisAway."""
-    url = settings.REDIS_URL
-    if time.monotonic() < _resting_until.get(url, 0.0):
-        raise RedisAway
-    try:
-        return _evaluate(url, script, [len(keys), *keys, *arguments])
-    except redis.RedisError as error:
-        _resting_until[url] = time.monotonic() + _REST_SECONDS
-        raise RedisAway from error
+    return _asked(lambda url: _evaluate(url, script, [len(keys), *keys, *arguments]))
 
 
 def read(connection_ids: Sequence[uuid.UUID], fields: Sequence[str]) -> list[list[bytes | None]]:
     """The fields of each connection. Raises RedisAway."""
-    url = settings.REDIS_URL
-    if time.monotonic() < _resting_until.get(url, 0.0):
-        raise RedisAway
-    try:
+
+    def ask(url: str) -> list[list[bytes | None]]:
         with redis_client(url).pipeline(transaction=False) as pipeline:
             for connection_id in connection_ids:
                 pipeline.hmget(key_of(connection_id), list(fields))
             found: list[list[bytes | None]] = pipeline.execute()
             return found
-    except redis.RedisError as error:
-        _resting_until[url] = time.monotonic() + _REST_SECONDS
-        raise RedisAway from error
+
+    return _asked(ask)
 
 
 def generations(connection_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The generation of each connection, a new one where there was none. Raises RedisAway."""
-    url = settings.REDIS_URL
-    if time.monotonic() < _resting_until.get(url, 0.0):
-        raise RedisAway
-    try:
+
+    def ask(url: str) -> list[Any]:
         with redis_client(url).pipeline(transaction=False) as pipeline:
             for connection_id in connection_ids:
                 pipeline.hsetnx(key_of(connection_id), "generation", new_generation())
                 pipeline.expire(key_of(connection_id), LIFE_SECONDS)
                 pipeline.hget(key_of(connection_id), "generation")
-            answers = pipeline.execute()
-    except redis.RedisError as error:
-        _resting_until[url] = time.monotonic() + _REST_SECONDS
-        raise RedisAway from error
-    return {one: answer.decode() for one, answer in zip(connection_ids, answers[2::3], strict=True)}
+            return pipeline.execute()
+
+    return {one: answer.decode() for one, answer in zip(connection_ids, _asked(ask)[2::3], strict=True)}
 
 
 def renew_generation(connection_id: uuid.UUID) -> None:
@@ -100,6 +87,18 @@ def renew_generation(connection_id: uuid.UUID) -> None:
 
 def new_generation() -> str:
     return secrets.token_hex(8)
+
+
+def _asked(ask: Callable[[str], _Answer]) -> _Answer:
+    """What Redis answers. Raises RedisAway: without asking, where it has failed a moment ago."""
+    url = settings.REDIS_URL
+    if time.monotonic() < _resting_until.get(url, 0.0):
+        raise RedisAway
+    try:
+        return ask(url)
+    except redis.RedisError as error:
+        _resting_until[url] = time.monotonic() + _REST_SECONDS
+        raise RedisAway from error
 
 
 _RENEW = """

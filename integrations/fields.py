@@ -20,7 +20,7 @@ class _SealedAttribute(DeferredAttribute):
         instance.__dict__[self.field.attname] = self.field.sealed_for(instance, value)
 
 
-class EncryptedTextField(EncryptedFieldMixin, models.TextField):  # type: ignore[misc, type-arg]
+class EncryptedTextField(EncryptedFieldMixin, models.TextField):  # type: ignore[type-arg]  # generic in the stubs alone
     """Text that is sealed in the database and in memory: loading gives a `SealedText`, assigning a `str` seals it.
 
     A value is bound to its row. Moved to another, in the database or by an assignment, it does not open; read without

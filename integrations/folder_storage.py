@@ -25,7 +25,7 @@ class FolderStorage(FileSystemStorage):
 
     def _open(self, name: str, mode: str = "rb") -> Any:
         try:
-            return super()._open(name, mode)  # type: ignore[misc]
+            return super()._open(name, mode)  # type: ignore[misc]  # Django's, left out of its stubs
         except FileNotFoundError:
             raise
         except OSError as error:

@@ -152,7 +152,7 @@ def _read(file: Path, before: _Kept | None) -> _Kept:
         ring = before.ring if before is not None and is_same else _ring(parse_master_keys(file.read_text()))
     except (OSError, ImproperlyConfigured) as error:
         # Without the traceback, whose text might be the file's.
-        logger.error("The file of master keys cannot be used: %s", type(error).__name__)  # noqa: TRY400
+        logger.error("The file of master keys cannot be used: %s", type(error).__name__)  # noqa: TRY400 - see above
         ring, stamp = before.ring if before else _ring(settings.MASTER_KEYS), None
     return _Kept(ring, stamp, good_until)
 

@@ -23,7 +23,7 @@ ACCOUNT_PATHS = ("/admin/login/", "/admin/logout/", "/admin/password_change/")
 
 def acting_for_request(request: HttpRequest) -> Acting:
     """As whom the request's SQL runs. Sets `request.organization` (None for the service and for strangers)."""
-    request.organization = None  # type: ignore[attr-defined]
+    request.organization = None  # type: ignore[attr-defined]  # ours, on Django's request
     if request.path.startswith(SERVICE_PATHS) or _carries_token(request):
         return SERVICE
     user = request.user
@@ -31,7 +31,7 @@ def acting_for_request(request: HttpRequest) -> Acting:
         return SERVICE
     identify(user.get_username(), user.pk)
     organization = organization_of_session(request, user)
-    request.organization = organization  # type: ignore[attr-defined]
+    request.organization = organization  # type: ignore[attr-defined]  # the same
     if request.path.startswith(ACCOUNT_PATHS) or (user.is_superuser and request.path.startswith("/admin/")):
         return SERVICE
     return Acting(tenant=True, organization_id=organization.pk if organization else None)
@@ -63,8 +63,8 @@ def role_in(user: User, organization_id: uuid.UUID | None) -> str:
     """The role of `user` there: viewer, staff or admin, or an empty string. Read once a request."""
     if not hasattr(user, "_hub_roles"):
         rows = Membership.objects.filter(user=user).values_list("organization_id", "role")
-        user._hub_roles = dict(rows)  # type: ignore[attr-defined]
-    roles: dict[uuid.UUID | None, str] = user._hub_roles  # type: ignore[attr-defined]
+        user._hub_roles = dict(rows)  # type: ignore[attr-defined]  # kept with the row, which a request reads once
+    roles: dict[uuid.UUID | None, str] = user._hub_roles  # type: ignore[attr-defined]  # the same
     return roles.get(organization_id, "")
 
 
@@ -154,8 +154,12 @@ _ADMIN = (
 
 def permissions_of_role(role: str) -> frozenset[str]:
     """The permission codes (`app.action_model`) that a role carries; none for no role."""
-    by_role = {Membership.Role.VIEWER: _VIEWER, Membership.Role.STAFF: _STAFF, Membership.Role.ADMIN: _ADMIN}
-    return by_role.get(role, frozenset())  # type: ignore[call-overload, no-any-return]
+    by_role: dict[str, frozenset[str]] = {
+        Membership.Role.VIEWER: _VIEWER,
+        Membership.Role.STAFF: _STAFF,
+        Membership.Role.ADMIN: _ADMIN,
+    }
+    return by_role.get(role, frozenset())
 
 
 def _as_uuid(value: object) -> uuid.UUID | None:

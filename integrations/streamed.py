@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from .errors import IntegrationError
-from .providers.base import Answer
+from .providers.base import Answer, Rest
 from .redaction import ByteMask
 
 
 class Masked:
     """The rest of a streamed body without secrets."""
 
-    def __init__(self, rest: Iterator[bytes], mask: ByteMask) -> None:
+    def __init__(self, rest: Rest, mask: ByteMask) -> None:
         self._rest = rest
         self._mask = mask
-        self.close = rest.close  # type: ignore[attr-defined]
+        self.close = rest.close
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -35,7 +35,7 @@ class Watched:
     def __init__(
         self,
         answer: Answer,
-        rest: Iterator[bytes],
+        rest: Rest,
         failure: IntegrationError | None,
         report: Callable[[Answer, IntegrationError | None, int], None],
     ) -> None:
@@ -64,7 +64,7 @@ class Watched:
 
     def close(self) -> None:
         """At the end, or before it, when whoever reads has gone away."""
-        self._rest.close()  # type: ignore[attr-defined]
+        self._rest.close()
         if not self._is_told:
             self._is_told = True
             self._report(self._answer, self._failure, self._size)

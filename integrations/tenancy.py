@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import psycopg
 from django.db import DatabaseError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from psycopg.pq import TransactionStatus
 
@@ -152,8 +152,9 @@ class TenancyMiddleware:
         zone = _zone_of(request)
         with _acting_as(acting), timezone.override(zone):
             response = self.get_response(request)
-            if getattr(response, "streaming", False) and not getattr(response, "is_async", False):
-                response.streaming_content = _streamed(response.streaming_content, _acting.get(), zone)  # type: ignore[attr-defined]
+            if isinstance(response, StreamingHttpResponse) and not response.is_async:
+                pieces = cast(Iterator[bytes], response.streaming_content)
+                response.streaming_content = _streamed(pieces, _acting.get(), zone)
         return response
 
     def _acting_for(self, request: HttpRequest) -> Acting:

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 _NAMES = ["id", *(field.name for field in fields(FinishedCall))]
 _COLUMNS = ", ".join(_NAMES)
-_INSERT_ONE = f"INSERT INTO integration_logs ({_COLUMNS}) VALUES ({', '.join(['%s'] * len(_NAMES))})"  # noqa: S608
+_INSERT_ONE = f"INSERT INTO integration_logs ({_COLUMNS}) VALUES ({', '.join(['%s'] * len(_NAMES))})"  # noqa: S608 - our own names
 # One statement, prepared once, for however many rows: they go as one JSON array, which costs this process the least.
 _INSERT_SEVERAL = f"""
 INSERT INTO integration_logs ({_COLUMNS})

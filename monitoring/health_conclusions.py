@@ -83,7 +83,7 @@ def judge(task: Task, findings: Sequence[Finding]) -> Judged:
         status=status,
         is_refused=any(verdict.is_refused for verdict in verdicts.values()),
         error_message=message,
-        next_check=rows[-1].check_timestamp + pause_after(status, background.rule, random.random()),  # noqa: S311
+        next_check=rows[-1].check_timestamp + pause_after(status, background.rule, random.random()),  # noqa: S311 - spreads load
     )
 
 

@@ -33,7 +33,7 @@ def keep_in_order(*, seconds: float = 480.0) -> int:
                         return taken
         except IntegrationError as error:
             # Said by its own sentence: a traceback would show what was being written.
-            logger.error("Calls of %s stay where they are: %s", f"{month:%m/%Y}", error)  # noqa: TRY400
+            logger.error("Calls of %s stay where they are: %s", f"{month:%m/%Y}", error)  # noqa: TRY400 - see above
     return taken
 
 

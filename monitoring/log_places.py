@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 
-from integrations.models.base import first_uuid7
+from integrations.models.base import first_uuid7, moment_of
 
 _LONGEST_WAY = timedelta(days=1)
 _KEY_BEFORE_COMMIT = timedelta(seconds=3)
@@ -23,7 +23,7 @@ def around(pk: uuid.UUID) -> Q | None:
     if pk.version != 7:
         return None
     try:
-        made = datetime.fromtimestamp((pk.int >> 80) / 1000, tz=UTC)
+        made = moment_of(pk)
         return Q(created_at__range=(made - _LONGEST_WAY, made + _LONGEST_WAY))
     except (OverflowError, ValueError):
         return None

@@ -36,9 +36,10 @@ _NEAREST_ROWS = 300
 _SPANS = (timedelta(hours=8), timedelta(days=3), timedelta(days=24), timedelta(days=200))
 _FIRST_KEYS, _MORE_KEYS = 100, 1000
 # What `log_words` is made of is looked through first: it takes a row apart for 35 µs, this for 4.
-_WORDS_IN_ROW = """
+_WORDS_IN_ROW = f"""
 lower(left(log.endpoint, 500) || ' ' || log.request_id || ' ' || log.error_code || ' ' || left(log.error_message, 500)
-    || ' ' || left(log.request_body, 1500) || ' ' || left(log.response_body, 1500)) LIKE ALL (%s)
+    || ' ' || left(log.request_body, {INDEXED_CHARACTERS}) || ' ' || left(log.response_body, {INDEXED_CHARACTERS}))
+    LIKE ALL (%s)
 AND log_words(log.organization_id, log.created_at, log.endpoint, log.request_id, log.error_code, log.error_message,
     log.request_body, log.response_body) @@ %s::tsquery
 """.replace("log.", f"{CallLog._meta.db_table}.")

@@ -117,6 +117,15 @@ def _static_files_are_listed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def folder(tmp_path: Path, settings: Any) -> Path:
+    """Where files go, of this test alone."""
+    folder = tmp_path / "files"
+    options = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(folder)}}
+    settings.STORAGES = {**settings.STORAGES, "folder": options}
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _english() -> None:
     """Each test begins in English: a request in another language leaves its thread in that one."""

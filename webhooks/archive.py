@@ -54,7 +54,7 @@ def archive_bodies(*, seconds: float = 20.0) -> int:
                 moved += _archive_region(region, writers, deadline)
             except (ConfigurationError, Unavailable) as error:
                 # Said by its own sentence: a traceback would show what was being written.
-                logger.error("Webhook bodies of the data region %s stay in the database: %s", region, error)  # noqa: TRY400
+                logger.error("Webhook bodies of the data region %s stay in the database: %s", region, error)  # noqa: TRY400 - see above
     return moved
 
 
@@ -109,7 +109,7 @@ def _write(event: WebhookEvent) -> bool:
     try:
         sealed = seal_body(event)
     except VaultError as error:
-        logger.error("The body of event %s stays in the database: %s", event.pk, error)  # noqa: TRY400
+        logger.error("The body of event %s stays in the database: %s", event.pk, error)  # noqa: TRY400 - foreseen, and said in a line
         return False
     default_storage.save(str(event.body.name), ContentFile(sealed))
     return True

@@ -164,7 +164,7 @@ def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: values if len(values) > 1 else values[0] for name, values in several.items()}
 
 
-class _Described(UploadedFile):  # type: ignore[type-arg]
+class _Described(UploadedFile):  # type: ignore[type-arg]  # generic in the stubs alone
     """A file that was in a form, without its content."""
 
     digest = ""

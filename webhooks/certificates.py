@@ -84,7 +84,7 @@ def _fetched(address: str) -> _Answer:
     except Unavailable as error:
         return _Answer(time.monotonic() + _OUTAGE_KEPT_SECONDS, error=Unavailable(error.template, **error.values))
     if answer.rest is not None:
-        answer.rest.close()  # type: ignore[attr-defined]
+        answer.close()
         return _Answer(time.monotonic() + _ABSENCE_KEPT_SECONDS, error=absent)  # larger than any certificate
     if answer.status >= 500:
         outage = Unavailable("The certificate could not be fetched: {status}.", status=answer.status)

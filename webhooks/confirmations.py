@@ -36,8 +36,7 @@ def visit(endpoint_id: uuid.UUID, sealed: str) -> None:
     """Raises Unavailable, to be tried again, and EgressRefused for an address that may not be called."""
     address = SealedText(sealed, context=_place(endpoint_id)).reveal()
     answer = send(requests.Request("GET", address).prepare(), time.monotonic() + _SECONDS, streams=True)
-    if answer.rest is not None:
-        answer.rest.close()  # type: ignore[attr-defined]
+    answer.close()
     if answer.status >= 500:
         raise Unavailable("The provider answered {status} to the confirmation.", status=answer.status)
     logger.info("The address of endpoint %s was confirmed: the provider answered %d.", endpoint_id, answer.status)

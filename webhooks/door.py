@@ -52,7 +52,7 @@ class DoorMiddleware:
         reply = receive(call)
         response = HttpResponse(reply.body, status=reply.status, headers=dict(reply.all_headers()))
         # Django would write the path, which may hold a token, beside each refusal.
-        response._has_been_logged = True  # type: ignore[attr-defined]
+        response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark
         return response
 
 

@@ -207,7 +207,7 @@ def _as_unavailable(endpoint_id: uuid.UUID) -> Iterator[None]:
         raise UnreadablePayload("The event cannot be stored as it is.") from error
     except Exception as error:  # the edge of the house: whatever it was, the event must not be lost
         # By its type alone: a database's message may quote the row.
-        logger.error("An event of endpoint %s could not be stored: %s", endpoint_id, type(error).__name__)  # noqa: TRY400
+        logger.error("An event of endpoint %s could not be stored: %s", endpoint_id, type(error).__name__)  # noqa: TRY400 - see above
         if isinstance(error, DatabaseError):
             connection.close()
         raise CannotStore("The event cannot be stored now; send it again.") from error

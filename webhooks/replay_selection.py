@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 
-from integrations.models.base import first_uuid7
+from integrations.models.base import first_uuid7, moment_of
 
 from .models import WebhookEvent, WebhookReplay
 
@@ -65,6 +65,17 @@ class Selection:
         if self.event_type:
             fitting = fitting.filter(Q(event_type=self.event_type) | Q(normalized_type=self.event_type))
         return fitting.filter(known_by(self.text)) if self.text else fitting
+
+    def among_newest(self, events: QuerySet[WebhookEvent], most: int) -> Selection:
+        """The same with a beginning, where it has none and looks for what no index knows: a text or a type.
+
+        The newest `most` of all the events up to its end come after it, to the minute, as people write times.
+        """
+        if self.since or self.replay or not (self.text or self.event_type):
+            return self
+        newest = Selection(until=self.until).among(events).order_by("-pk").values_list("pk", flat=True)
+        beyond = newest[most : most + 1]
+        return replace(self, since=moment_of(beyond[0]).replace(second=0, microsecond=0)) if beyond else self
 
 
 @dataclass(frozen=True)

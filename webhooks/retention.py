@@ -39,7 +39,7 @@ def purge_all(*, seconds: float = 480.0) -> bool:
                 if time.monotonic() > deadline:
                     return False
         except IntegrationError as error:
-            logger.error("Old webhook bodies of %s are not all deleted: %s", organization.slug, error)  # noqa: TRY400
+            logger.error("Old webhook bodies of %s are not all deleted: %s", organization.slug, error)  # noqa: TRY400 - foreseen, and said in a line
     return True
 
 

@@ -53,7 +53,7 @@ def remove_files() -> int:
     return remove(FileToRemove)
 
 
-@shared_task(autoretry_for=(Unavailable,), retry_backoff=5, max_retries=6)  # type: ignore[untyped-decorator]
+@shared_task(autoretry_for=(Unavailable,), retry_backoff=5, max_retries=6)
 def confirm_address(endpoint_id: str, sealed: str) -> None:
     """Visit what a provider named to confirm an endpoint's address."""
     visit(uuid.UUID(endpoint_id), sealed)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminPasswordWidget
 
@@ -51,7 +52,7 @@ STATUS_LABELS = {
 }
 
 
-class HubModelAdmin(ModelAdmin):  # type: ignore[misc]
+class HubModelAdmin(ModelAdmin):
     """A clash of two writers, or an operation's refusal, is told."""
 
     list_filter_submit = True
@@ -67,7 +68,7 @@ class HubModelAdmin(ModelAdmin):  # type: ignore[misc]
     @method_decorator(sensitive_post_parameters())
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
+            return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:
             messages.error(request, _("This clashes with what is already there. Nothing was saved."))
         except IntegrationError as error:
@@ -95,7 +96,7 @@ class TenantAdmin(HubModelAdmin):
     def get_exclude(self, request: HttpRequest, obj: models.Model | None = None) -> list[str]:
         """The organization is asked for only of a super admin, and only where no connection says it."""
         excluded = list(super().get_exclude(request, obj) or ())
-        asks = obj is None and request.user.is_superuser and not self._has_connection()  # type: ignore[union-attr]
+        asks = obj is None and request.user.is_superuser and not self._has_connection()
         return excluded if asks else [*excluded, "organization"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> list[str]:
@@ -146,10 +147,9 @@ class LoggedAdmin(TenantRecordAdmin):
         named: models.QuerySet[Any] = rows.annotate(_connection_name=models.Subquery(name))
         return named
 
+    @display(description=gettext_lazy("connection"))
     def connection_label(self, row: Any) -> str:
         return row._connection_name or "–"
-
-    connection_label.short_description = gettext_lazy("connection")  # type: ignore[attr-defined]
 
 
 class SecretField(forms.CharField):
@@ -167,7 +167,7 @@ def organization_id_for(request: HttpRequest, row: Any) -> uuid.UUID | None:
     """The organization of a new row: its connection's, else the one that this person works for."""
     connection = getattr(row, "connection", None)
     if connection is not None:
-        return connection.organization_id  # type: ignore[no-any-return]
+        return connection.organization_id
     organization = getattr(request, "organization", None)
     return organization.pk if organization else None
 
@@ -179,4 +179,4 @@ def blame(form: forms.BaseForm, error: InvalidRequest) -> None:
 
 
 def _for_super_admins(request: HttpRequest, *columns: Any) -> tuple[Any, ...]:
-    return columns if request.user.is_superuser else ()  # type: ignore[union-attr]
+    return columns if request.user.is_superuser else ()

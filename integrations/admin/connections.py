@@ -28,7 +28,7 @@ from ..operations.connections import (
 from .base import STATUS_LABELS, TenantAdmin, blame
 
 
-class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
+class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     class Meta:
         model = Connection
         fields = ("connection_name", "is_primary", "region", "price_per_call_aed", "configuration")
@@ -90,7 +90,7 @@ class ConnectionAdmin(TenantAdmin):
         if changed:
             update_connection(Connection.objects.get(pk=obj.pk), **changed)
 
-    @action(description=gettext_lazy("Open its page"), icon="open_in_new", permissions=["view"])  # type: ignore[untyped-decorator]
+    @action(description=gettext_lazy("Open its page"), icon="open_in_new", permissions=["view"])
     def open_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect("connection", object_id)
 
@@ -127,11 +127,11 @@ class ConnectionAdmin(TenantAdmin):
             reset_circuit(connection)
         messages.success(request, _("Calls go through again."))
 
-    @display(description=gettext_lazy("status"), ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=gettext_lazy("status"), ordering="status", label=STATUS_LABELS)
     def state(self, connection: Connection) -> tuple[str, str]:
         return connection.status, connection.get_status_display()
 
-    @display(description=gettext_lazy("health"), ordering="health_status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=gettext_lazy("health"), ordering="health_status", label=STATUS_LABELS)
     def health(self, connection: Connection) -> tuple[str, str]:
         return connection.health_status, connection.get_health_status_display()
 

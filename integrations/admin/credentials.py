@@ -30,7 +30,7 @@ from .base import SecretField, TenantAdmin, blame
 MAX_OVERLAP_HOURS = 30 * 24
 
 
-class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
+class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """Adds a credential. What the provider expects of the value is checked before anything is written."""
 
     value = SecretField(
@@ -53,7 +53,7 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
 
-class RotationForm(forms.ModelForm):  # type: ignore[type-arg]
+class RotationForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """Rotates a credential when a new value is given, and changes how often it should be."""
 
     new_value = SecretField(
@@ -189,6 +189,6 @@ class CredentialAdmin(TenantAdmin):
             deactivate_credential(credential)
         messages.success(request, _("Deactivated."))
 
-    @display(description=gettext_lazy("state"), label={"active": "success"})  # type: ignore[untyped-decorator]
+    @display(description=gettext_lazy("state"), label={"active": "success"})
     def state(self, credential: Credential) -> tuple[str, str]:
         return ("active", _("Active")) if credential.is_active else ("inactive", _("Inactive"))

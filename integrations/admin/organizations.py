@@ -29,7 +29,7 @@ class GroupAdmin(DjangoGroupAdmin, HubModelAdmin):
     pass
 
 
-class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
+class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     class Meta:
         model = Organization
         fields = (
@@ -67,7 +67,7 @@ class OrganizationAdmin(HubModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, HubModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, HubModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -76,7 +76,7 @@ class UserAdmin(DjangoUserAdmin, HubModelAdmin):  # type: ignore[type-arg]
     readonly_fields = ("last_login", "date_joined")
 
 
-class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
+class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """The wall hides strangers from an administrator, so that a person is named rather than picked."""
 
     username = forms.CharField(
@@ -115,8 +115,8 @@ class MembershipAdmin(TenantAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is not None:
             return ["user", "role"]
-        return ["username", "role", *(["organization"] if request.user.is_superuser else [])]  # type: ignore[union-attr]
+        return ["username", "role", *(["organization"] if request.user.is_superuser else [])]
 
-    @display(description=_("role"), label={"admin": "primary", "staff": "info"})  # type: ignore[untyped-decorator]
+    @display(description=_("role"), label={"admin": "primary", "staff": "info"})
     def labelled_role(self, membership: Membership) -> tuple[str, str]:
         return membership.role, membership.get_role_display()

@@ -28,7 +28,7 @@ class PaymentMovementAdmin(TenantRecordAdmin):
     list_select_related = ("payment", "connection")
     search_fields = ("=payment__reference",)
 
-    @display(description=_("amount"))  # type: ignore[untyped-decorator]
+    @display(description=_("amount"))
     def shown_amount(self, movement: PaymentMovement) -> str:
         return money(movement.amount, movement.currency)
 
@@ -44,11 +44,11 @@ class PaymentDisputeAdmin(TenantRecordAdmin):
     list_select_related = ("payment",)
     search_fields = ("=payment__reference", "=provider_reference")
 
-    @display(description=_("amount"))  # type: ignore[untyped-decorator]
+    @display(description=_("amount"))
     def shown_amount(self, dispute: PaymentDispute) -> str:
         return money(dispute.amount, dispute.currency or dispute.payment.currency)
 
-    @display(description=_("status"), ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), ordering="status", label=STATUS_LABELS)
     def state(self, dispute: PaymentDispute) -> tuple[str, str]:
         return dispute.status, dispute.get_status_display()
 
@@ -63,18 +63,18 @@ class PaymentSettlementAdmin(TenantRecordAdmin):
     list_select_related = ("connection",)
     search_fields = ("=currency", "connection__connection_name")
 
-    @display(description=_("captured"), ordering="captured")  # type: ignore[untyped-decorator]
+    @display(description=_("captured"), ordering="captured")
     def shown_captured(self, settlement: PaymentSettlement) -> str:
         return money(settlement.captured, settlement.currency)
 
-    @display(description=_("refunded"), ordering="refunded")  # type: ignore[untyped-decorator]
+    @display(description=_("refunded"), ordering="refunded")
     def shown_refunded(self, settlement: PaymentSettlement) -> str:
         return money(settlement.refunded, settlement.currency)
 
-    @display(description=_("fees"), ordering="fees")  # type: ignore[untyped-decorator]
+    @display(description=_("fees"), ordering="fees")
     def shown_fees(self, settlement: PaymentSettlement) -> str:
         return money(settlement.fees, settlement.currency)
 
-    @display(description=_("net"), ordering="net")  # type: ignore[untyped-decorator]
+    @display(description=_("net"), ordering="net")
     def shown_net(self, settlement: PaymentSettlement) -> str:
         return money(settlement.net, settlement.currency)

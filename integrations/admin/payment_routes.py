@@ -22,7 +22,7 @@ _PARTS = (
 )  # fmt: skip
 
 
-class PaymentRouteForm(forms.ModelForm):  # type: ignore[type-arg]
+class PaymentRouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     class Meta:
         model = PaymentRoute
         fields = _PARTS

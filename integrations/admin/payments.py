@@ -26,15 +26,15 @@ class PaymentAdmin(TenantRecordAdmin):
     search_fields = ("reference", "provider_reference")
     actions_detail = ("open_page",)
 
-    @action(description=_("Open its page"), icon="open_in_new", permissions=["view"])  # type: ignore[untyped-decorator]
+    @action(description=_("Open its page"), icon="open_in_new", permissions=["view"])
     def open_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect("payment", object_id)
 
-    @display(description=_("amount"), ordering="amount")  # type: ignore[untyped-decorator]
+    @display(description=_("amount"), ordering="amount")
     def shown_amount(self, payment: Payment) -> str:
         return money(payment.amount, payment.currency)
 
-    @display(description=_("status"), ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), ordering="status", label=STATUS_LABELS)
     def state(self, payment: Payment) -> tuple[str, str]:
         return payment.status, payment.get_status_display()
 
@@ -51,10 +51,10 @@ class PaymentOperationAdmin(TenantRecordAdmin):
     search_fields = ("payment__reference", "provider_reference")
     exclude = ("raw",)  # the provider's answer may hold personal data
 
-    @display(description=_("amount"))  # type: ignore[untyped-decorator]
+    @display(description=_("amount"))
     def shown_amount(self, operation: PaymentOperation) -> str:
         return money(operation.amount, operation.payment.currency)
 
-    @display(description=_("status"), ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), ordering="status", label=STATUS_LABELS)
     def state(self, operation: PaymentOperation) -> tuple[str, str]:
         return operation.status, operation.get_status_display()

@@ -30,11 +30,11 @@ for model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, 
     admin.site.unregister(model)
 
 
-class RegisteredTaskWidget(UnfoldAdminSelectWidget, TaskSelectWidget):  # type: ignore[misc]
+class RegisteredTaskWidget(UnfoldAdminSelectWidget, TaskSelectWidget):
     """The tasks that the workers know."""
 
 
-class ScheduledTaskForm(PeriodicTaskForm):  # type: ignore[misc]
+class ScheduledTaskForm(PeriodicTaskForm):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["task"].widget = UnfoldAdminTextInputWidget()
@@ -42,14 +42,14 @@ class ScheduledTaskForm(PeriodicTaskForm):  # type: ignore[misc]
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, HubModelAdmin):  # type: ignore[misc]
+class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, HubModelAdmin):
     form = ScheduledTaskForm
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """The base reads schedules before it asks who wants to know; a tenant may not read them."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
+        return super().changeform_view(request, *args, **kwargs)
 
 
 @admin.register(IntervalSchedule)
@@ -58,12 +58,12 @@ class IntervalScheduleAdmin(HubModelAdmin):
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(BeatCrontabScheduleAdmin, HubModelAdmin):  # type: ignore[misc]
+class CrontabScheduleAdmin(BeatCrontabScheduleAdmin, HubModelAdmin):
     pass
 
 
 @admin.register(ClockedSchedule)
-class ClockedScheduleAdmin(BeatClockedScheduleAdmin, HubModelAdmin):  # type: ignore[misc]
+class ClockedScheduleAdmin(BeatClockedScheduleAdmin, HubModelAdmin):
     pass
 
 

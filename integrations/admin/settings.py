@@ -33,7 +33,7 @@ class PaymentSettingsAdmin(TenantAdmin):
     autocomplete_fields = ("connection",)
 
 
-class ShippingSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+class ShippingSettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     service_types = _several(_("Services"), ShippingSettings.ServiceType)
     supported_regions = _several(_("Regions"), ShippingSettings.Region)
 
@@ -48,7 +48,7 @@ class ShippingSettingsAdmin(TenantAdmin):
     autocomplete_fields = ("connection",)
 
 
-class SocialAccountForm(forms.ModelForm):  # type: ignore[type-arg]
+class SocialAccountForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """The tokens go in and never come out: an empty field keeps what is stored."""
 
     permissions = _several(_("Permissions"), SocialAccount.Permission)

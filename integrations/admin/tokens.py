@@ -20,7 +20,7 @@ from ..operations.tokens import issue_token, revoke_token
 from .base import TenantAdmin
 
 
-class ApiTokenForm(forms.ModelForm):  # type: ignore[type-arg]
+class ApiTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     scopes = forms.MultipleChoiceField(
         label=gettext_lazy("Scopes"), choices=ApiToken.Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget()
     )
@@ -43,7 +43,7 @@ class ApiTokenAdmin(TenantAdmin):
         if obj is not None:
             return ["name", "prefix", "listed_scopes", "expires_at", "last_used_at", "revoked_at", "created_at"]
         asked = ["name", "scopes", "expires_at"]
-        return ["organization", *asked] if request.user.is_superuser else asked  # type: ignore[union-attr]
+        return ["organization", *asked] if request.user.is_superuser else asked
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return self.get_fields(request, obj) if obj is not None else []
@@ -70,7 +70,7 @@ class ApiTokenAdmin(TenantAdmin):
             revoke_token(token)
         messages.success(request, _("Revoked."))
 
-    @display(description=gettext_lazy("state"), label={"usable": "success", "over": "danger"})  # type: ignore[untyped-decorator]
+    @display(description=gettext_lazy("state"), label={"usable": "success", "over": "danger"})
     def state(self, token: ApiToken) -> tuple[str, str]:
         if token.revoked_at is not None:
             return "over", _("Revoked")

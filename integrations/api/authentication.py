@@ -64,7 +64,7 @@ class TokenAuthentication(BaseAuthentication):
             token = _usable(token)
             _note_use(token)
         enter(token.organization_id)
-        request._request.organization = token.organization  # type: ignore[attr-defined]
+        request._request.organization = token.organization  # type: ignore[attr-defined]  # ours, on Django's request
         user = TokenUser(token)
         identify(str(user))
         return user, token

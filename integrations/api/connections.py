@@ -7,7 +7,7 @@ from typing import Any
 
 import django_filters
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -29,7 +29,7 @@ class ConnectionRow(serializers.ModelSerializer[Connection]):
 
     class Meta:
         model = Connection
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "provider", "provider_type", "connection_name", "status", "environment", "configuration",
             "is_primary", "region", "price_per_call_aed", "health_status", "last_health_check", "error_message",
             "connected_at", "disconnected_at", "created_at", "updated_at",
@@ -51,12 +51,14 @@ class ConnectionDetail(ConnectionRow):
     circuit = serializers.SerializerMethodField()
 
     class Meta(ConnectionRow.Meta):
-        fields = (*ConnectionRow.Meta.fields, "circuit", "credentials")  # type: ignore[assignment]
+        fields = (*ConnectionRow.Meta.fields, "circuit", "credentials")
 
-    def get_circuit(self, connection: Connection) -> CircuitState:
-        return CircuitState(circuits([connection.pk])[connection.pk]).data  # type: ignore[return-value]
+    @extend_schema_field(CircuitState)
+    def get_circuit(self, connection: Connection) -> Any:
+        return CircuitState(circuits([connection.pk])[connection.pk]).data
 
-    def get_credentials(self, connection: Connection) -> CredentialRow(many=True):  # type: ignore[valid-type]
+    @extend_schema_field(CredentialRow(many=True))
+    def get_credentials(self, connection: Connection) -> Any:
         usable = connection.credentials.usable().defer("encrypted_value")
         return CredentialRow(usable, many=True).data
 

@@ -48,7 +48,7 @@ _ERROR_ANSWER = {
 }
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registered by its base, untyped
     target_class = "integrations.api.authentication.TokenAuthentication"
     name = "token"
 
@@ -56,7 +56,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "bearer", "description": "An organization's token, `hub_…`."}
 
 
-class SessionScheme(SessionScheme_):  # type: ignore[misc,no-untyped-call]
+class SessionScheme(SessionScheme_):  # type: ignore[no-untyped-call]  # the same
     target_class = "integrations.api.authentication.SessionAuthentication"
 
 

@@ -48,7 +48,7 @@ class CapableProviders(serializers.Serializer[Any]):
     results = CapableProviderRow(many=True)
 
 
-_ONE_ANSWER = forced_singular_serializer(CapableProviders)  # type: ignore[no-untyped-call]
+_ONE_ANSWER = forced_singular_serializer(CapableProviders)  # type: ignore[no-untyped-call]  # no types there
 
 
 class PaymentProviderViewSet(OrganizationViewSet):

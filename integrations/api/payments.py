@@ -48,7 +48,7 @@ class PaymentRow(serializers.ModelSerializer[Payment]):
 
     class Meta:
         model = Payment
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "status", "amount", "currency", "reference", "provider_reference", "connection", "method", "capture",
             "amount_captured", "amount_refunded", "redirect_url", "customer", "metadata", "failure_code",
             "failure_message", "attempts", "country", "fee", "fee_currency", "difference", "created_at", "updated_at",
@@ -65,7 +65,7 @@ class PaymentDetail(PaymentRow):
     instructions = serializers.SerializerMethodField()
 
     class Meta(PaymentRow.Meta):
-        fields = (*PaymentRow.Meta.fields, "client_secret", "operations", "disputes", "instructions")  # type: ignore[assignment]
+        fields = (*PaymentRow.Meta.fields, "client_secret", "operations", "disputes", "instructions")
 
     @extend_schema_field(
         serializers.CharField(allow_null=True, help_text="For the payer's browser, while unpaid; not for readers.")

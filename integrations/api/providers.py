@@ -17,7 +17,7 @@ from .viewsets import OrganizationViewSet
 class ProviderSummary(serializers.ModelSerializer[IntegrationProvider]):
     class Meta:
         model = IntegrationProvider
-        fields = (
+        fields: tuple[str, ...] = (
             "slug", "provider_name", "provider_name_ar", "provider_type", "description", "description_ar", "logo_url",
             "documentation_url", "api_version", "is_active", "requires_oauth", "supported_regions",
             "supported_countries", "supported_currencies", "is_mena_provider", "primary_locale",
@@ -29,7 +29,7 @@ class ProviderDetail(ProviderSummary):
     configuration_schema = serializers.JSONField(read_only=True, help_text="JSON Schema of a connection's settings.")
 
     class Meta(ProviderSummary.Meta):
-        fields = (*ProviderSummary.Meta.fields, "configuration_schema")  # type: ignore[assignment]
+        fields = (*ProviderSummary.Meta.fields, "configuration_schema")
 
 
 class ProviderFilter(django_filters.FilterSet):

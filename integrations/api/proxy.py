@@ -20,7 +20,7 @@ from rest_framework.request import Request
 
 from ..gateway import client_for
 from ..models import Connection
-from ..providers.base import Answer
+from ..providers.base import Answer, Rest
 from ..redaction import is_secret_name
 from .idempotency import idempotency_key
 from .openapi import IDEMPOTENCY_KEY
@@ -65,7 +65,7 @@ class ProxyView(HubView):
     always_needs_scope = True
     query_parameters = None  # they are the provider's
     parser_classes = (RawParser,)
-    http_method_names = ["get", "head", "post", "put", "patch", "delete", "options"]  # noqa: RUF012
+    http_method_names = ["get", "head", "post", "put", "patch", "delete", "options"]  # noqa: RUF012 - as Django has it
 
     @extend_schema(
         request={"*/*": OpenApiTypes.BINARY},
@@ -76,7 +76,8 @@ class ProxyView(HubView):
     def get(self, request: Request, connection_pk: Any, path: str = "") -> HttpResponseBase:
         return self._forward(request, connection_pk, path)
 
-    post = put = patch = delete = head = options = get  # type: ignore[assignment]
+    post = put = patch = delete = head = get
+    options = get  # type: ignore[assignment]  # the provider's, where the framework's would describe this view
 
     def _forward(self, request: Request, connection_pk: Any, path: str) -> HttpResponseBase:
         own = Connection.objects.filter(organization=organization_of(request)).select_related(
@@ -114,9 +115,9 @@ def _patience(preferences: str) -> float:
 class _Pieces:
     """The whole body again; closing it closes what was not read."""
 
-    def __init__(self, first: bytes, rest: Iterator[bytes]) -> None:
+    def __init__(self, first: bytes, rest: Rest) -> None:
         self._pieces = chain([first], rest)
-        self.close = rest.close  # type: ignore[attr-defined]
+        self.close = rest.close
 
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces

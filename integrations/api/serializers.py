@@ -128,7 +128,7 @@ class Amount(serializers.Field[Any, Any, Any, Any]):
 def organization_of(request: Request) -> Organization:
     """The organization that the request acts for; `HasScope` has made sure that there is one."""
     inner: HttpRequest = request._request
-    organization: Organization = inner.organization  # type: ignore[attr-defined]
+    organization: Organization = inner.organization  # type: ignore[attr-defined]  # ours, on Django's request
     return organization
 
 

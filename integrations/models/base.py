@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -26,6 +26,11 @@ def first_uuid7(moment: datetime) -> uuid.UUID:
     return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)
 
 
+def moment_of(key: uuid.UUID) -> datetime:
+    """When a version 7 UUID was made, to the millisecond. Of another UUID: any time, or ValueError or OverflowError."""
+    return datetime.fromtimestamp((key.int >> 80) / 1000, tz=UTC)
+
+
 class IdentifiedModel(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True, db_default=Now())
@@ -41,7 +46,7 @@ class TimestampedModel(IdentifiedModel):
         abstract = True
 
 
-class PriceField(models.DecimalField):  # type: ignore[type-arg]
+class PriceField(models.DecimalField):  # type: ignore[type-arg]  # generic in the stubs alone
     """What one call costs, in dirhams: fractions of a fils count."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -49,7 +54,7 @@ class PriceField(models.DecimalField):  # type: ignore[type-arg]
         super().__init__(*args, **{**defaults, "validators": [MinValueValidator(0)], **options})
 
 
-class RetentionField(models.PositiveSmallIntegerField):  # type: ignore[type-arg]
+class RetentionField(models.PositiveSmallIntegerField):  # type: ignore[type-arg]  # generic in the stubs alone
     """For how many days something is kept; NULL for ever."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

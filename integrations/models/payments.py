@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.serializers.json import DjangoJSONEncoder
@@ -23,11 +23,11 @@ def default_currencies() -> list[str]:
     return ["AED"]
 
 
-class MoneyField(models.DecimalField):  # type: ignore[type-arg]
+class MoneyField(models.DecimalField):  # type: ignore[type-arg]  # generic in the stubs alone
     """Major units. Four decimals hold every ISO 4217 currency; its code is in the column beside it."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **{"max_digits": 19, "decimal_places": 4, **kwargs})  # type: ignore[arg-type]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"max_digits": 19, "decimal_places": 4, **kwargs})
 
 
 class PaymentSettings(TenantModel, TimestampedModel):
@@ -115,7 +115,7 @@ class Payment(TenantModel, TimestampedModel):
         Connection, on_delete=models.PROTECT, null=True, related_name="payments", verbose_name=_("connection")
     )
     reference = models.CharField(_("reference"), max_length=255, db_collation="C")  # searched by its beginning
-    idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True, editable=False)  # noqa: DJ001
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, null=True, editable=False)  # noqa: DJ001 - NULLs don't collide
     request_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     provider_reference = models.CharField(_("provider's reference"), max_length=255, blank=True)
     amount = MoneyField(_("amount"))

@@ -62,11 +62,12 @@ def checked_region(region: str) -> str:
 
 def checked_price(price: Decimal | None) -> Decimal | None:
     try:
-        return Connection._meta.get_field("price_per_call_aed").clean(price, None)  # type: ignore[no-any-return]
+        checked: Decimal | None = Connection._meta.get_field("price_per_call_aed").clean(price, None)
     except ValidationError as error:
         raise InvalidRequest(
             "A price per call is between 0 and 999,999 dirhams, with at most six decimals.", field="price_per_call_aed"
         ) from error
+    return checked
 
 
 def checked_changes(connection: Connection, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 from django.db import transaction
@@ -67,7 +68,7 @@ class _Lines:
 
     def __init__(self, organization: Organization) -> None:
         connections = Connection.objects.filter(organization=organization).select_related("provider")
-        self._connections = {
+        self._connections: dict[uuid.UUID | None, tuple[str, str, str]] = {
             connection.pk: (
                 connection.connection_name,
                 connection.provider.local_name,
@@ -80,7 +81,7 @@ class _Lines:
 
     def line(self, payment: Payment) -> list[Cell]:
         customer, has_fee = payment.customer, payment.fee is not None
-        name, provider, environment = self._connections.get(payment.connection_id, ("", "", ""))  # type: ignore[arg-type]
+        name, provider, environment = self._connections.get(payment.connection_id, ("", "", ""))
         fee_currency = payment.fee_currency or payment.currency
         return [
             payment.created_at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -122,9 +122,9 @@ def _whose_token_it_may_be(tried: Sequence[Connection], order: PaymentOrder) -> 
     return [connection for connection in tried if connection.provider_id == tried[0].provider_id]
 
 
-def _serves(wanted: str, *offers: object) -> bool:
+def _serves(wanted: str, *offers: Collection[str]) -> bool:
     """Whether every offer that says anything includes what is wanted."""
-    return all(wanted in offer for offer in offers if offer)  # type: ignore[operator]
+    return all(wanted in offer for offer in offers if offer)
 
 
 def _named(organization: Organization, order: PaymentOrder) -> Connection:

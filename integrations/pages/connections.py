@@ -150,7 +150,7 @@ def _credentials(connection: Connection) -> list[Credential]:
     in_use = set(Credential.objects.in_use().filter(connection=connection).values_list("pk", flat=True))
     valid = connection.credentials.filter(is_active=True).defer("encrypted_value").order_by("credential_key", "-id")
     for credential in (listed := list(valid)):
-        credential.is_replaced = credential.pk not in in_use  # type: ignore[attr-defined]
+        credential.is_replaced = credential.pk not in in_use  # type: ignore[attr-defined]  # for the template
     return listed
 
 

@@ -61,7 +61,7 @@ class DayField(forms.DateField):
 
     widget = DayInput
     input_formats = (_DAY, "%Y-%m-%d")
-    default_error_messages = {"invalid": _("Write the day as DD/MM/YYYY, 31/01/2026 for example.")}  # noqa: RUF012
+    default_error_messages = {"invalid": _("Write the day as DD/MM/YYYY, 31/01/2026 for example.")}  # noqa: RUF012 - as Django has it
 
     def __init__(self, *, years: range = _YEARS, **options: Any) -> None:
         super().__init__(**options)
@@ -79,7 +79,7 @@ class MomentField(forms.DateTimeField):
 
     widget = MomentInput
     input_formats: tuple[str, ...] = (_MOMENT,)
-    default_error_messages = {  # noqa: RUF012
+    default_error_messages = {  # noqa: RUF012 - as Django has it
         "invalid": _("Write the day and time as DD/MM/YYYY HH:MM, 31/01/2026 14:30 for example.")
     }
 

@@ -27,7 +27,7 @@ def page(
 
     `context["title"]` is the page's one heading.
     """
-    request.current_app = admin.site.name  # type: ignore[attr-defined]
+    request.current_app = admin.site.name
     return render(request, template, {**admin.site.each_context(request), **(context or {})}, status=status)
 
 

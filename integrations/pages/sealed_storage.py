@@ -13,7 +13,7 @@ from ..vault import SealedText, VaultError
 _CONTEXT = "wizard.step_data"
 
 
-class SealedSessionStorage(SessionStorage):  # type: ignore[misc]
+class SealedSessionStorage(SessionStorage):
     """The session is a table that backups hold and administrators read: each step is sealed there by the vault."""
 
     def set_step_data(self, step: str, cleaned_data: Any) -> None:

@@ -34,7 +34,7 @@ TITLES = {
 }
 
 
-class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
+class SetupWizard(NamedUrlWizardView):
     """Nothing is written before the last step, and a connection becomes active only when its test passes."""
 
     storage_name = "integrations.pages.sealed_storage.SealedSessionStorage"
@@ -52,7 +52,7 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
         missing = self._missing_before(step) if step else None
         if missing is not None:
             return redirect(self.get_step_url(missing))
-        return super().get(request, *args, **kwargs)  # type: ignore[no-any-return]
+        return super().get(request, *args, **kwargs)
 
     @method_decorator(sensitive_post_parameters())
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -66,7 +66,7 @@ class SetupWizard(NamedUrlWizardView):  # type: ignore[misc]
             return redirect(self.get_step_url(missing))
         if kwargs.get("step") == REVIEW:
             return self._test(request) if request.POST.get("action") == "test" else self._save(request)
-        return super().post(request, *args, **kwargs)  # type: ignore[no-any-return]
+        return super().post(request, *args, **kwargs)
 
     def get_form_kwargs(self, step: str | None = None) -> dict[str, Any]:
         if step == PROVIDER:

@@ -27,7 +27,8 @@ class ProviderForm(forms.Form):
     def __init__(self, *args: Any, offered: list[IntegrationProvider], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offered = offered
-        self.fields["provider"].choices = [(row.slug, row.local_name) for row in offered]  # type: ignore[attr-defined]
+        provider: Any = self.fields["provider"]
+        provider.choices = [(row.slug, row.local_name) for row in offered]
 
 
 class ConfigurationForm(forms.Form):

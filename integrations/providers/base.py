@@ -64,6 +64,12 @@ class Field:
     is_possible: Callable[[Any], bool] | None = None
 
 
+class Rest(Iterator[bytes], Protocol):
+    """What of a body is still to come. Whoever has it reads it to its end, or closes it."""
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Answer:
     """The provider's HTTP answer. `headers` are looked up in lower case."""
@@ -71,11 +77,16 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
-    rest: Iterator[bytes] | None = field(default=None, repr=False)  # of a body that is streamed: what follows `body`
+    rest: Rest | None = field(default=None, repr=False)  # of a body that is streamed: what follows `body`
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    def close(self) -> None:
+        """Leave unread what is still to come."""
+        if self.rest is not None:
+            self.rest.close()
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises InvalidResponse when it is anything else."""

@@ -47,7 +47,7 @@ def announce(account: str, event: dict[str, Any]) -> None:
     transaction.on_commit(lambda: hint("integrations.sandbox.deliver_due"), robust=True)
 
 
-@shared_task(name="integrations.sandbox.deliver_due")  # type: ignore[untyped-decorator]
+@shared_task(name="integrations.sandbox.deliver_due")
 def deliver_due() -> int:
     """Send what is due, one after the other; returns how many arrived."""
     arrived = 0

@@ -36,12 +36,21 @@ _OFFLINE_MEANINGS: dict[str, Promise] = {
     S.CAPTURED: _("The money has arrived, as somebody here or the courier has confirmed."),
 }
 _ADVICE: dict[str, Promise] = {
-    D.PAID_AFTER_END: _("The payer has paid although the payment was over here. Deliver what they ordered, or refund it in the gateway's dashboard."),  # noqa: E501
+    D.PAID_AFTER_END: _(
+        "The payer has paid although the payment was over here. Deliver what they ordered, or refund it in "
+        "the gateway's dashboard."
+    ),
     D.CAPTURED: _("Compare with the gateway's dashboard. Somebody may have captured there, or in another currency."),
     D.REFUNDED: _("Compare with the gateway's dashboard. A refund may have been made or sent back there."),
-    D.AMOUNT: _("Do not deliver before you know why: somebody may have paid less, or in another currency. Compare with the order."),  # noqa: E501
+    D.AMOUNT: _(
+        "Do not deliver before you know why: somebody may have paid less, or in another currency. Compare "
+        "with the order."
+    ),
     D.MISSING: _("Check that the connection's account and its test or live keys are those that took the payment."),
-    D.UNDERPAID: _("Less came in than was ordered. Ask the payer for the rest, or agree to what there is, before you deliver."),  # noqa: E501
+    D.UNDERPAID: _(
+        "Less came in than was ordered. Ask the payer for the rest, or agree to what there is, before you "
+        "deliver."
+    ),
     D.OVERPAID: _("More came in than was ordered. Give the difference back, and write down how."),
     D.NEVER_ANSWERED: _("Look for the reference in the gateway's dashboard before anybody pays again."),
 }  # fmt: skip

@@ -32,11 +32,11 @@ class AlertAdmin(LoggedAdmin):
     )  # fmt: skip
     readonly_fields = ("told",)
 
-    @display(description=_("message"))  # type: ignore[untyped-decorator]
+    @display(description=_("message"))
     def told(self, alert: Alert) -> str:
         return alert.told
 
-    @display(description=_("state"), label=_STATES)  # type: ignore[untyped-decorator]
+    @display(description=_("state"), label=_STATES)
     def state(self, alert: Alert) -> tuple[str, str]:
         names = {
             "open": pgettext("alert", "Open"), "acknowledged": gettext("Acknowledged"), "resolved": gettext("Resolved")

@@ -24,7 +24,7 @@ from monitoring.models import CallLog
 UNLESS_SAID = timedelta(days=31)
 
 
-class PeriodFilter(RangeDateTimeFilter):  # type: ignore[misc]
+class PeriodFilter(RangeDateTimeFilter):
     """The log is partitioned by time: without a beginning the newest month is looked into."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:

@@ -42,7 +42,7 @@ class HealthCheckAdmin(LoggedAdmin):
         ("check_timestamp", RangeDateTimeFilter),
     )
 
-    @display(description=_("status"), label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), label=STATUS_LABELS)
     def state(self, check: HealthCheck) -> tuple[str, str]:
         return check.status, check.get_status_display()
 
@@ -53,7 +53,7 @@ class UptimeDayAdmin(LoggedAdmin):
     list_filter = (("connection", AutocompleteSelectFilter),)
 
 
-class HealthRuleForm(forms.ModelForm):  # type: ignore[type-arg]
+class HealthRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     class Meta:
         model = HealthRule
         fields = ("connection", *PARTS)

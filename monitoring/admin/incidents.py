@@ -34,7 +34,7 @@ class MaintenanceWindowAdmin(TenantAdmin):
 
     def get_exclude(self, request: HttpRequest, obj: models.Model | None = None) -> list[str]:
         """A window of all connections has none that says whose it is: a super admin says it."""
-        return [] if request.user.is_superuser else ["organization"]  # type: ignore[union-attr]
+        return [] if request.user.is_superuser else ["organization"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         excluded = self.get_exclude(request, obj)
@@ -70,12 +70,12 @@ class ProviderIncidentAdmin(RecordAdmin):
     list_select_related = ("provider",)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)  # type: ignore[union-attr]
+        return bool(request.user.is_active and request.user.is_superuser)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
-    @display(description=_("connections failing"))  # type: ignore[untyped-decorator]
+    @display(description=_("connections failing"))
     def how_many(self, incident: ProviderIncident) -> str:
         return gettext("%(failing)s of %(all)s, at worst %(worst)s") % {
             "failing": incident.failing_connections,
@@ -83,7 +83,7 @@ class ProviderIncidentAdmin(RecordAdmin):
             "worst": incident.worst_connections,
         }
 
-    @display(description=_("state"), label={"open": "danger", "resolved": "success"})  # type: ignore[untyped-decorator]
+    @display(description=_("state"), label={"open": "danger", "resolved": "success"})
     def state(self, incident: ProviderIncident) -> tuple[str, str]:
         if incident.resolved_at:
             return "resolved", gettext("Resolved")

@@ -25,8 +25,8 @@ class LogArchiveAdmin(TenantRecordAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Where files lie is for those who look after the installation."""
-        return bool(request.user.is_superuser)  # type: ignore[union-attr]
+        return bool(request.user.is_superuser)
 
-    @display(description=_("status"), label=_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), label=_LABELS)
     def status_label(self, row: LogArchive) -> tuple[str, str]:
         return row.status, row.get_status_display()

@@ -21,10 +21,10 @@ class LogExportAdmin(TenantRecordAdmin):
     )  # fmt: skip
     readonly_fields = ("told",)
 
-    @display(description=_("status"), label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), label=STATUS_LABELS)
     def state(self, export: LogExport) -> tuple[str, str]:
         return export.status, export.get_status_display()
 
-    @display(description=_("error"))  # type: ignore[untyped-decorator]
+    @display(description=_("error"))
     def told(self, export: LogExport) -> str:
         return export.told

@@ -29,7 +29,7 @@ class AlertRow(serializers.ModelSerializer[Alert]):
 
     class Meta:
         model = Alert
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "rule", "connection", "kind", "message", "opened_at", "resolved_at", "acknowledged_at",
             "acknowledged_by", "escalated_at", "notified", "next_notification_at",
         )  # fmt: skip
@@ -45,7 +45,7 @@ class AlertDetail(AlertRow):
     notifications = serializers.SerializerMethodField(help_text="What was told of it, newest first, at most 100.")
 
     class Meta(AlertRow.Meta):
-        fields = (*AlertRow.Meta.fields, "notifications")  # type: ignore[assignment]
+        fields = (*AlertRow.Meta.fields, "notifications")
 
     @extend_schema_field(NotificationRow(many=True))
     def get_notifications(self, alert: Alert) -> Any:

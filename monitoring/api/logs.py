@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django.db.models import QuerySet
@@ -31,7 +31,7 @@ _SECONDS = 10.0
 class LogRow(serializers.ModelSerializer[CallLog]):
     class Meta:
         model = CallLog
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "connection", "log_type", "method", "endpoint", "operation", "attempt", "response_status",
             "response_time_ms", "error_code", "error_message", "request_id", "bytes_sent", "bytes_received", "cost_aed",
             "created_at",
@@ -40,7 +40,7 @@ class LogRow(serializers.ModelSerializer[CallLog]):
 
 class LogDetail(LogRow):
     class Meta(LogRow.Meta):
-        fields = (  # type: ignore[assignment]
+        fields = (
             *LogRow.Meta.fields, "request_headers", "request_body", "response_headers", "response_body", "user",
             "ip_address",
         )  # fmt: skip
@@ -115,15 +115,16 @@ class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationV
         words = Words.of(asked["q"])
         if words is None:
             return rows.none()
-        cursor = self.paginator.decode_cursor(self.request)  # type: ignore[union-attr]
+        pages = cast(NewestByTime, self.paginator)
+        cursor = pages.decode_cursor(self.request)
         since = asked["since"] or timezone.now() - UNLESS_SAID
         until = asked["until"] or timezone.now() + timedelta(minutes=1)
         is_reverse = bool(cursor and cursor.reverse)
         if cursor and cursor.position:
-            place = _moment(cursor.position)
+            place = _moment(str(cursor.position))
             after = place + timedelta(microseconds=1)
             since, until = (max(since, after), until) if is_reverse else (since, min(until, place))
-        size = self.paginator.get_page_size(self.request) + (cursor.offset if cursor else 0) + 2  # type: ignore[union-attr]
+        size = pages.get_page_size(self.request) + (cursor.offset if cursor else 0) + 2
         ordered = rows.order_by(*(("created_at", "pk") if is_reverse else ("-created_at", "-pk")))
         keys = ordered.values_list("pk", flat=True)
         return rows.filter(pk__in=words.among(keys, since, until, size, ascending=is_reverse))

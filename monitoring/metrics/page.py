@@ -41,7 +41,7 @@ def _has_token(request: HttpRequest) -> bool:
 def _refused(status: int, why: str) -> HttpResponse:
     logger.warning("/metrics was refused to %s: %s.", _caller(), why)
     response = HttpResponse(status=status)
-    response._has_been_logged = True  # type: ignore[attr-defined]
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark
     return response
 
 

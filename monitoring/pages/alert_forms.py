@@ -42,7 +42,7 @@ def _connections(organization: Organization) -> forms.ModelChoiceField[Connectio
     )  # fmt: skip
 
 
-class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """Of one kind: a field that says nothing about it is not asked for."""
 
     channels = forms.ModelMultipleChoiceField(

@@ -31,7 +31,7 @@ def rules(request: HttpRequest) -> HttpResponse:
     )
     shown = list(told)
     for rule in shown:
-        rule.pause = duration(timedelta(minutes=rule.repeat_minutes or 0))  # type: ignore[attr-defined]
+        rule.pause = duration(timedelta(minutes=rule.repeat_minutes or 0))  # type: ignore[attr-defined]  # for the template
     return page(request, "monitoring/alerts/rules.html", {"title": _("Alert rules"), "rules": shown})
 
 

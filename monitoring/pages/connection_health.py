@@ -24,7 +24,7 @@ from ..models import HealthCheck, HealthRule
 SHOWN_CHECKS = 8
 
 
-class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     class Meta:
         model = HealthRule
         fields = PARTS

@@ -126,7 +126,7 @@ def _windows(organization: Organization) -> list[MaintenanceWindow]:
     ahead = list(rows.filter(ends_at__gt=now).order_by("starts_at", "pk")[:SHOWN_WINDOWS])
     past = list(rows.filter(ends_at__lte=now).order_by("-ends_at")[: max(0, 3 - len(ahead)) + 2])
     for window in (shown := [*ahead, *past]):
-        window.state = _state_of(window, now)  # type: ignore[attr-defined]
+        window.state = _state_of(window, now)  # type: ignore[attr-defined]  # for the template
     return shown
 
 
@@ -141,7 +141,7 @@ def _incidents(request: HttpRequest) -> list[ProviderIncident]:
     organization = current_organization(request)
     own = Connection.objects.filter(organization=organization, provider=OuterRef("provider"))
     rows = list(incidents().filter(Exists(own)).order_by("-opened_at")[:SHOWN_INCIDENTS])
-    if rows and request.user.is_superuser:  # type: ignore[union-attr]
+    if rows and request.user.is_superuser:
         with acting_as_service():
             whole = ProviderIncident.objects.in_bulk([row.pk for row in rows])
         for row in rows:

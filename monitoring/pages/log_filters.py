@@ -30,7 +30,7 @@ LONGEST = timedelta(days=5 * 366)  # calls are kept for five years
 _IN_DETAIL = ("provider", "log_type", "method", "user", "request_id", "since", "until")
 
 
-class _Person(forms.ModelChoiceField):  # type: ignore[type-arg]
+class _Person(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
     def label_from_instance(self, obj: Any) -> str:
         return str(obj.get_username())
 

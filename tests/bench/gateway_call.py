@@ -5,18 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import requests
 
-from tests.bench.load import ROOT
-from tests.served import free_port
+from tests.bench.serving import far_end
 
 THREADS = 8
 CALLS = 1600
@@ -29,7 +26,7 @@ def run() -> dict[str, object]:
     from monitoring.models import CallLog
     from tests.factories import ConnectionFactory, RateLimitFactory
 
-    with _provider() as url:
+    with far_end("tests.bench.gateway_call") as url:
         connection = ConnectionFactory(
             configuration={"base_url": url}, credentials={"api_key": "sk_test_sample_not_a_key"}
         )
@@ -72,24 +69,6 @@ def _rate(threads: ThreadPoolExecutor, call: Callable[[], None], count: int = CA
     started = time.perf_counter()
     list(threads.map(calls, [count // THREADS] * THREADS))
     return count / (time.perf_counter() - started)
-
-
-@contextmanager
-def _provider() -> Iterator[str]:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.gateway_call", str(port)], cwd=ROOT)
-    try:
-        for _ in range(100):
-            try:
-                requests.get(f"http://127.0.0.1:{port}/", timeout=1)
-            except requests.ConnectionError:
-                time.sleep(0.05)
-            else:
-                break
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

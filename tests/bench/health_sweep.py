@@ -9,18 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import requests
-
-from tests.bench.load import ROOT
-from tests.served import free_port
+from tests.bench.serving import far_end
 
 CONNECTIONS = 1000
 HANGING_EVERY = 50
@@ -35,7 +29,7 @@ def run() -> list[dict[str, object]]:
     from monitoring.health_probing import CHECK_SECONDS
     from monitoring.models import CallLog, HealthCheck
 
-    with _provider() as url:
+    with far_end("tests.bench.health_sweep", path="/well/") as url:
         _connections(url)
         seconds, memory = [], []
         for _ in range(ROUNDS):
@@ -136,24 +130,6 @@ def _megabytes() -> float:
     """The most that this process has had in memory at once, up to now."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-@contextmanager
-def _provider() -> Iterator[str]:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.health_sweep", str(port)], cwd=ROOT)
-    try:
-        for _ in range(100):
-            try:
-                requests.get(f"http://127.0.0.1:{port}/well/", timeout=1)
-            except requests.ConnectionError:
-                time.sleep(0.05)
-            else:
-                break
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

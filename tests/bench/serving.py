@@ -1,4 +1,4 @@
-"""A WSGI application in Granian, as `manage.py up` serves ours, in processes of its own."""
+"""Servers in processes of their own: a WSGI application in Granian, as `manage.py up` serves ours, and far ends."""
 
 from __future__ import annotations
 
@@ -32,10 +32,23 @@ def serving(application: str, threads: int, *, workers: int, floor: bool = False
         process.wait(20)
 
 
-def _wait_for(port: int) -> None:
+@contextmanager
+def far_end(module: str, *, method: str = "GET", path: str = "/") -> Iterator[str]:
+    """The address of `python -m module PORT`, once it answers there."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", module, str(port)], cwd=ROOT)
+    try:
+        _wait_for(port, method, path)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(port: int, method: str = "GET", path: str = "/") -> None:
     for _ in range(200):
         try:
-            requests.get(f"http://127.0.0.1:{port}/", timeout=1, allow_redirects=False)
+            requests.request(method, f"http://127.0.0.1:{port}{path}", timeout=1, allow_redirects=False)
         except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
         else:

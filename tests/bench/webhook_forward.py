@@ -5,19 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import requests
 
-from tests.bench.load import ROOT
-from tests.served import free_port
+from tests.bench.serving import far_end
 
 DELIVERIES = 1_000
 ROUNDS = 5
@@ -31,7 +28,8 @@ def run() -> dict[str, object]:
     from webhooks.forward.destinations import create_destination
 
     endpoint, _ = create_endpoint(ConnectionFactory(), webhook_secret="whsec_bench_not_a_secret")
-    with _receiver() as url:
+    with far_end("tests.bench.webhook_forward", method="POST") as receiver:
+        url = f"{receiver}/hooks"
         destination, _ = create_destination(endpoint.organization, url=url, max_concurrency=CONCURRENCY)
         _ours(endpoint, destination, 200)
         pairs = [_pair(url, endpoint, destination) for _ in range(ROUNDS)]
@@ -80,24 +78,6 @@ def _bare(url: str, bodies: Sequence[bytes]) -> float:
         started = time.perf_counter()
         list(threads.map(post, bodies))
         return len(bodies) / (time.perf_counter() - started)
-
-
-@contextmanager
-def _receiver() -> Iterator[str]:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.webhook_forward", str(port)], cwd=ROOT)
-    try:
-        for _ in range(100):
-            try:
-                requests.post(f"http://127.0.0.1:{port}/", timeout=1)
-            except requests.ConnectionError:
-                time.sleep(0.05)
-            else:
-                break
-        yield f"http://127.0.0.1:{port}/hooks"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.xdist_group("embedded")
@@ -122,3 +125,30 @@ def test_a_start_that_was_killed_halfway_is_begun_anew(data_dir: Path) -> None:
     Attached(data_dir).leave()
     wait_until_gone(data_dir)
     assert not unfinished.exists()
+
+
+def test_a_socket_too_long_for_the_data_folder_lies_in_a_folder_of_our_own(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    socket = embedded._redis_socket(deep)
+    try:
+        assert len(os.fsencode(socket)) < 100
+        assert embedded._redis_socket(deep) == socket
+        assert socket.parent.stat().st_mode & 0o777 == 0o700
+    finally:
+        socket.parent.rmdir()
+
+
+def test_a_folder_that_others_may_enter_or_have_laid_there_gets_no_socket(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    short = embedded._redis_socket(deep).parent
+    try:
+        short.chmod(0o777)
+        with pytest.raises(ImproperlyConfigured, match="we alone may enter"):
+            embedded._redis_socket(deep)
+        short.rmdir()
+        (tmp_path / "theirs").mkdir(mode=0o700)
+        short.symlink_to(tmp_path / "theirs")
+        with pytest.raises(ImproperlyConfigured, match="we alone may enter"):
+            embedded._redis_socket(deep)
+    finally:
+        short.unlink() if short.is_symlink() else short.rmdir()

@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.models import Connection, Membership
-from tests.factories import ConnectionFactory, MembershipFactory
+from tests.clients import signed_in
+from tests.factories import ConnectionFactory
 from webhooks.forward.destinations import create_destination, disable_destination, update_destination
 from webhooks.forward.drain import drain
 from webhooks.models import WebhookDelivery, WebhookDestination, WebhookEndpoint
@@ -29,15 +30,9 @@ FILLED = {
 }  # fmt: skip
 
 
-def signed_in(connection: Connection, role: str) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=connection.organization, role=role).user)
-    return client
-
-
 @pytest.fixture
 def staff(connection: Connection) -> Client:
-    return signed_in(connection, Role.STAFF)
+    return signed_in(connection.organization, Role.STAFF)
 
 
 def page(client: Client, name: str, *args: Any, **query: Any) -> str:
@@ -138,7 +133,7 @@ def test_what_cannot_be_sent_again_is_not_offered_to_be_chosen(
     plant_deliveries(endpoint, destination, 1)
     WebhookDelivery.objects.update(status="failed")
     assert 'name="delivery"' in page(staff, "webhook-destination", destination.pk)
-    viewer = signed_in(connection, Membership.Role.VIEWER)
+    viewer = signed_in(connection.organization, Membership.Role.VIEWER)
     assert 'name="delivery"' not in page(viewer, "webhook-destination", destination.pk)
     disable_destination(destination)
     assert 'name="delivery"' not in page(staff, "webhook-destination", destination.pk)
@@ -172,15 +167,15 @@ def test_an_event_s_page_lists_where_it_went(
 def test_a_viewer_sees_and_changes_nothing(
     connection: Connection, destination: WebhookDestination, endpoint: WebhookEndpoint
 ) -> None:
-    viewer = signed_in(connection, Role.VIEWER)
+    viewer = signed_in(connection.organization, Role.VIEWER)
     test_url = reverse("webhook-destination-test", args=[destination.pk])
     assert test_url not in page(viewer, "webhook-destination", destination.pk)
-    assert test_url in page(signed_in(connection, Role.STAFF), "webhook-destination", destination.pk)
+    assert test_url in page(signed_in(connection.organization, Role.STAFF), "webhook-destination", destination.pk)
     for name in ("change", "rotate", "toggle", "test", "delete", "retry"):
         assert viewer.post(reverse(f"webhook-destination-{name}", args=[destination.pk])).status_code == 403
-    staff = signed_in(connection, Role.STAFF)
+    staff = signed_in(connection.organization, Role.STAFF)
     assert staff.post(reverse("webhook-destination-delete", args=[destination.pk])).status_code == 403
-    administrator = signed_in(connection, Role.ADMIN)
+    administrator = signed_in(connection.organization, Role.ADMIN)
     assert administrator.post(reverse("webhook-destination-delete", args=[destination.pk])).status_code == 302
     assert not WebhookDestination.objects.exists()
 
@@ -196,7 +191,7 @@ def test_another_organization_s_destination_is_not_found(staff: Client, receiver
 
 
 def test_in_the_admin_secrets_only_go_in(connection: Connection) -> None:
-    administrator = signed_in(connection, Role.ADMIN)
+    administrator = signed_in(connection.organization, Role.ADMIN)
     given = {
         "url": "https://hooks.example.com/", "form": "normalized", "max_concurrency": "8", "retry_policy": "{}",
         "new_headers": "X-Api-Key: canary-0-yellow",

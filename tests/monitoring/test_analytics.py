@@ -20,7 +20,8 @@ from integrations.operations.connections import delete_connection
 from monitoring.days import Days
 from monitoring.models import DailyAnalytics, HourlyMetrics
 from monitoring.rollup import rollup
-from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
+from tests.clients import signed_in
+from tests.factories import ConnectionFactory, OrganizationFactory
 
 from .calls import write_call
 from .measured import measured_day
@@ -39,9 +40,7 @@ def organization() -> Organization:
 
 @pytest.fixture
 def client(organization: Organization) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=organization, role=Membership.Role.VIEWER).user)
-    return client
+    return signed_in(organization, Membership.Role.VIEWER)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from monitoring.days import month_of, today_of
 from monitoring.models import Alert, AlertRule
 from monitoring.pages.costs import figures
 from monitoring.tasks import watch_budgets
-from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory, UserFactory
+from tests.clients import signed_in
+from tests.factories import ConnectionFactory, OrganizationFactory, UserFactory
 
 from .measured import measured_day
 
@@ -32,9 +33,7 @@ def organization() -> Organization:
 
 @pytest.fixture
 def client(organization: Organization) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=organization, role=Membership.Role.VIEWER).user)
-    return client
+    return signed_in(organization, Membership.Role.VIEWER)
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from integrations.bounded import TookTooLong, reading_within
 from integrations.models import Connection, Membership, Organization
 from monitoring.pages import logs as page_of_logs
 from monitoring.rollup import rollup
-from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
+from tests.clients import signed_in
+from tests.factories import ConnectionFactory, OrganizationFactory
 
 from .calls import write_call
 
@@ -37,9 +38,7 @@ def own(organization: Organization) -> Connection:
 
 @pytest.fixture
 def client(organization: Organization) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=organization, role=Membership.Role.VIEWER).user)
-    return client
+    return signed_in(organization, Membership.Role.VIEWER)
 
 
 def refresh(client: Client, place: str, query: str = "") -> Any:

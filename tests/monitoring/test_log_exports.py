@@ -29,7 +29,8 @@ from monitoring import log_export_work
 from monitoring.log_export_work import advance_all
 from monitoring.log_exports import delete_expired
 from monitoring.models import AuditLog, CallLog, LogExport
-from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
+from tests.clients import signed_in
+from tests.factories import ConnectionFactory, OrganizationFactory
 from webhooks.models import FileToRemove
 
 from .calls import write_call
@@ -58,12 +59,6 @@ def own(organization: Organization) -> Connection:
 @pytest.fixture
 def client(organization: Organization) -> Client:
     return signed_in(organization, Membership.Role.STAFF)
-
-
-def signed_in(organization: Organization, role: Membership.Role) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=organization, role=role).user)
-    return client
 
 
 def ask(client: Client, query: str = "period=30d", file_format: str = "csv") -> LogExport:

@@ -16,6 +16,7 @@ from monitoring import log_text
 from monitoring.log_places import Position
 from monitoring.log_search import LogSearch
 from monitoring.models import CallLog
+from tests.clients import signed_in
 from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
 
 from .calls import write_call
@@ -43,9 +44,7 @@ def own(organization: Organization) -> Connection:
 
 @pytest.fixture
 def client(organization: Organization) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=organization, role=Membership.Role.VIEWER).user)
-    return client
+    return signed_in(organization, Membership.Role.VIEWER)
 
 
 @pytest.fixture(params=[0, 300], ids=["by the index", "one by one"])

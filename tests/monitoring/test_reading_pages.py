@@ -14,7 +14,8 @@ from integrations.models import Connection, Credential, Membership, Organization
 from monitoring.models import CallLog, HourlyMetrics
 from monitoring.pages.dashboard import figures
 from monitoring.rollup import rollup
-from tests.factories import ConnectionFactory, CredentialFactory, MembershipFactory, OrganizationFactory
+from tests.clients import signed_in
+from tests.factories import ConnectionFactory, CredentialFactory, OrganizationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -26,9 +27,7 @@ def organization() -> Organization:
 
 @pytest.fixture
 def client(organization: Organization) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=organization, role=Membership.Role.VIEWER).user)
-    return client
+    return signed_in(organization, Membership.Role.VIEWER)
 
 
 def log(connection: Connection, endpoint: str, *, minutes_ago: float = 5, status: int | None = 200) -> CallLog:

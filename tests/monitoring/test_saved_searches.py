@@ -8,7 +8,8 @@ from django.test import Client
 from integrations.models import Membership, Organization
 from integrations.tenancy import acting_for
 from monitoring.models import AuditLog, SavedSearch
-from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
+from tests.clients import signed_in
+from tests.factories import ConnectionFactory, OrganizationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -18,12 +19,6 @@ LOGS = "/integrations/logs/"
 @pytest.fixture
 def organization() -> Organization:
     return OrganizationFactory()
-
-
-def signed_in(organization: Organization, role: str = Membership.Role.STAFF) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=organization, role=role).user)
-    return client
 
 
 def save(client: Client, query: str, name: str, **more: str) -> str:

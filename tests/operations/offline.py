@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from threading import Barrier
 from typing import Any
 
+from django.db import connection as database
 from django.utils import timezone
 
+from integrations.errors import IntegrationError
 from integrations.models import Connection, Organization, Payment
 from integrations.operations.offline_receipts import Receipt
 from integrations.operations.payments import PaymentOrder, create_payment
+from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory
 from tests.providers.bank_transfer.wire import CONFIGURATION as BANK
 
@@ -47,3 +53,36 @@ def today() -> date:
 
 def again(payment: Payment) -> Payment:
     return Payment.objects.select_related("connection__provider", "organization").get(pk=payment.pk)
+
+
+def standing(payment: Payment) -> tuple[str, str, str]:
+    payment = again(payment)
+    return payment.status, f"{payment.amount_captured:.2f}", payment.difference
+
+
+def due(payment: Payment, **age: Any) -> None:
+    long_ago = timezone.now() - timedelta(**age)
+    Payment.objects.filter(pk=payment.pk).update(
+        next_look_at=timezone.now() - timedelta(seconds=1), created_at=long_ago
+    )
+
+
+def actions() -> list[str]:
+    return list(AuditLog.objects.order_by("pk").values_list("action", flat=True))
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """What each came to, begun at one moment in threads of their own."""
+    start = Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
+        try:
+            start.wait()
+            return act()
+        except IntegrationError as error:
+            return error
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(run, acts))

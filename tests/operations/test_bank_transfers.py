@@ -1,35 +1,27 @@
+"""Bank transfers: set up, awaited, confirmed, refused, run out."""
+
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from decimal import Decimal
-from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection as database
 from django.utils import timezone
 
 from integrations.errors import ConfigurationError, Conflict, IntegrationError, InvalidRequest, NotSupported
-from integrations.models import Connection, Organization, Payment, PaymentMovement, PaymentOperation, PaymentRoute
-from integrations.operations.connections import (
-    activate_connection,
-    create_and_activate,
-    update_connection,
-)
+from integrations.models import Connection, Organization, Payment, PaymentMovement, PaymentRoute
+from integrations.operations.connections import activate_connection, create_and_activate, update_connection
 from integrations.operations.connections import test_connection as try_connection
 from integrations.operations.offline_receipts import confirm_payment, refuse_payment
-from integrations.operations.offline_refunds import Repayment, drop_refund, record_refund
 from integrations.operations.payment_reconciliation import reconcile_due_payments
 from integrations.operations.payment_recovery import abandoned_payments
-from integrations.operations.payments import PaymentOrder, create_payment, refund_payment, sync_payment, void_payment
+from integrations.operations.payments import PaymentOrder, create_payment, sync_payment, void_payment
 from monitoring.health import check_connection
-from monitoring.models import AuditLog, CallLog
-from tests.factories import ConnectionFactory, OrganizationFactory, catalogue_row
+from monitoring.models import CallLog
+from tests.factories import ConnectionFactory, catalogue_row
 from tests.providers.bank_transfer.wire import CONFIGURATION
 
-from .offline import again, bank, came, transfer
+from .offline import actions, again, at_once, bank, came, due, standing, transfer
 from .stripe_wire import StripeWire, connect
 
 S, D = Payment.Status, Payment.Difference
@@ -39,32 +31,6 @@ S, D = Payment.Status, Payment.Difference
 def payment(organization: Organization) -> Payment:
     bank(organization)
     return transfer(organization)
-
-
-def standing(payment: Payment) -> tuple[str, str, str]:
-    payment = again(payment)
-    return payment.status, f"{payment.amount_captured:.2f}", payment.difference
-
-
-def actions() -> list[str]:
-    return list(AuditLog.objects.order_by("pk").values_list("action", flat=True))
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What each came to, begun at one moment in threads of their own."""
-    start = Barrier(len(acts))
-
-    def run(act: Callable[[], Any]) -> Any:
-        try:
-            start.wait()
-            return act()
-        except IntegrationError as error:
-            return error
-        finally:
-            database.close()
-
-    with ThreadPoolExecutor(len(acts)) as threads:
-        return list(threads.map(run, acts))
 
 
 def test_it_is_set_up_without_a_credential_and_without_a_call(organization: Organization) -> None:
@@ -298,13 +264,6 @@ def test_it_can_be_voided_like_any_other(payment: Payment) -> None:
     assert not CallLog.objects.exists()
 
 
-def due(payment: Payment, **age: Any) -> None:
-    long_ago = timezone.now() - timedelta(**age)
-    Payment.objects.filter(pk=payment.pk).update(
-        next_look_at=timezone.now() - timedelta(seconds=1), created_at=long_ago
-    )
-
-
 def test_its_time_runs_out_and_late_money_still_counts(payment: Payment) -> None:
     due(payment, days=6)
     reconcile_due_payments()
@@ -346,74 +305,6 @@ def test_a_mark_stays_when_its_day_of_looking_comes(payment: Payment) -> None:
     reconcile_due_payments()
     assert standing(payment) == (S.CAPTURED, "100.00", D.OVERPAID)
     assert again(payment).next_look_at is None
-
-
-@pytest.fixture
-def refunded(payment: Payment) -> PaymentOperation:
-    confirm_payment(payment, came())
-    refund_payment(payment, amount="30.00", reason="Returned", idempotency_key="r1")
-    return payment.operations.get(kind="refund")
-
-
-def paid_back(**fields: Any) -> Repayment:
-    return Repayment(**{"method": "cash", "reference": "R-1", "paid_on": timezone.localdate(), **fields})
-
-
-def test_a_refund_is_paid_by_nobody_until_somebody_has_paid_it(payment: Payment, refunded: PaymentOperation) -> None:
-    assert refunded.status == "pending"
-    assert (again(payment).status, again(payment).amount_refunded) == (S.CAPTURED, 0)
-    with pytest.raises(InvalidRequest):
-        refund_payment(payment, amount="70.01")
-    for _ in range(2):
-        record_refund(payment, refunded.pk, paid_back())
-    assert (again(payment).status, again(payment).amount_refunded) == (S.PARTIALLY_REFUNDED, Decimal(30))
-    refunded.refresh_from_db()
-    assert refunded.raw == {"reason": "Returned", "method": "cash", "paid_on": timezone.localdate().isoformat()}
-    assert actions().count("payment.refund_recorded") == 1
-
-
-def test_all_of_it_in_two_refunds_is_refunded(payment: Payment, refunded: PaymentOperation) -> None:
-    record_refund(payment, refunded.pk, paid_back())
-    refund_payment(payment)
-    rest = payment.operations.get(kind="refund", status="pending")
-    assert rest.amount == 70
-    record_refund(payment, rest.pk, paid_back(reference="R-2"))
-    assert again(payment).status == S.REFUNDED
-
-
-def test_a_refund_that_will_not_be_paid_lets_go_of_its_amount(payment: Payment, refunded: PaymentOperation) -> None:
-    for _ in range(2):
-        drop_refund(payment, refunded.pk)
-    with pytest.raises(Conflict):
-        record_refund(payment, refunded.pk, paid_back())
-    refund_payment(payment, amount="100.00")
-    assert actions().count("payment.refund_dropped") == 1
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"method": "wish"},
-        {"reference": ""},
-        {"reference": "card 4242424242424242"},
-        {"paid_on": timezone.localdate() + timedelta(days=2)},
-    ],
-)
-def test_how_it_was_paid_is_told_in_full(payment: Payment, refunded: PaymentOperation, fields: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequest):
-        record_refund(payment, refunded.pk, paid_back(**fields))
-
-
-def test_two_who_write_down_a_refund_at_once_write_one(payment: Payment, refunded: PaymentOperation) -> None:
-    at_once(*[lambda: record_refund(payment, refunded.pk, paid_back())] * 3)
-    assert again(payment).amount_refunded == 30
-
-
-def test_a_refund_is_looked_for_in_its_own_payment(payment: Payment, refunded: PaymentOperation) -> None:
-    other = OrganizationFactory()
-    bank(other)
-    with pytest.raises(InvalidRequest):
-        record_refund(transfer(other), refunded.pk, paid_back())
 
 
 def test_a_switched_off_connection_still_takes_what_has_arrived(payment: Payment) -> None:

@@ -15,8 +15,7 @@ from integrations.operations.payment_reconciliation import reconcile_due_payment
 from monitoring.models import AuditLog, CallLog
 from tests.factories import OrganizationFactory
 
-from .offline import again, bank, came, cash, courier, today, transfer
-from .test_bank_transfers import at_once, due, standing
+from .offline import again, at_once, bank, came, cash, courier, due, standing, today, transfer
 
 S, D = Payment.Status, Payment.Difference
 

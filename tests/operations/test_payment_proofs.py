@@ -22,9 +22,8 @@ from integrations.tenancy import acting_for
 from monitoring.models import AuditLog
 from tests.factories import OrganizationFactory
 
-from .offline import JPEG, PDF, PNG, again, bank, came, cash, courier, transfer
+from .offline import JPEG, PDF, PNG, again, at_once, bank, came, cash, courier, transfer
 from .stripe_wire import StripeWire, connect
-from .test_bank_transfers import at_once
 
 
 @pytest.fixture

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from integrations.providers.signatures import InboundRequest
+from integrations.errors import SignatureRefused
+from integrations.providers.signatures import InboundRequest, Signature
 
 AT = 1_795_000_000
 TOPIC = "arn:aws:sns:me-central-1:123456789012:payments"
@@ -149,3 +151,8 @@ def with_body(request: InboundRequest, body: bytes) -> InboundRequest:
 
 def with_header(request: InboundRequest, name: str, value: str) -> InboundRequest:
     return replace(request, headers={**request.headers, name: value})
+
+
+def refuses(scheme: Signature, request: InboundRequest, *secrets: str) -> None:
+    with pytest.raises(SignatureRefused):
+        scheme.verify(request, secrets)

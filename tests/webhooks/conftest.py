@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from integrations.models import Connection
-    from webhooks.models import WebhookEndpoint
+    from webhooks.models import WebhookEndpoint, WebhookEvent
 
 
 @pytest.fixture
@@ -28,6 +30,47 @@ def endpoint(connection: Connection) -> WebhookEndpoint:
     from .stripe_sender import SECRET
 
     return create_endpoint(connection, webhook_secret=SECRET)[0]
+
+
+@pytest.fixture
+def staff(connection: Connection) -> Client:
+    from tests.clients import signed_in
+
+    return signed_in(connection.organization, "staff")
+
+
+@pytest.fixture
+def administrator(connection: Connection) -> Client:
+    from tests.clients import signed_in
+
+    return signed_in(connection.organization, "admin")
+
+
+@pytest.fixture
+def viewer(connection: Connection) -> Client:
+    from tests.clients import signed_in
+
+    return signed_in(connection.organization, "viewer")
+
+
+@pytest.fixture
+def received(endpoint: WebhookEndpoint) -> WebhookEvent:
+    from .event_pages import store
+
+    return store(endpoint, "evt_ours", raw_body=b'{"id": "evt_ours", "note": "<b>bold</b> \\u0645"}')
+
+
+@pytest.fixture
+def theirs(db: None) -> WebhookEvent:
+    """An event of another organization."""
+    from tests.factories import ConnectionFactory
+    from webhooks.endpoints import create_endpoint
+
+    from .event_pages import store
+    from .stripe_sender import SECRET
+
+    endpoint, _ = create_endpoint(ConnectionFactory(connection_name="Theirs"), webhook_secret=SECRET)
+    return store(endpoint, "evt_theirs")
 
 
 @pytest.fixture

@@ -35,15 +35,7 @@ from webhooks.tasks import archive_bodies as archive_task
 from .archived import BODY, PLANTED, completed, files, received
 from .stripe_sender import event, post
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Any) -> Path:
-    folder = tmp_path / "files"
-    options = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(folder)}}
-    settings.STORAGES = {**settings.STORAGES, "folder": options}
-    return folder
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("folder")]
 
 
 def again(row: WebhookEvent) -> WebhookEvent:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,22 +13,15 @@ from django.urls import reverse
 from integrations.models import Membership
 from integrations.tenancy import acting_for
 from tests.api.client import ApiClient, error_of
-from tests.factories import MembershipFactory, OrganizationFactory, token_for
+from tests.clients import signed_in
+from tests.factories import OrganizationFactory, token_for
 from webhooks.archive import archive_bodies
 from webhooks.models import WebhookAccessLog, WebhookEndpoint, WebhookEvent
 
 from .archived import BODY, EMAIL, PLANTED, completed, files
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("folder")]
 Role = Membership.Role
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Any) -> Path:
-    folder = tmp_path / "files"
-    options = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(folder)}}
-    settings.STORAGES = {**settings.STORAGES, "folder": options}
-    return folder
 
 
 @pytest.fixture(params=["in the row", "archived"])
@@ -41,9 +33,7 @@ def stored(request: pytest.FixtureRequest, endpoint: WebhookEndpoint) -> Webhook
 
 
 def person(row: WebhookEvent, role: str) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=row.organization, role=role).user)
-    return client
+    return signed_in(row.organization, role)
 
 
 def program(row: WebhookEvent, *scopes: str) -> ApiClient:

@@ -11,8 +11,7 @@ import pytest
 from integrations.models import Organization, Payment
 from monitoring.models import AuditLog
 from tests.factories import ConnectionFactory, OrganizationFactory
-from tests.operations.offline import again, bank, cash, courier, transfer
-from tests.operations.test_bank_transfers import standing
+from tests.operations.offline import again, bank, cash, courier, standing, transfer
 from webhooks.endpoints import create_endpoint
 from webhooks.inbox import drain
 from webhooks.models import WebhookEndpoint, WebhookEvent

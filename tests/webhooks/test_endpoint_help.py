@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.providers.registry import get_provider, providers
-from tests.factories import ConnectionFactory, MembershipFactory
+from tests.clients import signed_in
+from tests.factories import ConnectionFactory
 from webhooks.endpoints import create_endpoint
 from webhooks.models import WebhookEndpoint
 
@@ -29,9 +30,7 @@ def endpoint_of(slug: str) -> WebhookEndpoint:
 
 
 def staff(endpoint: WebhookEndpoint) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=endpoint.organization, role="admin").user)
-    return client
+    return signed_in(endpoint.organization, "admin")
 
 
 def page_of(endpoint: WebhookEndpoint, language: str = "en") -> str:

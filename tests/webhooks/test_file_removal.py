@@ -25,7 +25,7 @@ from webhooks.tasks import remove_files as remove_files_task
 
 from .archived import completed, files
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("folder")]
 
 AWAY = {
     "BACKEND": "integrations.bucket_storage.BucketStorage",
@@ -34,14 +34,6 @@ AWAY = {
         "secret_key": "sample_not_a_secret",
     },
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Any) -> Path:
-    folder = tmp_path / "files"
-    options = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(folder)}}
-    settings.STORAGES = {**settings.STORAGES, "folder": options}
-    return folder
 
 
 def settle() -> None:

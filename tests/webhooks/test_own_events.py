@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import Connection, Membership, Payment
+from integrations.models import Connection, Payment
 from integrations.operations.offline_receipts import confirm_payment
 from tests.api.client import ApiClient
 from tests.factories import OrganizationFactory, token_for
@@ -15,7 +15,7 @@ from webhooks.inbox import drain
 from webhooks.models import WebhookEndpoint, WebhookEvent
 from webhooks.rehearsal import rehearse
 
-from .test_pages import shown, signed_in
+from .event_pages import shown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,11 +34,6 @@ def payment(connection: Connection) -> Payment:
 def told(payment: Payment) -> WebhookEvent:
     drain()
     return WebhookEvent.objects.get()
-
-
-@pytest.fixture
-def administrator(connection: Connection) -> Client:
-    return signed_in(connection.organization, Membership.Role.ADMIN)
 
 
 def test_it_is_found_among_the_events_and_counted(administrator: Client, told: WebhookEvent) -> None:

@@ -27,22 +27,6 @@ from .stripe_sender import SECRET, event
 NEW = reverse("webhook-replay-new")
 
 
-def signed_in(connection: Connection, role: str) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=connection.organization, role=role).user)
-    return client
-
-
-@pytest.fixture
-def staff(connection: Connection) -> Client:
-    return signed_in(connection, Membership.Role.STAFF)
-
-
-@pytest.fixture
-def viewer(connection: Connection) -> Client:
-    return signed_in(connection, Membership.Role.VIEWER)
-
-
 def store(endpoint: WebhookEndpoint, name: str, **fields: Any) -> WebhookEvent:
     own = {"event_type": "charge.captured", "processing_status": "failed", "raw_body": b"{}", "next_attempt_at": None}
     return WebhookEvent.objects.create(

@@ -26,15 +26,7 @@ from webhooks.tasks import purge_bodies
 
 from .archived import BODY, completed, files, received
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Any) -> Path:
-    folder = tmp_path / "files"
-    options = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(folder)}}
-    settings.STORAGES = {**settings.STORAGES, "folder": options}
-    return folder
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("folder")]
 
 
 def again(row: WebhookEvent) -> WebhookEvent:

@@ -13,7 +13,8 @@ from integrations.models import Connection, Membership, Organization
 from integrations.providers.registry import get_provider
 from integrations.providers.signatures import PayPalTransmission
 from integrations.templatetags.hub import menu_steps
-from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
+from tests.clients import signed_in
+from tests.factories import ConnectionFactory, OrganizationFactory
 from tests.operations.stripe_wire import StripeWire, connect, stripe_wire
 from tests.providers.paypal import wire as paypal
 from tests.providers.tabby import wire as tabby
@@ -42,9 +43,7 @@ def staff(organization: Organization) -> Client:
 
 
 def member(organization: Organization, role: str) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=organization, role=role).user)
-    return client
+    return signed_in(organization, role)
 
 
 def address(connection: Connection) -> str:

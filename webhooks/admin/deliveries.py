@@ -24,7 +24,7 @@ class WebhookDeliveryAdmin(TenantRecordAdmin):
     search_fields = ("=event_type",)
     exclude = ("tries", "event_index")
 
-    @display(description=_("status"), ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), ordering="status", label=STATUS_LABELS)
     def state(self, delivery: WebhookDelivery) -> tuple[str, str]:
         return delivery.status, delivery.get_status_display()
 

@@ -27,7 +27,7 @@ from ..forward.destinations import create_destination, delete_destination, rotat
 from ..models import WebhookDestination
 
 
-class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]
+class DestinationForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     new_secret = SecretField(
         label=_("New signing secret"),
         required=False,
@@ -85,7 +85,7 @@ class WebhookDestinationAdmin(TenantAdmin):
     def get_fields(self, request: HttpRequest, obj: WebhookDestination | None = None) -> list[str]:
         may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         secrets = ["new_secret", "new_headers"] if may_write else []
-        organization = ["organization"] if obj is None and request.user.is_superuser else []  # type: ignore[union-attr]
+        organization = ["organization"] if obj is None and request.user.is_superuser else []
         fields = [name for name in DestinationForm.Meta.fields if obj is not None or name != "is_active"]
         return [*organization, *fields, *secrets, *(self.told if obj is not None else ())]
 

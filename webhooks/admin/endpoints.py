@@ -21,7 +21,7 @@ from ..endpoints import create_endpoint, rotate_secret, update_endpoint
 from ..models import WebhookEndpoint
 
 
-class NewEndpointForm(forms.ModelForm):  # type: ignore[type-arg]
+class NewEndpointForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     webhook_secret = SecretField(
         label=_("Signing secret"),
         required=False,
@@ -33,7 +33,7 @@ class NewEndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("connection", "event_types")
 
 
-class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
+class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     new_webhook_secret = SecretField(
         label=_("New signing secret"),
         required=False,

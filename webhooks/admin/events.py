@@ -23,7 +23,7 @@ class WebhookEventAdmin(TenantRecordAdmin):
     search_fields = ("=event_id", "=event_type")
     exclude = ("payload", "raw_body", "body", "body_key", "headers", "signature")
 
-    @display(description=_("status"), ordering="processing_status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    @display(description=_("status"), ordering="processing_status", label=STATUS_LABELS)
     def state(self, event: WebhookEvent) -> tuple[str, str]:
         return event.processing_status, event.get_processing_status_display()
 

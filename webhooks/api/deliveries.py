@@ -24,7 +24,7 @@ from ..models import WebhookDelivery, WebhookDeliveryAttempt, WebhookDestination
 class DeliveryRow(serializers.ModelSerializer[WebhookDelivery]):
     class Meta:
         model = WebhookDelivery
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "destination", "event", "event_type", "status", "attempt", "next_attempt_at", "response_status",
             "error", "duration_ms", "delivered_at", "created_at",
         )  # fmt: skip
@@ -42,7 +42,7 @@ class DeliveryDetail(DeliveryRow):
     attempts = AttemptRow(many=True, read_only=True)
 
     class Meta(DeliveryRow.Meta):
-        fields = (*DeliveryRow.Meta.fields, "response_body", "attempts")  # type: ignore[assignment]
+        fields = (*DeliveryRow.Meta.fields, "response_body", "attempts")
 
 
 class DeliveryFilter(django_filters.FilterSet):

@@ -41,7 +41,7 @@ class DestinationRow(serializers.ModelSerializer[WebhookDestination]):
 
     class Meta:
         model = WebhookDestination
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "url", "description", "form", "event_types", "provider_event_types", "provider_types", "connection",
             "header_names", "retry_policy", "max_concurrency", "max_per_second", "is_ordered", "is_active",
             "disabled_at", "disabled_reason", "failing_since", "previous_secret_expires_at", "last_delivered_at",
@@ -55,7 +55,7 @@ class DestinationWithSecret(DestinationRow):
     signing_secret = serializers.SerializerMethodField()
 
     class Meta(DestinationRow.Meta):
-        fields = (*DestinationRow.Meta.fields, "signing_secret")  # type: ignore[assignment]
+        fields = (*DestinationRow.Meta.fields, "signing_secret")
 
     def get_signing_secret(self, destination: WebhookDestination) -> str:
         return str(self.context["signing_secret"])
@@ -112,7 +112,7 @@ class NewDestination(DestinationChanges):
     signing_secret = SecretField(
         max_length=100, default="", allow_blank=True, help_text="`whsec_…`; made when left out."
     )
-    is_active = None  # type: ignore[assignment]
+    is_active = None  # type: ignore[assignment]  # the framework's way to leave a field out
 
 
 class NewSigningSecret(StrictSerializer):

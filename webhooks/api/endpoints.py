@@ -32,7 +32,7 @@ _UNSIGNED = "Only {provider} itself can sign its events: this test skipped the s
 class EndpointRow(serializers.ModelSerializer[WebhookEndpoint]):
     class Meta:
         model = WebhookEndpoint
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "connection", "webhook_url", "event_types", "is_active", "is_paused", "allowed_networks",
             "max_per_minute", "retry_policy",
             "previous_secret_expires_at", "last_triggered", "total_triggers", "success_count", "failure_count",
@@ -47,7 +47,7 @@ class EndpointWithSecret(EndpointRow):
     webhook_secret = serializers.SerializerMethodField()
 
     class Meta(EndpointRow.Meta):
-        fields = (*EndpointRow.Meta.fields, "webhook_secret")  # type: ignore[assignment]
+        fields = (*EndpointRow.Meta.fields, "webhook_secret")
 
     def get_webhook_url(self, endpoint: WebhookEndpoint) -> str:
         return address_for(endpoint, self.context["webhook_secret"])
@@ -111,7 +111,7 @@ class SentTestEvent(EventRow):
     note = serializers.SerializerMethodField(help_text="Says so where the signature was not checked; else empty.")
 
     class Meta(EventRow.Meta):
-        fields = (*EventRow.Meta.fields, "note")  # type: ignore[assignment]
+        fields = (*EventRow.Meta.fields, "note")
 
     @extend_schema_field(serializers.CharField())
     def get_note(self, event: WebhookEvent) -> str:

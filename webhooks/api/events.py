@@ -53,7 +53,7 @@ class EventRow(serializers.ModelSerializer[WebhookEvent]):
 
     class Meta:
         model = WebhookEvent
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "endpoint", "connection", "event_id", "event_type", "normalized_type", "subject", "occurred_at",
             "is_test", "signature_verified", "processing_status", "retry_count", "next_attempt_at", "error_message",
             "received_at", "processed_at", "replays", "replay",
@@ -67,7 +67,7 @@ class EventDetail(EventRow):
     )
 
     class Meta(EventRow.Meta):
-        fields = (  # type: ignore[assignment]
+        fields = (
             *EventRow.Meta.fields, "attempts", "payload", "headers", "body_bytes", "archived_at", "body_deleted_at",
         )  # fmt: skip
 

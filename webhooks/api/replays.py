@@ -61,7 +61,7 @@ class SingleReplay(StrictSerializer):
 class ReplayRow(serializers.ModelSerializer[WebhookReplay]):
     class Meta:
         model = WebhookReplay
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "status", "filters", "total", "done", "skipped", "created_by", "created_at", "started_at",
             "completed_at", "error_message",
         )  # fmt: skip
@@ -75,7 +75,7 @@ class ReplayDetail(ReplayRow):
     events = serializers.SerializerMethodField(help_text="How many of those made due are in which state by now.")
 
     class Meta(ReplayRow.Meta):
-        fields = (*ReplayRow.Meta.fields, "event_ids", "events")  # type: ignore[assignment]
+        fields = (*ReplayRow.Meta.fields, "event_ids", "events")
 
     @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
     def get_events(self, run: WebhookReplay) -> dict[str, int]:

@@ -177,7 +177,7 @@ def _recipient(lane: Lane) -> Recipient | VaultError:
         try:
             lane.recipient = Recipient(lane.destination)
         except VaultError as error:
-            logger.error("Destination %s: %s", lane.pk, error.message)  # noqa: TRY400
+            logger.error("Destination %s: %s", lane.pk, error.message)  # noqa: TRY400 - foreseen, and said in a line
             return error
     return lane.recipient
 

@@ -108,7 +108,7 @@ class Recipient:
         except IntegrationError as error:
             return Result(at, _milliseconds(started), error=self._redactor.text(_of_the_receiver(error)))
         except Exception as error:  # noqa: BLE001 - the edge of the work: one message must not stop the others
-            logger.error("Delivery %s could not be sent: %s", message_id, _place(error))  # noqa: TRY400
+            logger.error("Delivery %s could not be sent: %s", message_id, _place(error))  # noqa: TRY400 - its message may quote a secret
             return Result(at, _milliseconds(started), error=_BROKEN, blames_receiver=False)
 
     def _told(self, answer: Answer, at: datetime, started: float) -> Result:
@@ -129,10 +129,9 @@ class Recipient:
         request.method, request.url, request.body = "POST", self.url, message.body
         signed = _sign(message.body, self._secrets, message_id, int(time.time()))
         headers = {"user-agent": "Hub/1", "accept": "*/*", **message.headers, **self._headers, **signed}
-        request.headers = headers  # type: ignore[assignment]  # plain: urllib3 wants no more
+        request.headers = headers  # type: ignore[assignment]  # a plain one: urllib3 wants no more
         answer = transport.send(request, deadline, streams=True)
-        if answer.rest is not None:
-            answer.rest.close()  # type: ignore[attr-defined]
+        answer.close()
         return answer
 
     def _kept(self, headers: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -17,8 +17,8 @@ from integrations.models.catalogue import IntegrationProvider
 from .events import WebhookEvent
 
 
-def _names(longest: int, **options: object) -> ArrayField:  # type: ignore[type-arg]
-    return ArrayField(models.CharField(max_length=longest), default=list, blank=True, **options)  # type: ignore[arg-type]
+def _names(longest: int, **options: Any) -> ArrayField[Any, Any]:
+    return ArrayField(models.CharField(max_length=longest), default=list, blank=True, **options)
 
 
 class WebhookDestination(TenantModel, TimestampedModel):

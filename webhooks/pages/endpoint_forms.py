@@ -43,7 +43,8 @@ class EventPicker(forms.Form):
             **(kwargs.get("initial") or {}),
         }
         super().__init__(*args, **kwargs)
-        self.fields["picked"].choices = [(name, name) for name in self.meanings]  # type: ignore[attr-defined]
+        picked: Any = self.fields["picked"]
+        picked.choices = [(name, name) for name in self.meanings]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -89,7 +90,8 @@ class NewEndpointForm(forms.Form):
 
     def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["connection"].queryset = listening(organization)  # type: ignore[attr-defined]
+        connections: Any = self.fields["connection"]
+        connections.queryset = listening(organization)
 
 
 def listening(organization: Organization) -> models.QuerySet[Connection]:

@@ -161,7 +161,7 @@ class NetworkInternational(PaymentProvider):
         " encryption. N-Genius may have to approve the address first, and sends each event once."
     )
     webhook_secret_help_ar = (
-        "البوابة: Settings ← Integrations ← Webhooks ← New: مفتاح الترويسة X-Hub-Token، وقيمتها هذا السر، دون تشفير."  # noqa: S105
+        "البوابة: Settings ← Integrations ← Webhooks ← New: مفتاح الترويسة X-Hub-Token، وقيمتها هذا السر، دون تشفير."  # noqa: S105 - no secret
         " قد تحتاج N-Genius إلى اعتماد العنوان أولاً، وترسل كل حدث مرة واحدة."
     )
     event_types: ClassVar = {name: meaning for name, (meaning, _) in EVENTS.items()}

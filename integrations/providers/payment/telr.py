@@ -109,7 +109,7 @@ class Telr(PaymentProvider):
     )
     signature = SIGNATURE
     webhook_content_type = "application/x-www-form-urlencoded"
-    webhook_secret_help = "Merchant console: Payment page → Transaction advice → Secret key (data integrity)."  # noqa: S105
+    webhook_secret_help = "Merchant console: Payment page → Transaction advice → Secret key (data integrity)."  # noqa: S105 - no secret
     webhook_secret_help_ar = "لوحة التاجر: Payment page ← Transaction advice ← Secret key (data integrity)."  # noqa: S105 - no secret
     names_its_events = False
     event_types: ClassVar = EVENTS

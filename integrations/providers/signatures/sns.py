@@ -25,7 +25,7 @@ _SIGNED_BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "UnsubscribeConfirmation": _CONFIRMATION,
 }
 _OPTIONAL = "Subject"
-_HASHES: Mapping[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303
+_HASHES: Mapping[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 - what Amazon signs with
 _TOPIC = re.compile(r"arn:aws(-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}", re.ASCII)
 
 SNS_CERTIFICATE = PinnedCertificate(

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from integrations.errors import Rejected
-from integrations.providers.payment.tabby import Tabby
 from integrations.providers.payment.tabby_checkout import session
 from integrations.providers.results import PaymentRequest
 from tests.providers.orders import AN_ORDER
-from tests.providers.tabby.wire import CONFIGURATION, CREDENTIALS, TabbyWire
+from tests.providers.tabby.wire import CONFIGURATION, TabbyWire
 from tests.providers.wire_client import WireClient
-from tests.wire import WireServer
 
-OURS = "01980000-0000-7000-8000-000000000001"
+from .calls import OURS
+
 AN_ORDER_OF_OURS = PaymentRequest(Decimal("12.50"), "AED", "order-1", payment_id=OURS, **AN_ORDER)
-
-
-@pytest.fixture
-def wire() -> TabbyWire:
-    return TabbyWire()
-
-
-@pytest.fixture
-def client(wire: TabbyWire) -> Iterator[WireClient]:
-    with WireServer(wire.answer) as server:
-        yield WireClient(Tabby(), server.url, CREDENTIALS, configuration=CONFIGURATION)
 
 
 def test_what_is_not_as_documented_is_refused(client: WireClient, wire: TabbyWire) -> None:
