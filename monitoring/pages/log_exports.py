@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from integrations.errors import IntegrationError
 from integrations.pages.paging import newest
-from integrations.pages.rendering import current_organization, fragment, page, staff_page
+from integrations.pages.rendering import current_organization, fragment, page, staff_page, wants_fragment
 from integrations.spreadsheets import CSV_TYPE
 
 from ..log_exports import MOST_ROWS, cancel_export, download, exports_of, start_export
@@ -56,7 +56,7 @@ def export(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One of them; htmx fetches its progress alone, until it has ended."""
     found = _found(request, pk)
     context = {"title": _("Log export"), "export": found, "most_rows": MOST_ROWS}
-    if request.headers.get("HX-Request"):
+    if wants_fragment(request):
         return fragment(request, "monitoring/_log_export.html", context)
     return page(request, "monitoring/log_export.html", {**context, "filters": _described(found)})
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from integrations.errors import IntegrationError, UnreadablePayload
 from integrations.models import Organization
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page, wants_fragment
 
 from ..access import LONGEST_REASON, READ_BODY, download_of, read_body
 from ..archive import summary_for
@@ -53,7 +53,7 @@ def webhooks(request: HttpRequest) -> HttpResponse:
     chosen = form.cleaned_data
     rows = _of(organization).none() if form.not_understood else _of(organization)
     context: dict[str, Any] = {"title": _("Webhooks"), "form": form, **_events(rows, chosen)}
-    if request.headers.get("HX-Request"):
+    if wants_fragment(request):
         return page(request, "webhooks/_events.html", context)
     endpoints = _endpoints(organization, chosen)
     context |= {
