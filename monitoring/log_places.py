@@ -23,10 +23,15 @@ def around(pk: uuid.UUID) -> Q | None:
     if pk.version != 7:
         return None
     try:
-        made = datetime.fromtimestamp((pk.int >> 80) / 1000, tz=UTC)
+        made = moment_of(pk)
         return Q(created_at__range=(made - _LONGEST_WAY, made + _LONGEST_WAY))
     except (OverflowError, ValueError):
         return None
+
+
+def moment_of(key: uuid.UUID) -> datetime:
+    """When a version 7 UUID was made."""
+    return datetime.fromtimestamp((key.int >> 80) / 1000, tz=UTC)
 
 
 @dataclass(frozen=True)

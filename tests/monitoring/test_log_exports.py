@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,20 +28,19 @@ from monitoring import log_export_work
 from monitoring.log_export_work import advance_all
 from monitoring.log_exports import delete_expired
 from monitoring.models import AuditLog, CallLog, LogExport
-from tests.factories import ConnectionFactory, MembershipFactory, OrganizationFactory
+from tests.factories import ConnectionFactory, OrganizationFactory
 from webhooks.models import FileToRemove
 
 from .calls import write_call
+from .exporting import ask, downloaded, keep_files_in, paths, signed_in
 
 ROOT = Path(__file__).parents[2]
 CSV, JSON_LINES = LogExport.Format.CSV, LogExport.Format.JSON_LINES
 
 
 @pytest.fixture(autouse=True)
-def _storage(settings: Any, tmp_path: Path) -> Iterator[None]:
-    folder = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(tmp_path)}}
-    settings.STORAGES = {**settings.STORAGES, "folder": folder}
-    return
+def _storage(settings: Any, tmp_path: Path) -> None:
+    keep_files_in(tmp_path, settings)
 
 
 @pytest.fixture
@@ -58,31 +56,6 @@ def own(organization: Organization) -> Connection:
 @pytest.fixture
 def client(organization: Organization) -> Client:
     return signed_in(organization, Membership.Role.STAFF)
-
-
-def signed_in(organization: Organization, role: Membership.Role) -> Client:
-    client = Client()
-    client.force_login(MembershipFactory(organization=organization, role=role).user)
-    return client
-
-
-def ask(client: Client, query: str = "period=30d", file_format: str = "csv") -> LogExport:
-    response = client.post(f"/integrations/logs/exports/start/?{query}", {"format": file_format})
-    assert response.status_code == 302
-    return LogExport.objects.get(pk=response.url.rstrip("/").rpartition("/")[2])
-
-
-def downloaded(client: Client, export: LogExport) -> bytes:
-    response = client.get(f"/integrations/logs/exports/{export.pk}/file/")
-    assert response.status_code == 200
-    content = b"".join(response.streaming_content)
-    assert int(response["Content-Length"]) == len(content)
-    return content
-
-
-def paths(client: Client, export: LogExport) -> list[str]:
-    """Of the calls in a file of JSON lines."""
-    return [json.loads(line)["endpoint"].rpartition("/")[2] for line in downloaded(client, export).splitlines()]
 
 
 def test_a_table_has_what_the_filters_find_and_no_formula(client: Client, own: Connection) -> None:
