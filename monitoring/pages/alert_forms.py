@@ -86,7 +86,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         for name, field in self.fields.items():
             if isinstance(field.widget, forms.NumberInput):
                 # All that is wrong is said at once; the operation stops at the first.
-                field.validators = [*field.validators, *AlertRule._meta.get_field(name).validators]
+                column: Any = AlertRule._meta.get_field(name)
+                field.validators = [*field.validators, *column.validators]
             if not isinstance(field, (forms.BooleanField, forms.ModelMultipleChoiceField)):
                 field.widget.attrs.setdefault("class", "hub-input")
 

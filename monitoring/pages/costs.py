@@ -118,7 +118,7 @@ def figures(organization: Organization, month: Days, today: date) -> dict[str, A
 def _table(organization: Organization, month: Days, what: str) -> Table:
     before = _before(month)
     if what == "days":
-        return chart_table("date", figures(organization, month, today_of(organization))["days"])
+        return chart_table(_("Date"), figures(organization, month, today_of(organization))["days"])
     connections = connections_of(organization)
     rows = {
         "providers": lambda: tables.by_provider(organization, month, before, providers_of(connections.values())),
