@@ -22,7 +22,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext_noop
 
 from integrations.bounded import TookTooLong, reading_within
-from integrations.errors import ConfigurationError, Unavailable
+from integrations.errors import ConfigurationError, IntegrationError, Unavailable
 from integrations.models import Connection
 from integrations.models.base import uuid7
 from integrations.tenancy import acting_for
@@ -80,7 +80,9 @@ def _advance(export: LogExport) -> bool:
         return _write_part(export)
     except (OperationalError, Unavailable, ConfigurationError) as error:
         logger.warning("Log export %s waits: %s", export.pk, error)
-        _put_off(export)
+        # What a database says of itself is not for everybody's eyes.
+        told = str(error) if isinstance(error, IntegrationError) else gettext_noop("The database does not answer.")
+        _put_off(export, told)
     except TookTooLong:
         _fail(export, gettext_noop("The search took too long: narrow it."))
     except Exception:  # the edge of the work: an export that cannot go on must not come back for ever
@@ -122,18 +124,20 @@ def _note(export: LogExport, calls: Sequence[CallLog], size: int, *, is_more: bo
         if calls:
             locked.position = str(Position.of(calls[-1]))
         if is_more and locked.rows_done < MOST_ROWS:
-            locked.claim, locked.claimed_until = None, timezone.now()
-            locked.save(update_fields=["parts", "rows_done", "size", "position", "claim", "claimed_until"])
+            locked.claim, locked.claimed_until, locked.error_message = None, timezone.now(), ""
+            locked.save(
+                update_fields=["parts", "rows_done", "size", "position", "claim", "claimed_until", "error_message"]
+            )
         else:
             locked.is_cut = is_more
             end_export(locked, LogExport.Status.COMPLETED)
     return True
 
 
-def _put_off(export: LogExport) -> None:
-    """The claim is kept for a while, so that others have their turn."""
+def _put_off(export: LogExport, reason: str) -> None:
+    """The claim is kept for a while, so that others have their turn; why is kept until the next part is written."""
     ours = LogExport.objects.filter(pk=export.pk, claim=export.claim, status=LogExport.Status.RUNNING)
-    ours.update(claimed_until=timezone.now() + _TRIED_AGAIN_AFTER)
+    ours.update(claimed_until=timezone.now() + _TRIED_AGAIN_AFTER, error_message=reason)
 
 
 def _fail(export: LogExport, sentence: str) -> None:

@@ -65,6 +65,13 @@ def start_export(organization: Organization, search: LogSearch, *, file_format: 
     return export
 
 
+def repeat_export(export: LogExport) -> LogExport:
+    """Have the same calls written anew. Raises Conflict where a file is or will be, and what `start_export` raises."""
+    if not export.may_be_repeated:
+        raise Conflict("This export is at work, or has its file.")
+    return start_export(export.organization, LogSearch.from_json(export.filters), file_format=export.file_format)
+
+
 def exports_of(organization: Organization) -> QuerySet[LogExport]:
     return LogExport.objects.filter(organization=organization)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from typing import Any
 
 from django import forms
@@ -21,10 +22,13 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from ..errors import IntegrationError, InvalidRequest
 from ..models import Connection
+from ..retelling import retold
 from ..secrecy import Secret
 
-# Unfold's colours of a state, as `unfold.decorators.display(label=…)` wants them.
-STATUS_LABELS = {
+# Unfold's colours of a state, as `unfold.decorators.display(label=…)` wants them. Of one that is missing Unfold shows
+# the code in the place of its name, so none is.
+STATUS_LABELS: defaultdict[str, str] = defaultdict(str)
+STATUS_LABELS |= {
     "active": "success",
     "healthy": "success",
     "completed": "success",
@@ -50,6 +54,19 @@ STATUS_LABELS = {
     "sending": "info",
     "authorised": "info",
 }
+
+
+def retelling(field: str) -> Any:
+    """To be shown in the place of `field`: an error, which the row has in English, in the reader's language."""
+
+    def told(row: Any) -> str:
+        return retold(getattr(row, field))
+
+    told.short_description = gettext_lazy("error")  # type: ignore[attr-defined]
+    return told
+
+
+_RETOLD = {name: retelling(name) for name in ("error", "error_message")}
 
 
 class HubModelAdmin(ModelAdmin):
@@ -119,6 +136,15 @@ class RecordAdmin(HubModelAdmin):
 
     list_disable_select_all = True
     actions = None
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [_RETOLD.get(name, name) for name in super().get_list_display(request)]
+
+    def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> list[Any]:
+        return [_RETOLD.get(name, name) for name in super().get_fields(request, obj)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> list[Any]:
+        return [*super().get_readonly_fields(request, obj), *_RETOLD.values()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -25,7 +25,7 @@ from ..operations.connections import (
     test_connection,
     update_connection,
 )
-from .base import STATUS_LABELS, TenantAdmin, blame
+from .base import STATUS_LABELS, TenantAdmin, blame, retelling
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -67,8 +67,8 @@ class ConnectionAdmin(TenantAdmin):
     actions_detail = ("open_page",)
     editable = ("connection_name", "is_primary", "region", "price_per_call_aed", "configuration")
     described = (
-        "provider", "environment", "status", "health_status", "error_message", "last_health_check", "connected_at",
-        "disconnected_at", "created_by", "created_at",
+        "provider", "environment", "status", "health_status", retelling("error_message"), "last_health_check",
+        "connected_at", "disconnected_at", "created_by", "created_at",
     )  # fmt: skip
     immutable = ()
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -34,6 +34,30 @@ def page(
 def fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     """A piece of a page, for htmx: without the shell, whose making takes as long as the piece."""
     return render(request, template, context)
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether htmx wants a piece of the page, and not the whole to go back to (https://htmx.org/docs/#history)."""
+    return bool(request.headers.get("HX-Request")) and not request.headers.get("HX-History-Restore-Request")
+
+
+def piece_of(whole: str, *, anchor: str) -> Callable[[Page], Page]:
+    """For a view that has only a piece of the page named `whole`, which takes the same arguments.
+
+    Whoever opens its address by hand, or in a new tab, would see it bare: they are sent to the page, where it stands.
+    """
+
+    def decorate(view: Page) -> Page:
+        @wraps(view)
+        def piece(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if wants_fragment(request):
+                return view(request, *args, **kwargs)
+            query = request.META.get("QUERY_STRING", "")
+            return HttpResponseRedirect(f"{reverse(whole, kwargs=kwargs)}{'?' if query else ''}{query}#{anchor}")
+
+        return piece
+
+    return decorate
 
 
 def staff_page(permission: str) -> Callable[[Page], Page]:

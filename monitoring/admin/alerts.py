@@ -27,14 +27,19 @@ class AlertAdmin(LoggedAdmin):
         ("resolved_at", EmptyFieldListFilter),
     )
     fields = (
-        "connection", "rule", "kind", "told", "opened_at", "acknowledged_at", "acknowledged_name", "escalated_at",
+        "connection", "rule", "kind", "told", "opened_at", "acknowledged_at", "acknowledger", "escalated_at",
         "notified", "next_notification_at", "resolved_at",
     )  # fmt: skip
-    readonly_fields = ("told",)
+    readonly_fields = ("told", "acknowledger")
 
     @display(description=_("message"))
     def told(self, alert: Alert) -> str:
         return alert.told
+
+    @display(description=_("acknowledged by"))
+    def acknowledger(self, alert: Alert) -> str:
+        """As it was called then: a program has no row of a person."""
+        return alert.acknowledged_name
 
     @display(description=_("state"), label=_STATES)
     def state(self, alert: Alert) -> tuple[str, str]:

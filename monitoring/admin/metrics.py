@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     RangeDateFilter,
     RangeDateTimeFilter,
 )
+from unfold.decorators import display
 
 from integrations.admin.base import LoggedAdmin, RecordAdmin, TenantRecordAdmin
 from monitoring.models import DailyAnalytics, DailyTotals, HourlyMetrics, RollupWatermark
+
+_LEVELS = {"hourly": _("Hourly metrics")}
 
 
 @admin.register(HourlyMetrics)
@@ -43,4 +49,13 @@ class DailyTotalsAdmin(TenantRecordAdmin):
 
 @admin.register(RollupWatermark)
 class RollupWatermarkAdmin(RecordAdmin):
-    list_display = ("level", "read_until")
+    list_display = ("named", "counted_until")
+    fields = list_display
+
+    @display(description=_("level"))
+    def named(self, watermark: RollupWatermark) -> str:
+        return str(_LEVELS.get(watermark.level, watermark.level))
+
+    @display(description=_("Counted up to"))
+    def counted_until(self, watermark: RollupWatermark) -> datetime:
+        return watermark.read_until

@@ -96,3 +96,7 @@ class AlertNotification(TenantModel, IdentifiedModel):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} · {self.channel_name}"
+
+    @property
+    def is_due(self) -> bool:
+        return self.next_attempt_at is not None and self.next_attempt_at <= timezone.now()

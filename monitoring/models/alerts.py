@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from integrations.directions import isolated
 from integrations.models.base import IdentifiedModel, TenantModel, organization_key
 from integrations.retelling import retold
 
@@ -99,6 +100,7 @@ class Alert(TenantModel, IdentifiedModel):
     def told(self) -> str:
         """The message in the language of the current request."""
         values = {**self.message_values, "error": retold(self.message_values.get("error", ""))}
+        values = {name: isolated(value) if isinstance(value, str) else value for name, value in values.items()}
         return gettext(self.message).format(**values).strip()
 
     @property

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integrations.fields import EncryptedTextField
 from integrations.models.base import IdentifiedModel, TenantModel, organization_key
+from integrations.retelling import retold
 
 
 class LogExport(TenantModel, IdentifiedModel):
@@ -81,9 +81,14 @@ class LogExport(TenantModel, IdentifiedModel):
         return self.status == self.Status.COMPLETED and not is_over
 
     @property
+    def may_be_repeated(self) -> bool:
+        """It has ended, and there is no file of it, or no more."""
+        return not self.is_open and not self.has_file
+
+    @property
     def told(self) -> str:
-        """Why it failed, in the language of the current request."""
-        return gettext(self.error_message) if self.error_message else ""
+        """Why it failed, or waits, in the language of the current request."""
+        return retold(self.error_message)
 
     @property
     def progress(self) -> int:

@@ -83,7 +83,11 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         if kind not in _THRESHOLDS:
             del self.fields["threshold"]
         self.fields["name"].widget.attrs["dir"] = "auto"
-        for field in self.fields.values():
+        for name, field in self.fields.items():
+            if isinstance(field.widget, forms.NumberInput):
+                # All that is wrong is said at once; the operation stops at the first.
+                column: Any = AlertRule._meta.get_field(name)
+                field.validators = [*field.validators, *column.validators]
             if not isinstance(field, (forms.BooleanField, forms.ModelMultipleChoiceField)):
                 field.widget.attrs.setdefault("class", "hub-input")
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from integrations.errors import IntegrationError
 from integrations.models import Connection, User
 from integrations.pages.paging import PAGE_SIZE, newest
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page, wants_fragment
 
 from ..alerting.acknowledge import acknowledge_alert
 from ..alerting.messages import duration
@@ -66,7 +66,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "connection": request.GET.get("connection", ""),
         "connections": Connection.objects.filter(organization=organization).order_by("connection_name")[:500],
     }
-    whole = not request.headers.get("HX-Request")
+    whole = not wants_fragment(request)
     return page(request, "monitoring/alerts/list.html" if whole else "monitoring/alerts/_list.html", context)
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from integrations.models import Organization
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page, wants_fragment
 
 from ..analytics import Scope, histograms_by_connection, sums_by_connection, sums_by_day, sums_by_provider
 from ..connections import Named, named
@@ -40,7 +40,7 @@ def analytics(request: HttpRequest) -> HttpResponse:
         "query": request.GET.urlencode(),
         **figures(organization, form),
     }
-    template = "monitoring/_analytics.html" if request.headers.get("HX-Request") else "monitoring/analytics.html"
+    template = "monitoring/_analytics.html" if wants_fragment(request) else "monitoring/analytics.html"
     return page(request, template, context)
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from integrations.models import Organization
@@ -52,14 +53,14 @@ def chart_table(first: str, chart: charts.Chart) -> Table:
 def _over_time(chart_of: Callable[..., charts.Chart]) -> Callable[[Organization, AnalyticsForm], Table]:
     def table(organization: Organization, form: AnalyticsForm) -> Table:
         by_day = sums_by_day(form.scope, form.asked)
-        return chart_table("date", chart_of(steps_of(organization, form.scope, form.asked, by_day)))
+        return chart_table(_("Date"), chart_of(steps_of(organization, form.scope, form.asked, by_day)))
 
     return table
 
 
 def _by_provider(chart_of: Callable[..., charts.Chart]) -> Callable[[Organization, AnalyticsForm], Table]:
     def table(organization: Organization, form: AnalyticsForm) -> Table:
-        return chart_table("provider", chart_of(sums_by_provider(form.scope, form.asked), form.providers, most=None))
+        return chart_table(_("Provider"), chart_of(sums_by_provider(form.scope, form.asked), form.providers, most=None))
 
     return table
 

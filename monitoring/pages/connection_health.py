@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from integrations.errors import InvalidRequest
 from integrations.models import Connection
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, piece_of, staff_page, wants_fragment
 
 from ..health import check_connection
 from ..health_overview import standings, strip
@@ -37,6 +37,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
 
 @require_safe
 @staff_page("monitoring.view_healthcheck")
+@piece_of("connection", anchor="connection-health")
 def section(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
     return _section(request, _one(request, connection_id))
 
@@ -47,7 +48,7 @@ def check(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
     """Check it at once; the section then says what was found."""
     connection = _one(request, connection_id)
     found = check_connection(connection)
-    if request.headers.get("HX-Request"):
+    if wants_fragment(request):
         return _section(request, connection)
     told = _("%(name)s was checked: %(state)s.")
     messages.info(request, told % {"name": connection, "state": found.get_status_display()})

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from integrations.models import Organization, User
 from integrations.pages.filter_form import FilterForm
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page, wants_fragment
 
 from ..connections import connections_of, providers_of
 from ..costs import LOOK_BACK_DAYS, budgets, costs_of, expected, month_end, within
@@ -68,7 +68,7 @@ def costs(request: HttpRequest) -> HttpResponse:
         **figures(organization, form.chosen, form.today),
         "organizations": tables.by_organization(form.chosen, _before(form.chosen)) if _runs_all(request) else [],
     }
-    template = "monitoring/_costs.html" if request.headers.get("HX-Request") else "monitoring/costs.html"
+    template = "monitoring/_costs.html" if wants_fragment(request) else "monitoring/costs.html"
     return page(request, template, context)
 
 
@@ -118,7 +118,7 @@ def figures(organization: Organization, month: Days, today: date) -> dict[str, A
 def _table(organization: Organization, month: Days, what: str) -> Table:
     before = _before(month)
     if what == "days":
-        return chart_table("date", figures(organization, month, today_of(organization))["days"])
+        return chart_table(_("Date"), figures(organization, month, today_of(organization))["days"])
     connections = connections_of(organization)
     rows = {
         "providers": lambda: tables.by_provider(organization, month, before, providers_of(connections.values())),

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET
 
 from integrations.models import Connection, Organization, Payment
 from integrations.models.base import first_uuid7
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page, wants_fragment
 from webhooks.models import WebhookEvent
 
 from ..models import CallLog, HourlyMetrics
@@ -49,7 +49,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """Whole at first; htmx then fetches the figures alone, every 30 seconds."""
     organization = current_organization(request)
     context = {"title": _("Dashboard"), **figures(organization, timezone.now())}
-    template = "monitoring/_dashboard.html" if request.headers.get("HX-Request") else "monitoring/dashboard.html"
+    template = "monitoring/_dashboard.html" if wants_fragment(request) else "monitoring/dashboard.html"
     return page(request, template, context)
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integrations.models import Connection, IntegrationProvider, Organization
 from integrations.models.connections import ConnectionQuerySet
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page, wants_fragment
 from integrations.tenancy import acting_as_service
 
 from ..health import check_connection
@@ -36,7 +36,7 @@ def health(request: HttpRequest) -> HttpResponse:
     """Whole at first; htmx then fetches the connections alone, every 30 seconds and at each choice of a filter."""
     organization = current_organization(request)
     context = {"title": _("Health"), **_listed(request, organization)}
-    if request.headers.get("HX-Request"):
+    if wants_fragment(request):
         return page(request, "monitoring/_health_list.html", context)
     context |= {
         "incidents": _incidents(request),
@@ -54,7 +54,7 @@ def check_now(request: HttpRequest, connection_id: uuid.UUID) -> HttpResponse:
     organization = current_organization(request)
     connection = get_object_or_404(_own(organization), pk=connection_id)
     check = check_connection(connection)
-    if request.headers.get("HX-Request"):
+    if wants_fragment(request):
         [standing] = standings(organization, [connection])
         context = {"standing": standing, "may_check": True, "is_fresh": True}
         return page(request, "monitoring/_health_row.html", context)

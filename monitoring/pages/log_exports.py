@@ -14,10 +14,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from integrations.errors import IntegrationError
 from integrations.pages.paging import newest
-from integrations.pages.rendering import current_organization, fragment, page, staff_page
+from integrations.pages.rendering import current_organization, fragment, page, staff_page, wants_fragment
 from integrations.spreadsheets import CSV_TYPE
 
-from ..log_exports import MOST_ROWS, cancel_export, download, exports_of, start_export
+from ..log_export_delays import delay_of
+from ..log_exports import MOST_ROWS, cancel_export, download, exports_of, repeat_export, start_export
 from ..models import LogExport
 from .log_filters import LogFilter
 
@@ -29,6 +30,8 @@ _TYPES = {LogExport.Format.CSV: CSV_TYPE, LogExport.Format.JSON_LINES: "applicat
 @staff_page(_EXPORT)
 def exports(request: HttpRequest) -> HttpResponse:
     found = newest(exports_of(current_organization(request)), request.GET.get("before", ""))
+    for row in found.rows:
+        row.delay = delay_of(row)
     context = {"title": _("Log exports"), "stretch": found, "most_rows": MOST_ROWS}
     return page(request, "monitoring/log_exports.html", context)
 
@@ -55,8 +58,8 @@ def start(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One of them; htmx fetches its progress alone, until it has ended."""
     found = _found(request, pk)
-    context = {"title": _("Log export"), "export": found, "most_rows": MOST_ROWS}
-    if request.headers.get("HX-Request"):
+    context = {"title": _("Log export"), "export": found, "most_rows": MOST_ROWS, "delay": delay_of(found)}
+    if wants_fragment(request):
         return fragment(request, "monitoring/_log_export.html", context)
     return page(request, "monitoring/log_export.html", {**context, "filters": _described(found)})
 
@@ -70,6 +73,18 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     except IntegrationError as error:
         messages.error(request, error.translated())
     return redirect("log-export", pk=pk)
+
+
+@require_POST
+@staff_page(_EXPORT)
+def repeat(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    try:
+        again = repeat_export(_found(request, pk))
+    except IntegrationError as error:
+        messages.error(request, error.translated())
+        return redirect("log-export", pk=pk)
+    messages.success(request, _("The same calls are asked for anew."))
+    return redirect("log-export", pk=again.pk)
 
 
 @require_GET

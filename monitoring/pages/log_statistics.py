@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from integrations.bounded import TookTooLong, reading_within
-from integrations.pages.rendering import current_organization, fragment, staff_page
+from integrations.pages.rendering import current_organization, fragment, piece_of, staff_page
 from integrations.templatetags.hub import milliseconds, number
 
 from ..log_statistics import Figures, figures_of
@@ -21,6 +21,7 @@ _SECONDS = 5.0
 
 @require_GET
 @staff_page("monitoring.view_calllog")
+@piece_of("logs", anchor="log-statistics")
 def statistics(request: HttpRequest) -> HttpResponse:
     organization = current_organization(request)
     form = LogFilter(organization, request.GET)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from integrations.bounded import TookTooLong, reading_within
 from integrations.models import Organization
-from integrations.pages.rendering import current_organization, fragment, page, staff_page
+from integrations.pages.rendering import current_organization, fragment, page, staff_page, wants_fragment
 
 from ..log_places import Frontier, Position
 from ..log_search import LogSearch
@@ -37,7 +37,7 @@ def logs(request: HttpRequest) -> HttpResponse:
     organization = current_organization(request)
     form = LogFilter(organization, request.GET)
     context: dict[str, Any] = {"form": form, "filters": form.query, "strip": strip()}
-    is_fragment = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-History-Restore-Request")
+    is_fragment = wants_fragment(request)
     if is_fragment and form.is_valid() and (after := Frontier.parse(request.GET.get("after", ""))):
         return fragment(request, "monitoring/_log_newer.html", context | _newer(organization, form.search, after))
     if form.is_valid():

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from integrations.bounded import TookTooLong, reading_within
 from integrations.models import Payment
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, piece_of, staff_page
 
 from ..payment_trail import Trail, trail_of
 
@@ -19,6 +19,7 @@ _SECONDS = 5.0
 
 @require_safe
 @staff_page("integrations.view_payment")
+@piece_of("payment", anchor="payment-trail")
 def payment_trail(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     """Calls, events and who did what, as far as the reader may see them."""
     payments = Payment.objects.filter(organization=current_organization(request))

@@ -64,6 +64,7 @@ urlpatterns = [
     path("logs/exports/start/", log_exports.start, name="log-export-start"),
     path("logs/exports/<uuid:pk>/", log_exports.export, name="log-export"),
     path("logs/exports/<uuid:pk>/cancel/", log_exports.cancel, name="log-export-cancel"),
+    path("logs/exports/<uuid:pk>/repeat/", log_exports.repeat, name="log-export-repeat"),
     path("logs/exports/<uuid:pk>/file/", log_exports.file, name="log-export-file"),
     path("logs/<uuid:pk>/", log_detail.log, name="log"),
     path("analytics/", analytics.analytics, name="analytics"),

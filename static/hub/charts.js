@@ -75,6 +75,19 @@
     },
   };
 
+  // The topmost number of an axis stands half above it: not in the legend.
+  const room = {
+    id: "room",
+    beforeInit({ legend }) {
+      const fit = legend?.fit;
+      if (!fit) return;
+      legend.fit = function () {
+        fit.call(this);
+        if (this.options.position === "top") this.height += 8;
+      };
+    },
+  };
+
   const options = (kind, figures, rtl) => {
     const muted = printing ? "#222" : style("--hub-muted") || "#64748b";
     const legend = { rtl, labels: { color: muted, usePointStyle: kind !== "bar", boxHeight: kind === "bar" ? 10 : 7, boxWidth: kind === "bar" ? 14 : 7, padding: 14 }, position: kind === "doughnut" ? "bottom" : "top", align: "start", display: kind === "doughnut" || figures.series.length > 1 };
@@ -101,7 +114,7 @@
       type: kind,
       data: { labels: figures.labels, datasets: figures.series.map((series, index) => dataset(series, kind, index)) },
       options: options(kind, figures, root.dir === "rtl"),
-      plugins: [total],
+      plugins: [total, room],
     });
   };
 

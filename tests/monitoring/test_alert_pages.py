@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from integrations.models import Connection
 from monitoring.models import Alert, AlertChannel, AlertNotification, AlertRule, AlertSilence, AuditLog
@@ -242,3 +243,34 @@ def test_the_list_asks_as_often_however_many_there_are(shop: Connection, django_
     with django_assert_max_num_queries(20):
         text(viewer)
     assert not AlertNotification.objects.exists()
+
+
+def test_all_that_is_wrong_with_a_rule_is_said_at_once(shop: Connection) -> None:
+    given = {"threshold": "-3", "window_minutes": "99", "minimum_calls": "0", "for_minutes": "5", "repeat_minutes": "1"}
+    answer = signed_in(shop, "admin").post(
+        f"{ALERTS}rules/new/?kind=error_rate", {**given, "repeat_at_most_minutes": "60"}
+    )
+    assert answer.status_code == 400
+    assert set(answer.context["form"].errors) == {"threshold", "window_minutes", "minimum_calls", "repeat_minutes"}
+
+
+def test_a_name_from_the_other_side_keeps_what_stands_beside_it_in_place(shop: Connection) -> None:
+    name = "بوابة الدفع"
+    alert = Alert(message="{connection}: {spent} is spent.", message_values={"connection": name, "spent": "95 %"})
+    assert alert.told == f"\u2068{name}\u2069: 95 % is spent."
+    with translation.override("ar"):
+        assert name in alert.told
+        assert f"\u2068{name}" not in alert.told
+        alert.message_values["connection"] = "Stripe (UAE)"
+        assert "\u2068Stripe (UAE)\u2069" in alert.told
+
+
+def test_an_attempt_that_is_due_is_not_said_to_lie_behind(shop: Connection, wire: WireServer) -> None:
+    channel = channel_to(wire, shop.organization)
+    AlertNotification.objects.create(
+        organization=shop.organization, channel=channel, channel_name=channel.name, kind="test", status="retrying",
+        next_attempt_at=timezone.now() - timedelta(minutes=1),
+    )  # fmt: skip
+    page = text(signed_in(shop, "admin"), f"channels/{channel.pk}/")
+    assert "The next attempt is due" in page
+    assert "Next attempt" not in page

@@ -153,12 +153,12 @@ def test_a_connection_that_was_never_quite_up_is_not_shown_as_always_up(client: 
 @pytest.mark.parametrize(
     ("what", "lines"),
     [
-        ("volume", ["date,Succeeded,Failed", "01/03/2026,9,1", "02/03/2026,0,0", "03/03/2026,8,2"]),
-        ("times", ["date,Average,95th percentile,99th percentile", "01/03/2026,11,20,20", "02/03/2026,,,"]),
-        ("errors", ["date,No answer in time,Other 4xx answers", "01/03/2026,1,0"]),
-        ("webhooks", ["date,Received,Failed", "01/03/2026,0,0", "02/03/2026,0,0", "03/03/2026,7,2"]),
-        ("split", ["provider,Calls", "Stripe,16", "Tap Payments,4"]),
-        ("costs", ["provider,Cost (AED)", "Tap Payments,2.000000", "Stripe,1.750000"]),
+        ("volume", ["Date,Succeeded,Failed", "01/03/2026,9,1", "02/03/2026,0,0", "03/03/2026,8,2"]),
+        ("times", ["Date,Average,95th percentile,99th percentile", "01/03/2026,11,20,20", "02/03/2026,,,"]),
+        ("errors", ["Date,No answer in time,Other 4xx answers", "01/03/2026,1,0"]),
+        ("webhooks", ["Date,Received,Failed", "01/03/2026,0,0", "02/03/2026,0,0", "03/03/2026,7,2"]),
+        ("split", ["Provider,Calls", "Stripe,16", "Tap Payments,4"]),
+        ("costs", ["Provider,Cost (AED)", "Tap Payments,2.000000", "Stripe,1.750000"]),
         ("uptime", ["date,connection,provider,uptime_percent", "01/03/2026,Cards,Stripe,100.000"]),
         ("connections", ["connection,provider,requests,successes,failures", "Cards,Stripe,16,15,1"]),
         ("daily", ["date,connection,provider,total_requests", "01/03/2026,Cards,Stripe,10"]),
@@ -169,6 +169,12 @@ def test_each_chart_comes_as_a_file(what: str, lines: list[str], client: Client)
     found = response.content.decode("utf-8-sig").splitlines()
     assert [line.startswith(wanted) for line, wanted in zip(found, lines, strict=False)] == [True] * len(lines)
     assert f"analytics-{what}-2026-03-01-2026-03-03.csv" in response["Content-Disposition"]
+
+
+def test_a_chart_s_file_speaks_one_language(client: Client) -> None:
+    client.cookies["django_language"] = "ar"
+    heading = client.get(f"{PAGE}volume.csv?{RANGE}").content.decode("utf-8-sig").splitlines()[0]
+    assert heading == "التاريخ,الناجحة,الفاشلة"
 
 
 def test_a_file_that_there_is_not_is_not_found(client: Client) -> None:

@@ -32,6 +32,9 @@ def staff(client: Client, organization: Organization) -> Client:
     return client
 
 
+FRAGMENT = {"HX-Request": "true"}
+
+
 def text_of(client: Client, name: str, *args: object, query: str = "", **headers: str) -> str:
     answer = client.get(reverse(name, args=args) + query, headers=headers)
     assert answer.status_code == 200
@@ -99,7 +102,7 @@ def test_a_viewer_looks_and_changes_nothing(client: Client, organization: Organi
     client.force_login(MembershipFactory(organization=organization, role="viewer").user)
     connection = ConnectionFactory(organization=organization)
     assert "Check now" not in text_of(client, "health")
-    text_of(client, "connection-health", connection.pk)
+    text_of(client, "connection-health", connection.pk, **FRAGMENT)
     assert client.post(reverse("health-check", args=[connection.pk])).status_code == 403
     assert client.get(reverse("connection-health-rule", args=[connection.pk])).status_code == 403
     assert client.get(reverse("maintenance-window-new")).status_code == 403
@@ -112,7 +115,7 @@ def test_a_connections_page_fetches_its_health(staff: Client, organization: Orga
         outcome="failed", error_message="Broken <b>off</b>",
     )  # fmt: skip
     assert reverse("connection-health", args=[connection.pk]) in text_of(staff, "connection", connection.pk)
-    section = text_of(staff, "connection-health", connection.pk)
+    section = text_of(staff, "connection-health", connection.pk, **FRAGMENT)
     assert section.count("hub-strip__day--") == 90
     assert "Broken &lt;b&gt;off&lt;/b&gt;" in section
 
@@ -128,7 +131,7 @@ def test_what_a_check_met_is_said_in_the_readers_language(staff: Client, organiz
     for page in (text_of(staff, "health"), text_of(staff, "connection", connection.pk)):
         assert "refuses the credentials" not in page
         assert "Stripe" in page
-    assert "did not answer" not in text_of(staff, "connection-health", connection.pk)
+    assert "did not answer" not in text_of(staff, "connection-health", connection.pk, **FRAGMENT)
 
 
 def test_the_rule_is_changed_refused_and_reset_in_the_browser(staff: Client, organization: Organization) -> None:

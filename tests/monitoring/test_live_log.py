@@ -124,7 +124,7 @@ def test_the_page_costs_few_queries(
 
 
 def figures(client: Client, query: str) -> dict[str, tuple[str, str]]:
-    response = client.get(f"/integrations/logs/statistics/?{query}")
+    response = client.get(f"/integrations/logs/statistics/?{query}", headers=FRAGMENT)
     assert response.status_code == 200
     return {stat["label"]: (stat["value"], str(stat["hint"])) for stat in response.context["strip"]}
 

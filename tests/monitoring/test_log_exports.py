@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,16 +33,15 @@ from tests.factories import ConnectionFactory, OrganizationFactory
 from webhooks.models import FileToRemove
 
 from .calls import write_call
+from .exporting import ask, downloaded, keep_files_in, paths
 
 ROOT = Path(__file__).parents[2]
 CSV, JSON_LINES = LogExport.Format.CSV, LogExport.Format.JSON_LINES
 
 
 @pytest.fixture(autouse=True)
-def _storage(settings: Any, tmp_path: Path) -> Iterator[None]:
-    folder = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(tmp_path)}}
-    settings.STORAGES = {**settings.STORAGES, "folder": folder}
-    return
+def _storage(settings: Any, tmp_path: Path) -> None:
+    keep_files_in(tmp_path, settings)
 
 
 @pytest.fixture
@@ -59,25 +57,6 @@ def own(organization: Organization) -> Connection:
 @pytest.fixture
 def client(organization: Organization) -> Client:
     return signed_in(organization, Membership.Role.STAFF)
-
-
-def ask(client: Client, query: str = "period=30d", file_format: str = "csv") -> LogExport:
-    response = client.post(f"/integrations/logs/exports/start/?{query}", {"format": file_format})
-    assert response.status_code == 302
-    return LogExport.objects.get(pk=response.url.rstrip("/").rpartition("/")[2])
-
-
-def downloaded(client: Client, export: LogExport) -> bytes:
-    response = client.get(f"/integrations/logs/exports/{export.pk}/file/")
-    assert response.status_code == 200
-    content = b"".join(response.streaming_content)
-    assert int(response["Content-Length"]) == len(content)
-    return content
-
-
-def paths(client: Client, export: LogExport) -> list[str]:
-    """Of the calls in a file of JSON lines."""
-    return [json.loads(line)["endpoint"].rpartition("/")[2] for line in downloaded(client, export).splitlines()]
 
 
 def test_a_table_has_what_the_filters_find_and_no_formula(client: Client, own: Connection) -> None:

@@ -23,6 +23,7 @@ from webhooks.models import WebhookEndpoint, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 REFERENCE = "pi_3QsampleOfOurs"
+FRAGMENT = {"HX-Request": "true"}
 
 
 @pytest.fixture
@@ -186,7 +187,7 @@ def test_little_is_read_however_long_the_story(
 def page_of(payment: Payment, user: User) -> str:
     client = Client()
     client.force_login(user)
-    answer = client.get(reverse("payment-trail", args=[payment.pk]))
+    answer = client.get(reverse("payment-trail", args=[payment.pk]), headers=FRAGMENT)
     assert answer.status_code == 200
     return answer.content.decode()
 
@@ -223,5 +224,5 @@ def test_who_may_see_payments_alone_sees_no_calls(payment: Payment, connection: 
 def test_another_organizations_trail_is_not_found(payment: Payment) -> None:
     client = Client()
     client.force_login(MembershipFactory(role="admin").user)
-    assert client.get(reverse("payment-trail", args=[payment.pk])).status_code == 404
+    assert client.get(reverse("payment-trail", args=[payment.pk]), headers=FRAGMENT).status_code == 404
     assert Client().get(reverse("payment-trail", args=[payment.pk])).status_code == 302

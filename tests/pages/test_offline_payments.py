@@ -98,7 +98,7 @@ def test_nobody_speaks_of_a_gateway_where_there_is_none(payment: Payment, admini
     confirm(administrator, payment)
     page = detail(administrator, payment)
     assert "The money has arrived" in page
-    trail = administrator.get(reverse("payment-trail", args=[payment.pk])).text
+    trail = administrator.get(reverse("payment-trail", args=[payment.pk]), headers={"HX-Request": "true"}).text
     assert "gateway" not in page[page.index('id="main"') :].replace("Payment gateways", "")
     assert "payment.succeeded" in trail, "as destinations are told"
     assert "Webhook" not in trail

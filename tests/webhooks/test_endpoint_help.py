@@ -78,7 +78,11 @@ def test_a_new_address_says_it_for_the_connection_that_is_chosen(slug: str) -> N
     asked = f"?connection={endpoint.connection_id}"
     client = staff(endpoint)
     for view in ("webhook-endpoint-new", "webhook-event-choices"):
-        page = html.unescape(client.get(reverse(view) + asked).content.decode())
+        page = html.unescape(
+            client.get(
+                reverse(view) + asked, headers={"HX-Request": "true"} if "choices" in view else {}
+            ).content.decode()
+        )
         assert get_provider(slug).webhook_secret_help in page
 
 

@@ -54,7 +54,9 @@ def test_a_dry_run_of_it_finds_nothing_to_do(told: WebhookEvent) -> None:
 
 
 def test_it_is_in_the_payment_s_story(administrator: Client, payment: Payment, told: WebhookEvent) -> None:
-    page = administrator.get(reverse("payment-trail", args=[payment.pk])).content.decode()
+    page = administrator.get(
+        reverse("payment-trail", args=[payment.pk]), headers={"HX-Request": "true"}
+    ).content.decode()
     assert reverse("webhook-event", args=[told.pk]) in page
 
 

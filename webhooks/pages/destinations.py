@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from integrations.errors import IntegrationError, InvalidRequest
 from integrations.pages.paging import newest
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page, wants_fragment
 
 from ..forward.deliveries import UNDELIVERED
 from ..forward.destinations import (
@@ -74,7 +74,7 @@ def change_destination(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 def destination(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     """The destination and its log; htmx fetches the log alone."""
     found = _found(request, pk)
-    if request.headers.get("HX-Request"):
+    if wants_fragment(request):
         return page(request, "webhooks/destinations/_log.html", {"destination": found, **_log(request, found)})
     return _shown(request, found)
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from integrations.errors import IntegrationError
 from integrations.models import Connection
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, piece_of, staff_page
 from integrations.providers.registry import providers
 
 from ..endpoints import address_for, create_endpoint, rotate_secret, update_endpoint
@@ -42,6 +42,7 @@ def new_endpoint(request: HttpRequest) -> HttpResponseBase:
 
 @require_GET
 @staff_page("webhooks.add_webhookendpoint")
+@piece_of("webhook-endpoint-new", anchor="event-choices")
 def event_choices(request: HttpRequest) -> HttpResponseBase:
     """The events to pick from, and where the secret is found, for the connection that has just been chosen."""
     provider = provider_of(_chosen_connection(request))

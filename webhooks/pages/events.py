@@ -18,7 +18,7 @@ from integrations.bounded import TookTooLong, reading_within
 from integrations.errors import IntegrationError, UnreadablePayload
 from integrations.models import Organization
 from integrations.pages.paging import newest
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page, wants_fragment
 
 from ..access import LONGEST_REASON, READ_BODY, download_of, read_body
 from ..archive import summary_for
@@ -55,7 +55,7 @@ def webhooks(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"title": _("Webhooks"), "form": form}
     if form.is_valid():
         context |= _events(organization, form.selection, request.GET.get("before", ""))
-    if request.headers.get("HX-Request"):
+    if wants_fragment(request):
         return page(request, "webhooks/_events.html", context)
     endpoints = _endpoints(organization, form.cleaned_data.get("connection"))
     context |= {

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from integrations.errors import IntegrationError
 from integrations.pages.paging import newest
-from integrations.pages.rendering import current_organization, page, staff_page
+from integrations.pages.rendering import current_organization, page, staff_page, wants_fragment
 
 from ..models import WebhookEvent, WebhookReplay
 from ..rehearsal import rehearse
@@ -73,7 +73,7 @@ def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         "ended": outcome[Status.COMPLETED] + outcome[Status.FAILED],
         "is_moving": run.is_open or waiting,
     }
-    is_fragment = bool(request.headers.get("HX-Request"))
+    is_fragment = wants_fragment(request)
     return page(request, "webhooks/replays/_progress.html" if is_fragment else "webhooks/replays/run.html", context)
 
 
