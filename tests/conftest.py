@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,15 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
     close_sessions()
     connections.close_all()
+    _wait_until_all_are_back(connection.pool)
     connection.close_pool()
+
+
+def _wait_until_all_are_back(pool: Any) -> None:
+    """A session is put back by the pool's own thread; one that is still on its way when the pool closes stays open."""
+    deadline = time.monotonic() + 5
+    while pool and (told := pool.get_stats())["pool_available"] < told["pool_size"] and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -81,6 +81,8 @@ def misfit(connection: Connection, order: PaymentOrder) -> str:
 def active_connections(organization: Organization, environment: str) -> list[Connection]:
     """The active payment connections of the environment, or of the most serious one that has any."""
     active = list(payment_connections(organization).usable())
+    for connection in active:
+        connection.organization = organization  # known, and so not joined: this is read for each payment
     for candidate in [environment] if environment else Connection.Environment.values:
         if here := [connection for connection in active if connection.environment == candidate]:
             return here
@@ -90,7 +92,7 @@ def active_connections(organization: Organization, environment: str) -> list[Con
 def payment_connections(organization: Organization) -> ConnectionQuerySet:
     """All of them, each with what `misfit` asks of it: nothing is read once more for each connection."""
     connections = Connection.objects.filter(organization=organization, provider_type=ProviderType.PAYMENT)
-    return connections.select_related("provider", "payment_settings", "organization")
+    return connections.select_related("provider", "payment_settings")
 
 
 def _route(
@@ -131,6 +133,7 @@ def _named(organization: Organization, order: PaymentOrder) -> Connection:
     found = payment_connections(organization).filter(pk=_as_uuid(order.connection_id)).first()
     if found is None:
         raise InvalidRequest("There is no such payment connection.", field="connection")
+    found.organization = organization
     if found.status != Connection.Status.ACTIVE:
         raise ConnectionNotReady(
             "The connection {connection!r} is {status}.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.cache import cache
@@ -136,7 +136,7 @@ def test_an_id_that_is_nobody_s_is_not_found(db: None, client: Client) -> None:
     assert client.get("/pay/1/return/").status_code == 404
 
 
-@pytest.mark.parametrize("path", [f"{uuid4()}/return/", f"{uuid4()}/instructions/", "1/return/", ""])
+@pytest.mark.parametrize("path", [f"{UUID(int=0)}/return/", f"{UUID(int=0)}/instructions/", "1/return/", ""])
 def test_who_follows_a_broken_link_is_told_what_to_do_and_not_shown_the_way_in(
     db: None, client: Client, path: str
 ) -> None:
