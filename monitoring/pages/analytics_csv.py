@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -31,6 +33,8 @@ def analytics_csv(request: HttpRequest, what: str) -> HttpResponse:
         raise Http404
     organization = current_organization(request)
     form = AnalyticsForm(organization, request.GET)
+    if not form.is_valid():  # a file of another range would pass for what was asked for; the page says what is wrong
+        return redirect(f"{reverse('analytics')}?{request.GET.urlencode()}")
     headings, rows = _FILES[what](organization, form)
     return csv_file(f"analytics-{what}-{form.asked.first}-{form.asked.last}.csv", headings, rows)
 

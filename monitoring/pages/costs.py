@@ -9,6 +9,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
@@ -77,9 +79,12 @@ def costs(request: HttpRequest) -> HttpResponse:
 def costs_csv(request: HttpRequest, what: str) -> HttpResponse:
     """`what`: days, providers, connections, or for super admins organizations."""
     organization = current_organization(request)
-    month = MonthForm(today_of(organization), request.GET).chosen
+    form = MonthForm(today_of(organization), request.GET)
+    month = form.chosen
     if what not in ("days", "providers", "connections") and not (what == "organizations" and _runs_all(request)):
         raise Http404
+    if not form.is_valid():
+        return redirect(f"{reverse('costs')}?{request.GET.urlencode()}")
     headings, rows = _table(organization, month, what)
     return csv_file(f"costs-{what}-{month.first:%Y-%m}.csv", headings, rows)
 

@@ -202,6 +202,7 @@ def test_costs_come_as_a_file(what: str, line: str, stripe: Connection, client: 
     response = client.get(f"{PAGE}{what}.csv?month=03/2026")
     assert line in response.content.decode("utf-8-sig").splitlines()
     assert f"costs-{what}-2026-03.csv" in response["Content-Disposition"]
+    assert client.get(f"{PAGE}{what}.csv?month=13/2026")["Location"] == f"{PAGE}?month=13%2F2026"
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -134,6 +135,8 @@ def test_a_bad_range_is_told_and_shows_the_usual_one(query: str, client: Client)
     response = client.get(f"/integrations/analytics/?{query}")
     assert response.status_code == 200
     assert response.context["days"].count == 30
+    file = client.get(f"/integrations/analytics/volume.csv?{query}")
+    assert (file.status_code, file["Location"]) == (302, f"/integrations/analytics/?{QueryDict(query).urlencode()}")
 
 
 @pytest.mark.parametrize(("language", "told"), [("en", "calls are held back"), ("ar", "الطلبات موقوفة")])
