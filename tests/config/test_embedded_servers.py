@@ -111,6 +111,17 @@ def test_a_killed_process_does_not_count_for_ever(data_dir: Path) -> None:
     wait_until_gone(data_dir)
 
 
+def test_servers_that_another_has_started_again_are_stopped_too(data_dir: Path) -> None:
+    first = Attached(data_dir)
+    postmaster = psutil.Process(int((data_dir / "postgresql" / "postmaster.pid").read_text().split()[0]))
+    postmaster.send_signal(signal.SIGINT)
+    psutil.wait_procs([postmaster], timeout=20)
+    Attached(data_dir).leave()
+    assert servers(data_dir) == {"postgres", "redis-server"}
+    first.leave()
+    wait_until_gone(data_dir)
+
+
 def test_a_start_that_was_killed_halfway_is_begun_anew(data_dir: Path) -> None:
     halfway = Attached(data_dir, wait=False)
     unfinished = data_dir / "postgresql.unfinished"
