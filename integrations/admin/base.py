@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.db import IntegrityError, models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.decorators import method_decorator
@@ -59,10 +59,10 @@ STATUS_LABELS |= {
 def retelling(field: str) -> Any:
     """To be shown in the place of `field`: an error, which the row has in English, in the reader's language."""
 
+    @admin.display(description=gettext_lazy("error"))
     def told(row: Any) -> str:
         return retold(getattr(row, field))
 
-    told.short_description = gettext_lazy("error")  # type: ignore[attr-defined]
     return told
 
 

@@ -15,13 +15,22 @@ from typing import Any, ClassVar
 
 from . import offline_events
 from .auth import Unauthenticated
-from .base import Answer, Client, PaymentProvider
+from .base import Answer, Client, Field, PaymentProvider
 from .events import EventIdentity, NormalizedEvent
 from .probes import Probe
 from .results import PaymentRequest, PaymentResult, PaymentStatus, RefundResult, RefundStatus
 
 CURRENCIES = ("AED", "BHD", "EGP", "EUR", "GBP", "JOD", "KWD", "OMR", "QAR", "SAR", "USD")
 MAX_DAYS = 365
+# Of the configuration: what the merchant has to say, beside the instructions that are ours.
+WORDS_TO_THE_PAYER = (
+    Field(
+        "instructions", "A word to the payer (English)", "كلمة إلى الدافع (بالإنجليزية)", required=False, is_prose=True
+    ),
+    Field(
+        "instructions_ar", "A word to the payer (Arabic)", "كلمة إلى الدافع (بالعربية)", required=False, is_prose=True
+    ),
+)
 
 
 def is_count_of_days(value: Any) -> bool:

@@ -16,7 +16,7 @@ from stdnum.iso7064 import mod_97_10
 
 from ...errors import InvalidRequest
 from ..base import Client, Field
-from ..offline import CURRENCIES, OfflinePaymentProvider, is_count_of_days
+from ..offline import CURRENCIES, WORDS_TO_THE_PAYER, OfflinePaymentProvider, is_count_of_days
 from ..results import Instruction, PaymentRequest, PaymentResult, PaymentStatus
 
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is taken for another
@@ -77,20 +77,7 @@ class BankTransfer(OfflinePaymentProvider):
             help_ar="من 1 إلى 365. بعدها تُعد الدفعة فاشلة، ويمكن تأكيد ما يصل متأخراً.",
             is_possible=is_count_of_days,
         ),
-        Field(
-            "instructions",
-            "A word to the payer (English)",
-            "كلمة إلى الدافع (بالإنجليزية)",
-            required=False,
-            is_prose=True,
-        ),
-        Field(
-            "instructions_ar",
-            "A word to the payer (Arabic)",
-            "كلمة إلى الدافع (بالعربية)",
-            required=False,
-            is_prose=True,
-        ),
+        *WORDS_TO_THE_PAYER,
     )
 
     def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import ConfigurationError, InvalidRequest
 from ...money import check_decimals, in_own_decimals
 from ..base import Answer, Client, Field, codes
-from ..offline import CURRENCIES, OfflinePaymentProvider, is_count_of_days
+from ..offline import CURRENCIES, WORDS_TO_THE_PAYER, OfflinePaymentProvider, is_count_of_days
 from ..results import Address, Instruction, PaymentRequest, PaymentResult, PaymentStatus
 from .bank_transfer import note_of
 
@@ -86,20 +86,7 @@ class CashOnDelivery(OfflinePaymentProvider):
             help_ar="من 1 إلى 365. بعدها تُعد الدفعة فاشلة، ويمكن تأكيد ما يصل متأخراً.",
             is_possible=is_count_of_days,
         ),
-        Field(
-            "instructions",
-            "A word to the payer (English)",
-            "كلمة إلى الدافع (بالإنجليزية)",
-            required=False,
-            is_prose=True,
-        ),
-        Field(
-            "instructions_ar",
-            "A word to the payer (Arabic)",
-            "كلمة إلى الدافع (بالعربية)",
-            required=False,
-            is_prose=True,
-        ),
+        *WORDS_TO_THE_PAYER,
     )
 
     def currencies_of(self, configuration: Mapping[str, Any]) -> tuple[str, ...]:
