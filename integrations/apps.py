@@ -10,8 +10,9 @@ class IntegrationsConfig(AppConfig):
     verbose_name = _("Integrations & APIs")
 
     def ready(self) -> None:
-        from . import task_origin
+        from . import task_origin, timestamps
         from .tenancy import apply_to_new_session
 
         task_origin.connect()
+        timestamps.use_for_sessions()
         connection_created.connect(apply_to_new_session, dispatch_uid="hub.tenancy")

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -19,6 +20,7 @@ from django.utils import timezone
 from integrations.models import Connection, Organization
 from integrations.models.base import first_uuid7
 
+from .kept_statements import KeptStatement
 from .log_places import Frontier, Position
 from .log_text import Words
 from .models import CallLog
@@ -28,6 +30,7 @@ NO_ANSWER = "none"
 # A row is dated by the beginning of its call and written at its end.
 LONGEST_CALL = timedelta(minutes=10)
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
+_BY_VALUE = ("since", "connection", "log_type", "method", "user", "request_id")
 HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
 
 
@@ -99,6 +102,8 @@ class LogSearch:
         Raises what the database does; see `integrations.bounded`.
         """
         search = self._from(place, ascending=ascending)
+        if columns and not (self.text or self.provider):
+            return search._listed(organization, place, size, tuple(columns), ascending=ascending)
         rows = _with_columns(search.rows(organization), columns, whole=whole)
         if place:
             rows = rows.filter(place.newer if ascending else place.older)
@@ -123,13 +128,25 @@ class LogSearch:
     def _ordered(
         self, rows: QuerySet[Any], organization: Organization, size: int, *, ascending: bool = False
     ) -> list[Any]:
-        rows = rows.order_by(*(("created_at", "pk") if ascending else ("-created_at", "-pk")))
+        rows = _in_order(rows, ascending=ascending)
         if self.text:
             words = Words.of(self.text)
             return words.among(rows, self.since, self.end, size, ascending=ascending) if words else []
         if self.provider:
             rows = self._of_connections(rows, organization, size)
         return list(rows[:size])
+
+    def _listed(
+        self, organization: Organization, place: Position | None, size: int, columns: tuple[str, ...], *,
+        ascending: bool,
+    ) -> list[Any]:  # fmt: skip
+        """By a statement that is kept: to have Django write it takes as long as to run it."""
+        values = {name: value for name in _BY_VALUE if (value := getattr(self, name))}
+        values |= {"organization": organization.pk, "until": self.end}
+        if place:
+            values |= {"moment": place.created_at, "key": place.pk}
+        statement = _statement(frozenset(values), self.status, size, columns, ascending=ascending)
+        return statement.read(values)
 
     def _of_connections(self, rows: QuerySet[Any], organization: Organization, size: int) -> QuerySet[Any]:
         """The newest of each connection, from its own index: a provider whose calls are few has not all looked through.
@@ -149,6 +166,24 @@ class LogSearch:
 
     def _connections(self, organization: Organization) -> QuerySet[Connection]:
         return Connection.objects.filter(organization=organization, provider__slug=self.provider).order_by()
+
+
+@lru_cache(maxsize=512)
+def _statement(
+    names: frozenset[str], status: str, size: int, columns: tuple[str, ...], *, ascending: bool
+) -> KeptStatement:
+    """Of the searches that ask by these values, whatever they are, and by this status."""
+    given: dict[str, Any] = {name: KeptStatement.value(name) for name in names}
+    organization, moment, key = given.pop("organization"), given.pop("moment", None), given.pop("key", None)
+    rows = _with_columns(LogSearch(status=status, **given).rows(organization), columns)
+    if moment:
+        place = Position(moment, key)
+        rows = rows.filter(place.newer if ascending else place.older)
+    return KeptStatement.of(_in_order(rows, ascending=ascending)[:size])
+
+
+def _in_order(rows: QuerySet[Any], *, ascending: bool) -> QuerySet[Any]:
+    return rows.order_by(*(("created_at", "pk") if ascending else ("-created_at", "-pk")))
 
 
 def _with_columns(rows: QuerySet[CallLog], columns: Sequence[str], *, whole: bool = False) -> QuerySet[Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from itertools import combinations, product
+from typing import Any
 
 import pytest
 from django.db import connection as database
@@ -176,6 +178,50 @@ def test_each_filter_shows_what_fits_it(client: Client, organization: Organizati
     days_ago = timezone.localdate() - timedelta(days=3)
     assert shown(since=f"{days_ago:%d/%m/%Y}", until=f"{days_ago:%d/%m/%Y}") == {"other"}
     assert shown(since=f"{days_ago:%d/%m/%Y}") == set(calls)
+
+
+def test_filters_together_from_a_place_on_find_what_a_look_at_each_call_finds(
+    organization: Organization, own: Connection
+) -> None:
+    """Twice with other values: a list's statement is kept, what it was asked with is not."""
+    people = [MembershipFactory(organization=organization).user for _ in range(2)]
+    asked_by: dict[str, list[Any]] = {
+        "method": ["GET", "POST"],
+        "user": [person.pk for person in people],
+        "request_id": ["req-a", "req-b"],
+        "connection": [own.pk, ConnectionFactory(organization=organization).pk],
+    }
+    connections = {one.pk: one for one in Connection.objects.filter(organization=organization)}
+    calls = [
+        write_call(
+            connections[key], method=method, user=person, request_id=request_id, status=[200, 404][n % 2], minutes_ago=n
+        )
+        for n, (method, person, request_id, key) in enumerate(
+            product(asked_by["method"], people, asked_by["request_id"], asked_by["connection"])
+        )
+    ]
+    for count, nth, status in product(range(len(asked_by) + 1), range(2), ("", "4xx")):
+        for names in combinations(asked_by, count):
+            wanted = {name: asked_by[name][nth] for name in names}
+            search = LogSearch(since=timezone.now() - timedelta(days=1), status=status, **wanted)
+            fits = [
+                call.pk
+                for call in calls
+                if all(wanted[name] in (getattr(call, name), getattr(call, f"{name}_id", None)) for name in names)
+                and (not status or call.response_status == 404)
+            ]
+            place = Position.of(calls[5])
+            before = [call.pk for call in calls[:5] if call.pk in fits]
+            after = [call.pk for call in calls[6:] if call.pk in fits]
+            with acting_for(organization.pk):
+                assert keys_of(search.calls(organization, size=9, columns=["pk"])) == fits[:9]
+                assert keys_of(search.calls(organization, place, size=9, columns=["pk"])) == after[:9]
+                newer = search.calls(organization, place, size=3, ascending=True, columns=["pk"])
+            assert keys_of(newer) == before[::-1][:3]
+
+
+def keys_of(calls: list[Any]) -> list[object]:
+    return [call.pk for call in calls]
 
 
 @pytest.mark.parametrize(
