@@ -5,7 +5,9 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
+
+from .garbage import keep_what_is_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -17,6 +19,11 @@ if os.environ.get("HUB_EMBEDDED"):
 @setup_logging.connect
 def _as_django_has_it(**kwargs: Any) -> None:
     """That somebody listens keeps Celery from adding handlers of its own, whose lines no one would redact."""
+
+
+@worker_init.connect
+def _before_processes_are_forked(**kwargs: Any) -> None:
+    keep_what_is_loaded()
 
 
 app = Celery("hub")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import os
 from typing import Any
 
@@ -12,13 +11,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 def _application() -> Any:
     """Providers' events go in by a door of their own; everything else is Django's."""
     django_application = get_wsgi_application()
+    from django.urls import reverse
+
     from webhooks.door import Door
 
+    from .garbage import keep_what_is_loaded
+
     door = Door(django_application)
-    # What is loaded by now stays. To look through it in search of garbage would hold up all threads of the process for
-    # tens of milliseconds, time and again.
-    gc.collect()
-    gc.freeze()
+    reverse("home")  # all addresses and their views, which the first request would else wait for
+    keep_what_is_loaded()
     return door
 
 

@@ -64,6 +64,9 @@ def _prepare(data_dir: Path) -> None:
 
     call_command("migrate", interactive=False, verbosity=0)
     call_command("sync_providers", verbosity=0)
+    from config.garbage import keep_what_is_loaded
+
+    keep_what_is_loaded()  # as servers do at their start
 
 
 if __name__ == "__main__":
