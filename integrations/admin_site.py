@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
@@ -46,6 +47,11 @@ class HubAdminSite(UnfoldAdminSite):
             "organization": getattr(request, "organization", None),
             "organizations": _organizations(request),
         }
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Made when somebody looks at it: the admin's index does, no page of ours does, and it takes 8 ms."""
+        made = super().get_app_list
+        return cast(list[Any], SimpleLazyObject(lambda: made(request, app_label)))
 
 
 def _organizations(request: HttpRequest) -> list[Organization]:

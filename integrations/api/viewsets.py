@@ -15,10 +15,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from ..bounded import TookTooLong, reading_within
+from ..errors import InvalidRequest
 from ..models import Organization
 from .errors import LengthRequired
 from .query_parameters import refuse_unknown
 from .serializers import Nothing, organization_of, represented
+
+LIST_SECONDS = 10.0
 
 
 class OneRepresentation(DefaultContentNegotiation):
@@ -56,6 +60,19 @@ class OrganizationViewSet(HubView, GenericViewSet[Any]):
         if getattr(self, "swagger_fake_view", False):
             return queryset.none()
         return queryset.filter(organization=self.organization)
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """A list that is asked for too widely says so, instead of holding up the database."""
+        try:
+            with reading_within(LIST_SECONDS):
+                return super().paginate_queryset(self.to_be_listed(queryset))
+        except TookTooLong as error:
+            has_times = "since" in getattr(getattr(self, "filterset_class", None), "base_filters", ())
+            raise InvalidRequest("The search took too long: narrow it.", field="since" if has_times else "") from error
+
+    def to_be_listed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Of what the filters leave, where it is narrowed down by reading."""
+        return queryset
 
     def get_object(self) -> Any:
         try:

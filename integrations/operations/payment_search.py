@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db import connection
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ..models import Connection, Organization, Payment
@@ -20,6 +21,9 @@ from ..personal_data import mask_shapes
 ANY_DIFFERENCE = "any"
 ADDED_UP_AT_MOST = 20_000  # payments whose sums a page shows; of more, the sums are those of the newest
 _ROWS_AT_ONCE = 1000
+_ADDED_UP = ("amount", "amount_captured", "amount_refunded")
+_SUMMED = ("currency", "payments", "amount", "captured", "refunded")
+_SUMS = f"SELECT currency, count(*), {', '.join(f'sum({name})' for name in _ADDED_UP)} FROM ({{newest}}) n GROUP BY 1"  # noqa: S608 - our own constants
 _IS_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BY_CUSTOMER = ("name", "email", "phone")
 
@@ -89,19 +93,12 @@ class Sums:
 
 
 def sums_of(payments: QuerySet[Payment]) -> Sums:
-    """In one statement, over the newest `ADDED_UP_AT_MOST`."""
-    newest = payments.order_by("-pk").values("pk")[: ADDED_UP_AT_MOST + 1]
-    by_currency = (
-        Payment.objects.filter(pk__in=newest)
-        .order_by()
-        .values("currency")
-        .annotate(
-            payments=Count("pk"),
-            amount=Sum("amount"),
-            captured=Sum("amount_captured"),
-            refunded=Sum("amount_refunded"),
-        )
-    )
+    """In one statement, over the newest `ADDED_UP_AT_MOST`: read once, where a query set would look each up again."""
+    newest = payments.order_by("-pk").values("currency", *_ADDED_UP)[: ADDED_UP_AT_MOST + 1]
+    statement, parameters = newest.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMS.format(newest=statement), parameters)
+        by_currency = [dict(zip(_SUMMED, row, strict=True)) for row in cursor.fetchall()]
     rows = sorted(by_currency, key=lambda row: (row["currency"] != "AED", row["currency"]))
     total = sum(row["payments"] for row in rows)
     return Sums(rows, total, is_whole=total <= ADDED_UP_AT_MOST)

@@ -14,8 +14,6 @@ from rest_framework import mixins, serializers
 
 from integrations.api.pagination import NewestByTime
 from integrations.api.viewsets import OrganizationViewSet
-from integrations.bounded import TookTooLong, reading_within
-from integrations.errors import InvalidRequest
 from integrations.models import Connection
 
 from ..log_places import around
@@ -25,7 +23,6 @@ from ..models import CallLog
 
 # The log is partitioned by time: a question without a beginning is about the newest month.
 UNLESS_SAID = timedelta(days=31)
-_SECONDS = 10.0
 
 
 class LogRow(serializers.ModelSerializer[CallLog]):
@@ -72,7 +69,7 @@ class LogFilter(django_filters.FilterSet):
         return queryset.filter(connection__in=Connection.objects.filter(provider__slug=value))
 
     def by_words(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Left to `LogViewSet.paginate_queryset`: from where on they are looked for is in the cursor."""
+        """Left to `LogViewSet.to_be_listed`: from where on they are looked for is in the cursor."""
         return queryset
 
 
@@ -100,14 +97,7 @@ class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationV
             return rows
         return rows.filter(created_at__gte=timezone.now() - UNLESS_SAID)
 
-    def paginate_queryset(self, queryset: Any) -> Any:
-        try:
-            with reading_within(_SECONDS):
-                return super().paginate_queryset(self._with_words(queryset))
-        except TookTooLong as error:
-            raise InvalidRequest("The search took too long: narrow it.", field="since") from error
-
-    def _with_words(self, rows: QuerySet[CallLog]) -> QuerySet[CallLog]:
+    def to_be_listed(self, rows: QuerySet[CallLog]) -> QuerySet[CallLog]:
         """As many of the rows that have the words as a page needs, from its place on."""
         asked = self._asked(rows)
         if not asked.get("q"):

@@ -18,6 +18,7 @@ from monitoring.pages import logs as page_of_logs
 from monitoring.rollup import rollup
 from tests.clients import signed_in
 from tests.factories import ConnectionFactory, OrganizationFactory
+from tests.slow_rows import read_slowly
 
 from .calls import write_call
 
@@ -89,8 +90,7 @@ def test_only_what_can_grow_is_asked_for_again(query: str, is_live: bool, client
 
 def test_a_search_that_takes_too_long_says_so(client: Client, own: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     write_call(own)
-    with database.cursor() as cursor:  # a row that nobody can read is what a slow disk looks like
-        cursor.execute("CREATE POLICY slow ON integration_logs AS RESTRICTIVE USING (pg_sleep(1) IS NOT NULL)")
+    read_slowly("integration_logs")
     monkeypatch.setattr(page_of_logs, "SECONDS", 0.1)
     response = client.get("/integrations/logs/?q=charges")
     assert response.status_code == 200

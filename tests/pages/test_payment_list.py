@@ -11,12 +11,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from integrations import bounded
 from integrations.models import Connection, Organization, Payment
 from integrations.models.base import first_uuid7
 from integrations.operations import payment_search
 from integrations.pages import payments as payments_page
 from tests.factories import ConnectionFactory, PaymentFactory
+from tests.slow_rows import read_slowly
 
 
 @pytest.fixture
@@ -220,12 +220,9 @@ def test_a_page_of_many_costs_what_a_page_of_few_does(
 def test_a_search_that_lasts_too_long_is_ended_and_says_so(
     administrator: Client, live: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dawdle(payments: Any) -> None:
-        with bounded.connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(20)")
-
+    PaymentFactory(connection=live)
     monkeypatch.setattr(payments_page, "_SECONDS", 0.2)
-    monkeypatch.setattr(payments_page, "sums_of", dawdle)
+    read_slowly("payments", seconds=20)
     answer = administrator.get(reverse("payments"))
     assert answer.status_code == 200
     assert "The search took too long" in answer.text
