@@ -63,14 +63,18 @@ class Standing:
 
     @property
     def figures(self) -> list[tuple[int, int]]:
-        """Good and bad answers for a small chart; a bad one, which says nothing by its time, is as tall as any."""
+        """Good and bad answers for a small chart; a bad one, which says nothing by its time, is as tall as any.
+
+        Places for all that would be shown, so that three checks are three thin columns at the newest end.
+        """
         good = [one.took_ms or 1 for one in self.checks if one.outcome == HealthCheck.Outcome.ANSWERED]
         tallest = max(good, default=1)
-        return [
+        shown = [
             (one.took_ms or 1, 0) if one.outcome == HealthCheck.Outcome.ANSWERED else (0, tallest)
             for one in self.checks
             if one.outcome != HealthCheck.Outcome.SKIPPED
         ]
+        return [(0, 0)] * (SHOWN_CHECKS - len(shown)) + shown if shown else []
 
     @property
     def is_watched(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -83,6 +84,18 @@ def test_its_queries_are_no_more_for_many_connections(staff: Client, organizatio
     for _ in range(20):
         ConnectionFactory(organization=organization)
     assert queries() == few <= 25
+
+
+def test_a_few_checks_are_a_few_thin_columns_at_the_newest_end(staff: Client, organization: Organization) -> None:
+    connection = ConnectionFactory(organization=organization)
+    for minutes, outcome in ((9, "answered"), (6, "failed"), (3, "answered")):
+        HealthCheck.objects.create(
+            organization=organization, connection=connection, check_type="api_call", outcome=outcome,
+            check_timestamp=timezone.now() - timedelta(minutes=minutes), response_time_ms=40,
+        )  # fmt: skip
+    columns = re.findall(r'class="hub-sparkline__(\w+)" x="(\d+)"', text_of(staff, "health"))
+    assert [place for part, place in columns if part == "ground"] == [str(10 * n) for n in range(30)]
+    assert [column for column in columns if column[0] != "ground"] == [("good", "270"), ("bad", "280"), ("good", "290")]
 
 
 def test_check_now_checks_and_shows_the_row_anew(
