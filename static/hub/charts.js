@@ -46,7 +46,7 @@
     const base = { label: series.label, data };
     if (kind === "doughnut") {
       const slices = data.map((_, slice) => hatched(colourAt(slice), slice));
-      return { ...base, backgroundColor: slices, borderColor: printing ? "#000" : style("--hub-solid") || "#fff", borderWidth: printing ? 1 : 2, hoverOffset: 6 };
+      return { ...base, backgroundColor: slices, borderColor: printing ? "#000" : style("--hub-solid") || "#fff", borderWidth: printing ? 1 : data.length > 1 ? 2 : 0, hoverOffset: 6 };
     }
     if (kind === "bar") {
       return { ...base, backgroundColor: hatched(colour, index), borderColor: colour, borderWidth: printing ? 1 : 0, borderRadius: 4, maxBarThickness: 28 };
@@ -90,7 +90,7 @@
 
   const options = (kind, figures, rtl) => {
     const muted = printing ? "#222" : style("--hub-muted") || "#64748b";
-    const legend = { rtl, labels: { color: muted, usePointStyle: kind !== "bar", boxHeight: kind === "bar" ? 10 : 7, boxWidth: kind === "bar" ? 14 : 7, padding: 14 }, position: kind === "doughnut" ? "bottom" : "top", align: "start", display: kind === "doughnut" || figures.series.length > 1 };
+    const legend = { rtl, labels: { color: muted, usePointStyle: kind !== "bar", boxHeight: kind === "bar" ? 10 : 7, boxWidth: kind === "bar" ? 14 : 7, padding: 14 }, position: kind === "doughnut" ? "bottom" : "top", align: "start", display: kind === "doughnut" || figures.stacked || figures.series.length > 1 };
     const told = (item) => `${kind === "doughnut" ? item.label : item.dataset.label}: ${inUnit(item.raw, figures.unit)}`;
     const heading = (items) => (items.length && figures.names ? figures.names[items[0].dataIndex] : items[0]?.label);
     const tooltip = { rtl, textDirection: rtl ? "rtl" : "ltr", callbacks: { label: told, title: kind === "doughnut" ? () => "" : heading } };
@@ -99,7 +99,7 @@
     const upright = !figures.horizontal;
     const axis = { stacked: Boolean(figures.stacked), border: { display: false } };
     const labels = { ...axis, grid: { display: false }, ticks: { color: muted, maxRotation: 0, autoSkip: upright, autoSkipPadding: 16 } };
-    const values = { ...axis, beginAtZero: true, grid: { color: printing ? "#ddd" : style("--hub-line") }, ticks: { color: muted, maxTicksLimit: 7, callback: (value) => short.format(value) }, title: { display: Boolean(figures.unit), text: figures.unit, color: muted } };
+    const values = { ...axis, beginAtZero: true, grid: { color: printing ? "#ddd" : style("--hub-line") }, ticks: { color: muted, maxTicksLimit: 7, precision: figures.unit ? undefined : 0, callback: (value) => short.format(value) }, title: { display: Boolean(figures.unit), text: figures.unit, color: muted } };
     const [x, y] = upright ? [labels, values] : [values, labels];
     return { ...common, indexAxis: upright ? "x" : "y", interaction: { mode: "index", axis: upright ? "x" : "y", intersect: false }, scales: { x: { ...x, reverse: rtl }, y: { ...y, position: rtl ? "right" : "left" } } };
   };
