@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,6 +26,7 @@ from .schema_fields import answers_of
 from .setup_forms import ConfigurationForm, CredentialsForm, ProviderForm, ReviewForm
 
 PROVIDER, CONFIGURATION, CREDENTIALS, REVIEW = "provider", "configuration", "credentials", "review"
+DRAFT = "draft"  # what was typed of a configuration by somebody who went back before it was whole
 WEBHOOKS = "webhooks"  # what comes after, of a gateway: it needs the connection, so that it is a page of its own
 TITLES = {
     PROVIDER: gettext_lazy("Provider"),
@@ -64,6 +66,8 @@ class SetupWizard(NamedUrlWizardView):
         missing = self._missing_before(kwargs["step"])
         if missing is not None:
             return redirect(self.get_step_url(missing))
+        if request.POST.get("back") in TITLES:
+            return self._go_back(kwargs["step"], request.POST["back"])
         if kwargs.get("step") == REVIEW:
             return self._test(request) if request.POST.get("action") == "test" else self._save(request)
         return super().post(request, *args, **kwargs)
@@ -78,10 +82,15 @@ class SetupWizard(NamedUrlWizardView):
             return {"provider": self._provider(), "environment": environment, "kept": self._kept_credentials()}
         return {}
 
+    def get_form_initial(self, step: str) -> dict[str, Any]:
+        return (self.storage.get_step_data(DRAFT) or MultiValueDict()).dict() if step == CONFIGURATION else {}
+
     def process_step(self, form: Any) -> Any:
         """What is remembered of a step: a new provider voids the rest, and credentials left empty are the kept ones."""
         if self.steps.current == PROVIDER and form.cleaned_data["provider"] != self._chosen_slug():
-            self.storage.forget(CONFIGURATION, CREDENTIALS)
+            self.storage.forget(CONFIGURATION, CREDENTIALS, DRAFT)
+        if self.steps.current == CONFIGURATION:
+            self.storage.forget(DRAFT)
         if self.steps.current == CREDENTIALS:
             return {form.add_prefix(key): [value] for key, value in form.credentials().items()}
         return super().process_step(form)
@@ -112,6 +121,17 @@ class SetupWizard(NamedUrlWizardView):
                 "is_offline": self._provider().is_offline,
             }
         return context | extra
+
+    def _go_back(self, step: str, earlier: str) -> HttpResponse:
+        """What is well is kept, as when going on; of a configuration that is not yet, what was typed so far."""
+        self.storage.current_step = step
+        form = self.get_form(step, self.request.POST)
+        if step != REVIEW and form.is_valid():
+            self.storage.set_step_data(step, self.process_step(form))
+        elif step == CONFIGURATION:
+            self.storage.forget(CONFIGURATION)
+            self.storage.set_step_data(DRAFT, {name: [form[name].data] for name in form.fields})
+        return redirect(self.get_step_url(earlier))
 
     def _test(self, request: HttpRequest) -> HttpResponse:
         outcome = self._try_out()

@@ -57,6 +57,23 @@ def test_the_sandbox_is_set_up_in_four_steps(
     assert page.locator("h1").count() == 1
 
 
+def test_enter_goes_on_and_back_keeps_what_was_typed(page: Page, hub: ServedHub) -> None:
+    _sign_in(page, hub, "en")
+    page.goto("/integrations/setup/?provider=sandbox&reset=1")
+    page.fill("[name=configuration-connection_name]", "By the keyboard")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/setup/credentials/")
+    page.click("form .hub-button[name=back]")
+    expect(page.locator("[name=configuration-connection_name]")).to_have_value("By the keyboard")
+    page.fill("[name=configuration-connection_name]", "")
+    page.select_option("[name=configuration-environment]", "staging")
+    page.click(".hub-steps button")
+    page.wait_for_url("**/setup/provider/")
+    _continue(page)
+    expect(page.locator("[name=configuration-environment]")).to_have_value("staging")
+    expect(page.locator(".hub-field__error")).to_have_count(0)
+
+
 def test_a_wrong_key_is_told_before_anything_is_saved(page: Page, hub: ServedHub) -> None:
     _sign_in(page, hub, "en")
     page.goto("/integrations/setup/?provider=stripe")

@@ -82,6 +82,57 @@ def test_cancelling_wipes_what_was_typed(wizard: Client) -> None:
     assert wizard.session["wizard_setup_wizard"]["step_data"] == {}
 
 
+def _go_back(client: Client, step: str, to: str, /, **fields: str) -> str:
+    """The page that is then shown."""
+    given = {f"{step}-{name}": value for name, value in fields.items()}
+    answer = client.post(
+        reverse("setup-step", args=[step]), {"setup_wizard-current_step": step, "back": to, **given}, follow=True
+    )
+    assert answer.redirect_chain[-1][0] == reverse("setup-step", args=[to])
+    return str(answer.text)
+
+
+def test_what_was_typed_is_there_again_after_going_back(wizard: Client) -> None:
+    """Whole or not, and without being called wrong before anybody said that it is done."""
+    wizard.get(reverse("setup"), {"provider": "stripe"})
+    _go_back(wizard, "configuration", "provider", connection_name="Main shop", environment="staging", base_url="htp:/x")
+    _submit(wizard, "provider", provider="stripe")
+    page = wizard.get(reverse("setup-step", args=["configuration"])).text
+    assert 'value="Main shop"' in page
+    assert '<option value="staging" selected>' in page
+    assert 'value="htp:/x"' in page
+    assert "hub-field__error" not in page
+    assert "Main shop" not in str([session.get_decoded() for session in Session.objects.all()])
+    assert wizard.get(reverse("setup-step", args=["credentials"])).headers["Location"].endswith("/configuration/")
+
+
+def test_a_draft_gives_way_to_what_is_well_and_to_another_provider(wizard: Client) -> None:
+    wizard.get(reverse("setup"), {"provider": "stripe"})
+    _go_back(wizard, "configuration", "provider", connection_name="", environment="staging")
+    _submit(wizard, "configuration", connection_name="Second", environment="development")
+    assert 'value="Second"' in wizard.get(reverse("setup-step", args=["configuration"])).text
+    _go_back(wizard, "configuration", "provider", connection_name="", environment="staging")
+    _submit(wizard, "provider", provider="sandbox")
+    assert '<option value="development" selected>' in wizard.get(reverse("setup-step", args=["configuration"])).text
+
+
+def test_good_credentials_are_kept_on_the_way_back_and_wrong_ones_are_not(wizard: Client) -> None:
+    _walk_to_review(wizard)
+    _go_back(wizard, "credentials", "configuration", api_key="sk_sandbox_another_not_a_key")
+    assert wizard.get(reverse("setup-step", args=["review"])).status_code == 200
+    wizard.get(reverse("setup"), {"provider": "sandbox"})
+    _submit(wizard, "configuration", connection_name="Trial", environment="development")
+    _go_back(wizard, "credentials", "configuration", api_key="")
+    assert wizard.get(reverse("setup-step", args=["review"])).headers["Location"].endswith("/credentials/")
+
+
+def test_review_leads_back_to_any_step(wizard: Client) -> None:
+    for step in ("provider", "configuration", "credentials"):
+        _walk_to_review(wizard)
+        _go_back(wizard, "review", step)
+        assert wizard.get(reverse("setup-step", args=["review"])).status_code == 200
+
+
 def test_going_back_keeps_the_credentials_unless_the_provider_changes(wizard: Client) -> None:
     _walk_to_review(wizard)
     assert _submit(wizard, "credentials", api_key="").headers["Location"].endswith("/review/")
