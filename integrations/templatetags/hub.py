@@ -15,6 +15,7 @@ from babel.numbers import format_currency, format_decimal
 from django import template
 from django.template.defaultfilters import stringfilter
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
@@ -141,6 +142,12 @@ def http_tone(status: int | None) -> str:
     if status is None or status >= 500:
         return "danger"
     return "warning" if status >= 400 else "success"
+
+
+@register.filter
+def with_main_landmark(page: str) -> str:
+    """Of no part of Unfold's page is it said that it is the main one, to which readers of screens jump."""
+    return mark_safe(page.replace('<div id="main"', '<div id="main" role="main"', 1))  # noqa: S308 - rendered already
 
 
 @register.filter

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from django.test import Client
@@ -36,6 +38,16 @@ def test_who_comes_by_its_address_to_what_a_button_does_is_told_so(administrator
     response = administrator.get(reverse("webhook-replay-new"))
     assert (response.status_code, response["Allow"]) == (405, "POST")
     assert "A button leads here." in response.text
+
+
+@pytest.mark.parametrize("name", ["dashboard", "connections", "admin:index", "admin:integrations_payment_changelist"])
+def test_readers_of_screens_find_the_main_part_and_headings_in_order(administrator: Client, name: str) -> None:
+    ConnectionFactory(organization=Organization.objects.get())
+    page = administrator.get(reverse(name)).text
+    assert page.count('role="main"') == 1
+    assert page.index('role="main"') < page.index("<h1")
+    levels = [int(level) for level in re.findall(r"<h(\d)", page[page.index("<h1") :])]
+    assert all(deeper <= before + 1 for before, deeper in pairwise(levels)), levels
 
 
 def test_somebody_without_an_organization_is_told_so(client: Client, db: None) -> None:
