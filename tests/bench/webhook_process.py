@@ -160,11 +160,13 @@ def _floor() -> int:
 def _drain() -> int:
     from django.db import connection
 
+    from config.garbage import keep_what_is_loaded
     from integrations.providers.registry import providers
     from webhooks import inbox
 
     connection.ensure_connection()
     providers()  # a worker has long imported them
+    keep_what_is_loaded()  # as it does
     _wait_for_the_start()
     return inbox.drain(seconds=120)
 
