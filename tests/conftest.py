@@ -130,6 +130,7 @@ def _static_files_are_listed_once() -> Iterator[None]:
 def folder(tmp_path: Path, settings: Any) -> Path:
     """Where files go, of this test alone."""
     folder = tmp_path / "files"
+    folder.mkdir()
     options = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(folder)}}
     settings.STORAGES = {**settings.STORAGES, "folder": options}
     return folder

@@ -1,19 +1,12 @@
-"""Exports of the log, asked for and downloaded as people do it, with their files in a folder."""
+"""Exports of the log, asked for and downloaded as people do it."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
 from django.test import Client
 
 from monitoring.models import LogExport
-
-
-def keep_files_in(folder: Path, settings: Any) -> None:
-    storage = {"BACKEND": "integrations.folder_storage.FolderStorage", "OPTIONS": {"location": str(folder)}}
-    settings.STORAGES = {**settings.STORAGES, "folder": storage}
 
 
 def ask(client: Client, query: str = "period=30d", file_format: str = "csv") -> LogExport:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -19,12 +18,9 @@ from tests.clients import signed_in
 from tests.factories import ConnectionFactory
 
 from .calls import write_call
-from .exporting import ask, keep_files_in, paths
+from .exporting import ask, paths
 
-
-@pytest.fixture(autouse=True)
-def _storage(settings: Any, tmp_path: Path) -> None:
-    keep_files_in(tmp_path, settings)
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture
@@ -42,18 +38,18 @@ def shown(client: Client, export: LogExport) -> str:
 
 
 def test_one_that_waits_for_its_storage_says_so_until_it_goes_on(
-    client: Client, own: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, own: Connection, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(log_export_work.ROWS_A_PART, LogExport.Format.JSON_LINES, 1)
     for n in range(2):
         write_call(own, f"v1/{n}", minutes_ago=n)
     export = ask(client, file_format="jsonl")
-    (tmp_path / "ae").write_text("no folder")
+    (folder / "ae").write_text("no folder")
     advance_all()
     assert "The storage folder cannot be used" in shown(client, export)
     assert "It is tried again every half minute" in shown(client, export)
     assert "The storage folder cannot be used" in client.get("/integrations/logs/exports/").content.decode()
-    (tmp_path / "ae").unlink()
+    (folder / "ae").unlink()
     LogExport.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     assert advance_all(seconds=0.001) == 1, "one of two parts"
     assert "The storage folder cannot be used" not in shown(client, export)

@@ -33,15 +33,12 @@ from tests.factories import ConnectionFactory, OrganizationFactory
 from webhooks.models import FileToRemove
 
 from .calls import write_call
-from .exporting import ask, downloaded, keep_files_in, paths
+from .exporting import ask, downloaded, paths
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("folder")
+
 CSV, JSON_LINES = LogExport.Format.CSV, LogExport.Format.JSON_LINES
-
-
-@pytest.fixture(autouse=True)
-def _storage(settings: Any, tmp_path: Path) -> None:
-    keep_files_in(tmp_path, settings)
 
 
 @pytest.fixture
@@ -162,7 +159,7 @@ def test_a_worker_that_was_thought_dead_notes_nothing(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_that_is_killed_is_followed_by_another(
-    own: Connection, client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    own: Connection, client: Client, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     for n in range(6):
         write_call(own, f"v1/{n}", minutes_ago=n)
@@ -172,7 +169,7 @@ def test_a_worker_that_is_killed_is_followed_by_another(
 import os, time, django
 django.setup()
 from django.conf import settings
-settings.STORAGES["folder"]["OPTIONS"]["location"] = {str(tmp_path)!r}
+settings.STORAGES["folder"]["OPTIONS"]["location"] = {str(folder)!r}
 from monitoring import log_export_work
 log_export_work.ROWS_A_PART["jsonl"] = 2
 noted = log_export_work._note
@@ -201,14 +198,14 @@ log_export_work.advance_all()
     assert paths(client, export) == [str(n) for n in range(6)]
 
 
-def test_storage_that_is_away_is_tried_again(client: Client, own: Connection, settings: Any, tmp_path: Path) -> None:
+def test_storage_that_is_away_is_tried_again(client: Client, own: Connection, settings: Any, folder: Path) -> None:
     write_call(own, "v1/0")
     export = ask(client, file_format="jsonl")
-    (tmp_path / "ae").write_text("no folder")
+    (folder / "ae").write_text("no folder")
     assert advance_all() == 0
     export.refresh_from_db()
     assert (export.status, export.parts) == ("running", 0)
-    (tmp_path / "ae").unlink()
+    (folder / "ae").unlink()
     LogExport.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     assert advance_all() == 1
     assert paths(client, export) == ["0"]
@@ -271,12 +268,12 @@ def test_only_three_are_at_work_at_a_time(client: Client, own: Connection) -> No
     assert "At most 3 exports are at work at a time." in response.content.decode()
 
 
-def test_the_file_is_sealed_and_opens_as_its_own_part_alone(client: Client, own: Connection, tmp_path: Path) -> None:
+def test_the_file_is_sealed_and_opens_as_its_own_part_alone(client: Client, own: Connection, folder: Path) -> None:
     write_call(own, "v1/sealed-away")
     export = ask(client, file_format="jsonl")
     advance_all()
     export.refresh_from_db()
-    stored = tmp_path / export.file_name(0)
+    stored = folder / export.file_name(0)
     assert export.file_name(0).startswith("ae/log-exports/")
     assert b"sealed-away" not in stored.read_bytes()
     stored.write_bytes(stored.read_bytes()[:-1] + b"x")

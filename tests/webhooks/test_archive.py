@@ -202,6 +202,7 @@ def test_a_folder_that_takes_nothing_leaves_bodies_in_the_database(
     endpoint: WebhookEndpoint, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     row = completed(endpoint)
+    folder.rmdir()
     folder.write_text("a file in its place")
     assert archive_bodies() == 0
     assert "of the data region ae stay in the database: The storage folder cannot be used" in caplog.text
