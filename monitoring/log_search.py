@@ -104,9 +104,7 @@ class LogSearch:
         search = self._from(place, ascending=ascending)
         if columns and not (self.text or self.provider):
             return search._listed(organization, place, size, tuple(columns), ascending=ascending)
-        rows = _with_columns(search.rows(organization), columns, whole=whole)
-        if place:
-            rows = rows.filter(place.newer if ascending else place.older)
+        rows = _from_place(_with_columns(search.rows(organization), columns, whole=whole), place, ascending=ascending)
         return search._ordered(rows, organization, size, ascending=ascending)
 
     def written_since(
@@ -176,10 +174,12 @@ def _statement(
     given: dict[str, Any] = {name: KeptStatement.value(name) for name in names}
     organization, moment, key = given.pop("organization"), given.pop("moment", None), given.pop("key", None)
     rows = _with_columns(LogSearch(status=status, **given).rows(organization), columns)
-    if moment:
-        place = Position(moment, key)
-        rows = rows.filter(place.newer if ascending else place.older)
+    rows = _from_place(rows, Position(moment, key) if moment else None, ascending=ascending)
     return KeptStatement.of(_in_order(rows, ascending=ascending)[:size])
+
+
+def _from_place(rows: QuerySet[Any], place: Position | None, *, ascending: bool) -> QuerySet[Any]:
+    return rows.filter(place.newer if ascending else place.older) if place else rows
 
 
 def _in_order(rows: QuerySet[Any], *, ascending: bool) -> QuerySet[Any]:
